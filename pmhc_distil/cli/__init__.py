@@ -1,0 +1,58 @@
+"""The command line: parse, call one library function, print.  No science lives here."""
+
+import importlib
+import sys
+
+import click
+
+from pmhc_distil import __version__
+from pmhc_distil.errors import InputError
+
+COMMANDS = {
+    "predict": "pmhc_distil.cli.predict",
+    "hla": "pmhc_distil.cli.hla",
+    "data": "pmhc_distil.cli.data",
+    "pretrain": "pmhc_distil.cli.train",
+    "finetune": "pmhc_distil.cli.train",
+    "distill": "pmhc_distil.cli.train",
+    "calibrate": "pmhc_distil.cli.calibrate",
+    "evaluate": "pmhc_distil.cli.evaluate",
+}
+"""Command name to the module that defines it, imported only when the command is called."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for, so that ``--help`` starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of a user's needs, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command and return it."""
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+def group() -> None:
+    """Predict which peptides HLA class I molecules present, and distil models of your own."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    try:
+        group.main(standalone_mode=False)
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as signal:
+        sys.exit(signal.exit_code)
+    except click.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(130)

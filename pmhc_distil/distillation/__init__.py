@@ -1,0 +1,1 @@
+"""Halving, losses, teacher cache and trainer: the core that every task shares."""

@@ -1,0 +1,51 @@
+"""What a user did wrong, as data.
+
+Every room raises :class:`InputError` for a mistake that the user can mend; the command line prints it as one line and
+exits with status 2.  Mistakes of our own are ordinary exceptions and keep their traceback.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class InputError(Exception):
+    """A mistake in what the user gave.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong, without a full stop.
+    source : str, optional
+        File, option or argument that holds the mistake (``"-"`` is standard input).
+    row : int, optional
+        1-based line (text files) or record (FASTA) in ``source``.
+    column : str, optional
+        Column or field.
+    value : object, optional
+        The offending value, quoted in the message.
+    hint : str, optional
+        What to do about it.
+    """
+
+    reason: str
+    source: str | None = None
+    row: int | None = None
+    column: str | None = None
+    value: object = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        """One line: place, reason, value and remedy."""
+        place = [
+            *([str(self.source)] if self.source is not None else []),
+            *([f"row {self.row}"] if self.row is not None else []),
+            *([f"column '{self.column}'"] if self.column is not None else []),
+        ]
+        text = f"{', '.join(place)}: " if place else ""
+        text += self.reason
+        if self.value is not None:
+            shown = str(self.value)
+            text += f": '{shown if len(shown) <= 60 else shown[:57] + '...'}'"
+        if self.hint:
+            text += f" ({self.hint})"
+        return " ".join(text.split())

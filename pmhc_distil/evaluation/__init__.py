@@ -1,0 +1,1 @@
+"""Metrics, seeded splits and the evaluation of a model."""

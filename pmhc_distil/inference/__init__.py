@@ -1,0 +1,1 @@
+"""From a model folder and a table of peptides to a table of predictions."""

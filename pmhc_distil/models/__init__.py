@@ -1,0 +1,1 @@
+"""Configuration, tokenizer, encoder and the bundled student."""
