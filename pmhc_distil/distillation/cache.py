@@ -1,0 +1,108 @@
+"""Teacher outputs on disk: computed once, then used for any number of students.
+
+The file is keyed by everything that could change an answer: the teacher's weights, the task and the examples.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from pmhc_distil.distillation.task import Task, TaskData, model_inputs
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path
+
+FORMAT_VERSION = 1
+
+
+def weights_hash(model: PreTrainedModel) -> str:
+    """SHA-256 over the names, shapes and values of all weights."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def cache_key(task: Task, teacher: PreTrainedModel, data: TaskData) -> str:
+    """Give the key under which the teacher's rows for these examples are stored."""
+    facts = [FORMAT_VERSION, task.name, weights_hash(teacher), teacher.config.vocab_size, data.fingerprint()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def teacher_rows(
+    task: Task, teacher: PreTrainedModel, data: TaskData, path: Path, *, batch_size: int, device: torch.device
+) -> np.ndarray:
+    """Read the teacher's rows for all examples, after computing them if ``path`` does not hold them yet.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file; a file with another key is replaced.
+    batch_size : int
+        Examples per forward pass.
+
+    Returns
+    -------
+    ndarray of float32, shape (examples, K)
+
+    Raises
+    ------
+    InputError
+        If the task's answers change with every epoch, or the file is not a teacher cache.
+    """
+    if not task.cacheable:
+        raise InputError(
+            f"teacher outputs of the task '{task.name}' change in every epoch and cannot be cached",
+            source=str(path),
+            hint="leave the cache out: the teacher then runs live",
+        )
+    key = cache_key(task, teacher, data)
+    if path.exists():
+        stored = _read(path, key)
+        if stored is not None:
+            return stored
+    rows = np.concatenate(list(_compute(task, teacher, data, batch_size, device)))
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["key"] = key
+        file.create_dataset("rows", data=rows)
+    return rows
+
+
+def _read(path: Path, key: str) -> np.ndarray | None:
+    try:
+        with h5py.File(path) as file:
+            if file.attrs["key"] != key:
+                return None
+            return np.asarray(file["rows"])
+    except (OSError, KeyError) as error:
+        raise InputError(
+            "not a teacher cache, or a damaged one", source=str(path), hint="remove the file and run again"
+        ) from error
+
+
+def _compute(
+    task: Task, teacher: PreTrainedModel, data: TaskData, batch_size: int, device: torch.device
+) -> Iterator[np.ndarray]:
+    """Give the rows of all examples in their order."""
+    teacher = teacher.eval().to(device)
+    sampler = data.batches(batch_size, shuffle=False, seed=0)
+    rows: np.ndarray | None = None
+    loader = DataLoader(range(len(data)), batch_sampler=sampler, collate_fn=lambda numbers: (numbers, data.collate(numbers)))  # type: ignore[arg-type]
+    for numbers, batch in tqdm(loader, desc="teacher", disable=None):
+        batch = {name: tensor.to(device) for name, tensor in batch.items()}
+        with torch.inference_mode():
+            part = task.rows(teacher(**model_inputs(batch)), batch).float().cpu().numpy()
+        if rows is None:
+            rows = np.full((len(data), part.shape[1]), np.nan, dtype=np.float32)
+        real = np.asarray(numbers) >= 0
+        rows[np.asarray(numbers)[real]] = part[real]
+    if rows is not None:
+        yield rows

@@ -1,0 +1,157 @@
+"""A training run: model, tables and settings in, a run directory out.
+
+The directory holds the model and its tokenizer, ``metrics.csv`` (one line per epoch), ``recipe.yaml`` (every setting),
+and a model card.
+"""
+
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import PreTrainedModel, TrainerCallback, set_seed
+
+from pmhc_distil.distillation.cache import teacher_rows, weights_hash
+from pmhc_distil.distillation.card import write_card
+from pmhc_distil.distillation.task import Task
+from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer
+from pmhc_distil.models.tokenizer import PMHCTokenizer
+from pmhc_distil.sequences.files import atomic_path
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Everything that a run depends on."""
+
+    task: Task
+    command: str
+    """``pretrain``, ``finetune`` or ``distill``."""
+    train: Path
+    validation: Path
+    output: Path
+    settings: dict[str, Any]
+    """Fields of :class:`DistillationArguments`, and ``max_seq_length`` for text."""
+    cache: Path | None = None
+    resume: bool = False
+
+
+class EpochTable(TrainerCallback):
+    """Keeps ``metrics.csv`` up to date after every evaluation."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Rewrite the table from the history of the run."""
+        write_epochs(epoch_rows(state.log_history), self.path)
+
+
+def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give one record per evaluation: epoch, step, mean training loss since the last one, and the validation metrics."""
+    rows, losses = [], []
+    for entry in history:
+        if "loss" in entry:
+            losses.append(entry["loss"])
+        if "eval_loss" in entry:
+            skipped = ("runtime", "per_second")
+            measured = {key[5:]: value for key, value in entry.items() if key.startswith("eval_") and not key.endswith(skipped)}
+            rows.append(
+                {
+                    "epoch": round(entry["epoch"], 4),
+                    "step": entry["step"],
+                    "training_loss": sum(losses) / len(losses) if losses else float("nan"),
+                    "validation_loss": measured.pop("loss"),
+                    **measured,
+                }
+            )
+            losses = []
+    return rows
+
+
+def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the table of :func:`epoch_rows` as CSV."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+
+
+def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | None = None) -> dict[str, float]:
+    """Train, evaluate after every epoch, and write the run directory.
+
+    Parameters
+    ----------
+    request : RunRequest
+    model : PreTrainedModel
+        The student, or the only model.
+    teacher : PreTrainedModel, optional
+
+    Returns
+    -------
+    dict
+        Validation metrics of the final model.
+    """
+    task, settings = request.task, dict(request.settings)
+    reading = {"max_seq_length": settings.pop("max_seq_length", None)}
+    train, validation = (task.read(path, **reading) for path in (request.train, request.validation))
+    arguments = training_arguments(request.output, settings)
+    set_seed(arguments.seed)
+    rows = None
+    # Hidden states are not cached; a teacher whose predictions are can be let go.
+    live = teacher
+    if teacher is not None and request.cache is not None:
+        rows = teacher_rows(
+            task, teacher, train, request.cache, batch_size=arguments.per_device_eval_batch_size, device=arguments.device
+        )
+        live = None
+    request.output.mkdir(parents=True, exist_ok=True)
+    trainer = DistilTrainer(
+        task, model, arguments, train, validation, teacher=live, teacher_rows=rows,
+        callbacks=[EpochTable(request.output / "metrics.csv")],
+    )
+    trainer.train(resume_from_checkpoint=_last_checkpoint(request.output) if request.resume else None)
+    epochs = epoch_rows(trainer.state.log_history)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    save_model(model, request.output)
+    PMHCTokenizer().save_pretrained(request.output)
+    record = {
+        "command": request.command,
+        "task": task.name,
+        "train": {"file": request.train.name, "examples": len(train), "fingerprint": train.fingerprint()},
+        "validation": {"file": request.validation.name, "examples": len(validation), "fingerprint": validation.fingerprint()},
+        "teacher_weights": None if teacher is None else weights_hash(teacher),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "device": str(arguments.device),
+        "threads": torch.get_num_threads(),
+        "settings": {**settings, **{key: value for key, value in reading.items() if value is not None}},
+    }
+    with atomic_path(request.output / "recipe.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    write_card(request.output, task, model.config, record, epochs)
+    return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
+
+
+def save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Save the weights in half precision, as they are shipped and loaded."""
+    model.half().save_pretrained(folder)
+    model.float()
+
+
+def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationArguments:
+    """Fill in what every run has in common: one evaluation and one checkpoint per epoch."""
+    # Mixed precision on a CPU is refused unless the CPU is asked for by name.
+    settings = {"use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()), **settings}
+    return DistillationArguments(
+        output_dir=str(output / "checkpoints"),
+        eval_strategy="epoch",
+        report_to=[],
+        save_total_limit=2,
+        **{"save_strategy": "epoch", "logging_steps": 50, "optim": "adamw_torch_fused", "disable_tqdm": not sys.stderr.isatty(), **settings},
+    )
+
+
+def _last_checkpoint(output: Path) -> bool:
+    return any((output / "checkpoints").glob("checkpoint-*"))

@@ -1,0 +1,164 @@
+"""The transformers Trainer with the losses of distillation: one ``compute_loss`` for every task."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers.trainer_utils import EvalPrediction
+
+from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
+from pmhc_distil.distillation.task import Task, TaskData, model_inputs
+from pmhc_distil.errors import InputError
+
+
+@dataclass
+class DistillationArguments(TrainingArguments):
+    """Training arguments and the weights of the losses.
+
+    Without a teacher only the hard loss counts.
+    """
+
+    alpha_hard: float = field(default=1.0, metadata={"help": "Weight of the task's own loss on labels."})
+    alpha_soft: float = field(default=0.0, metadata={"help": "Weight of the soft targets of the teacher."})
+    alpha_cosine: float = field(default=0.0, metadata={"help": "Weight of the cosine between last hidden states."})
+    alpha_hidden: float = field(default=0.0, metadata={"help": "Weight of the squared error on matched layers."})
+    temperature: float = field(default=1.0, metadata={"help": "Softens the predictions that are compared."})
+
+    def __post_init__(self) -> None:
+        # Batches carry teacher rows and several tables, which the student's forward does not name.
+        self.remove_unused_columns = False
+        super().__post_init__()
+
+
+class DistilTrainer(Trainer):
+    """Trains a model on labels, on a teacher, or on both.
+
+    Parameters
+    ----------
+    task : Task
+    model : PreTrainedModel
+        The student, or the only model when there is no teacher.
+    args : DistillationArguments
+    train_data, validation_data : TaskData
+    teacher : PreTrainedModel, optional
+        Runs live beside the student.
+    teacher_rows : ndarray of float32, shape (examples, K), optional
+        Cached rows of the teacher for ``train_data``, instead of a live one; no hidden losses then.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: PreTrainedModel,
+        args: DistillationArguments,
+        train_data: TaskData,
+        validation_data: TaskData,
+        *,
+        teacher: PreTrainedModel | None = None,
+        teacher_rows: np.ndarray | None = None,
+        **kwargs: Any,
+    ) -> None:
+        hidden = args.alpha_cosine or args.alpha_hidden
+        if hidden and teacher is None:
+            raise InputError(
+                "the cosine and hidden losses compare hidden states and need a live teacher",
+                source="alpha_cosine, alpha_hidden",
+                hint="set both to 0 or give a teacher without a cache",
+            )
+        if args.alpha_soft and teacher is None and teacher_rows is None:
+            raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
+        self.task = task
+        self.teacher_rows = None if teacher_rows is None else torch.from_numpy(teacher_rows)
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=train_data,
+            eval_dataset=validation_data,
+            compute_metrics=self._metrics,
+            **kwargs,
+        )
+        # compute_loss gives the mean over a batch, which the Trainer has to divide by the accumulation steps.
+        self.loss_is_scaled_for_ga = False
+        self.model_accepts_loss_kwargs = False
+        self.teacher = None
+        if teacher is not None:
+            teacher = teacher.requires_grad_(False).eval()
+            self.teacher = self.accelerator.prepare_model(teacher, evaluation_mode=True)
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Give the loader of the training examples."""
+        return self._loader(self.train_dataset, self.args.train_batch_size, shuffle=True, rows=self.teacher_rows)
+
+    def get_eval_dataloader(self, eval_dataset: TaskData | None = None) -> DataLoader:
+        """Give the loader of the validation examples, in a fixed order."""
+        return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, shuffle=False, rows=None)
+
+    def _loader(self, data: TaskData, batch_size: int, *, shuffle: bool, rows: Tensor | None) -> DataLoader:
+        def collate(numbers: list[int]) -> dict[str, Tensor]:
+            batch = data.collate(numbers)
+            if rows is not None:
+                index = torch.tensor(numbers)
+                batch["teacher_rows"] = rows[torch.where(index < 0, ~index, index)]
+            return batch
+
+        sampler = data.batches(batch_size, shuffle=shuffle, seed=self.args.seed)
+        pin = self.args.dataloader_pin_memory and torch.cuda.is_available()
+        loader: DataLoader = DataLoader(range(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)  # type: ignore[arg-type]
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """Weigh the hard loss, the soft loss and the losses on hidden states."""
+        args = self.args
+        outputs = model(**model_inputs(inputs))
+        loss = args.alpha_hard * self.task.hard_loss(outputs, inputs)
+        if model.training and (self.teacher is not None or "teacher_rows" in inputs):
+            loss = loss + self._teacher_loss(outputs, inputs)
+        return (loss, outputs) if return_outputs else loss
+
+    def _teacher_loss(self, outputs: Any, inputs: dict[str, Tensor]) -> Tensor:
+        args, task = self.args, self.task
+        rows = task.rows(outputs, inputs)
+        loss = rows.new_zeros((), dtype=torch.float32)
+        taught = None
+        if self.teacher is not None:
+            with torch.no_grad():
+                taught = self.teacher(**model_inputs(inputs))
+        if args.alpha_soft:
+            target = inputs["teacher_rows"] if taught is None else task.rows(taught, inputs)
+            loss = loss + args.alpha_soft * soft_loss(rows, target, task.link, args.temperature)
+        if taught is not None and args.alpha_cosine:
+            loss = loss + args.alpha_cosine * cosine_loss(outputs.hidden_states[-1], taught.hidden_states[-1])
+        if taught is not None and args.alpha_hidden:
+            layers = self.accelerator.unwrap_model(self.model).config.teacher_layers
+            matched = zip(outputs.hidden_states[1:], [taught.hidden_states[i + 1] for i in layers], strict=True)
+            pairs = [(own, other) for own, other in matched if own.shape == other.shape]
+            loss = loss + args.alpha_hidden * torch.stack([hidden_loss(*pair) for pair in pairs]).mean()
+        return loss
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Give the validation loss, the rows and their targets."""
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
+        if prediction_loss_only:
+            return loss.detach(), None, None
+        return loss.detach(), self.task.rows(outputs, inputs).float(), self.task.targets(inputs)
+
+    def _metrics(self, prediction: EvalPrediction) -> dict[str, float]:
+        return self.task.metrics(prediction.predictions, prediction.label_ids)

@@ -1,0 +1,134 @@
+"""%rank: where a score stands among random human peptides, for every groove.
+
+A table holds, for every groove, the presentation logit at fixed percentiles of 100,000 random peptides: once for all
+lengths together, once for each length.  Between percentiles the logarithm of the rank is interpolated in the logit;
+beyond the strongest one the last slope goes on, so that strong binders never tie.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.vocabulary import encode
+from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+
+PERCENTILES = np.array(
+    [100, 95, 90, 80, 70, 60, 50, 40, 30, 25, 20, 15, 10, 7, 5, 4, 3, 2.5, 2, 1.5, 1, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02]
+)
+"""Percent of random peptides that score at least as high as the knot."""
+CLASSES = 1 + len(PEPTIDE_LENGTHS)
+"""All lengths together, then every length."""
+MILLI = 1000
+"""Logits are stored as integers, in thousandths."""
+_TAIL = int(np.flatnonzero(PERCENTILES == 0.2)[0])
+_SMALLEST_STEP = 1e-3
+
+
+class RankTable:
+    """Knots of the calibration of every groove.
+
+    Parameters
+    ----------
+    grooves : list of str
+    knots : ndarray of int16, shape (grooves, 1 + lengths, percentiles)
+        Presentation logits in thousandths, rising along the last axis.
+    facts : mapping
+        What the table was made from; ``weights`` is the SHA-256 of the model file.
+    """
+
+    def __init__(self, grooves: list[str], knots: np.ndarray, facts: Mapping[str, str]) -> None:
+        self.grooves = grooves
+        self.knots = knots
+        self.facts = dict(facts)
+        self._place = {groove: number for number, groove in enumerate(grooves)}
+
+    def __contains__(self, groove: str) -> bool:
+        return groove in self._place
+
+    def ranks(self, groove: str, logits: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rank presentation logits of one groove.
+
+        Parameters
+        ----------
+        groove : str
+            In the table.
+        logits : ndarray of float, shape (n,)
+        lengths : ndarray of int, shape (n,)
+
+        Returns
+        -------
+        rank, rank_same_length : ndarray of float, shape (n,)
+            Percent, above 0 and at most 100; lower binds better.
+        """
+        knots = self.knots[self._place[groove]]
+        same_length = np.empty(len(logits))
+        for number, length in enumerate(PEPTIDE_LENGTHS, start=1):
+            rows = lengths == length
+            same_length[rows] = percent_rank(logits[rows], knots[number])
+        return percent_rank(logits, knots[0]), same_length
+
+    def save(self, path: Path) -> None:
+        """Write the table as safetensors."""
+        with atomic_path(path) as temporary:
+            save_file({"grooves": encode(self.grooves), "knots": self.knots}, temporary, metadata=dict(sorted(self.facts.items())))
+
+    @classmethod
+    def load(cls, path: Path) -> "RankTable":
+        """Read a table.
+
+        Raises
+        ------
+        InputError
+            If the file is missing or no such table.
+        """
+        from pmhc_distil.models.vocabulary import VOCABULARY
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                tokens, knots, facts = file.get_tensor("grooves"), file.get_tensor("knots"), file.metadata()
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                "the rank table is missing or damaged", source=str(path), hint="make it with `pmhc-distil calibrate`"
+            ) from error
+        letters = np.array([token[0] for token in VOCABULARY], dtype="S1")[tokens]
+        return cls([row.tobytes().decode() for row in letters], knots, facts)
+
+
+def percent_rank(logits: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Interpolate ranks between knots.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (n,)
+    knots : ndarray of int16, shape (percentiles,)
+        Logits in thousandths at :data:`PERCENTILES`.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        Percent; 100 at and below the weakest knot, falling strictly above it.
+    """
+    levels = knots.astype(np.float64) / MILLI
+    # Knots that coincide after rounding are moved apart a little: a rank has to fall as the score rises.
+    levels = np.maximum.accumulate(levels + _SMALLEST_STEP * np.arange(len(levels)))
+    exponents = np.log10(PERCENTILES)
+    result = np.interp(logits, levels, exponents)
+    beyond = logits > levels[-1]
+    slope = (exponents[_TAIL] - exponents[-1]) / (levels[-1] - levels[_TAIL])
+    result[beyond] = exponents[-1] - slope * (logits[beyond] - levels[-1])
+    return 10.0**result
+
+
+def knots_of(scores: np.ndarray) -> np.ndarray:
+    """Give the knots of one class from the logits of random peptides, shape (n,), as float64 (percentiles,)."""
+    return np.quantile(scores, 1 - PERCENTILES / 100)
+
+
+def to_milli(knots: np.ndarray) -> np.ndarray:
+    """Round knots to thousandths."""
+    return np.round(np.clip(knots, -32, 32) * MILLI).astype(np.int16)

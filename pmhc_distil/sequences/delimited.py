@@ -1,0 +1,136 @@
+"""CSV and TSV as columns of text, with the line of every row and strict about its shape."""
+
+import csv
+import itertools
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmhc_distil.errors import InputError
+
+_CHUNK = 2_000  # larger ones keep the garbage collector busy
+_QUOTE_HINT = 'a " opens a field that only the next " closes'
+
+
+def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tuple[list[str], int]:
+    """Read the header alone.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Seekable text.
+    source : str
+        Its name, for messages.
+    skipped : int
+        Lines before the header.
+    delimiter : str
+        One character.
+
+    Returns
+    -------
+    header : list of str
+        Each name once; a column without a name is called after its place, ``column_2``.
+    row : int
+        1-based line of the header.
+
+    Raises
+    ------
+    InputError
+        If a name occurs twice.
+    """
+    chunk, numbers = next(_chunks(stream, source, skipped, delimiter))
+    header: list[str] = []
+    for place, field in enumerate(chunk[0], 1):
+        name = field.strip() or f"column_{place}"
+        if name in header:
+            raise InputError("the column name occurs twice", source=source, row=int(numbers[0]), value=name)
+        header.append(name)
+    return header, int(numbers[0])
+
+
+def read_columns(
+    stream: TextIO, source: str, skipped: int, delimiter: str, header: list[str]
+) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
+    """Read all rows below the header; blank lines are none.
+
+    Parameters
+    ----------
+    stream, source, skipped, delimiter
+        As for :func:`read_header`.
+    header : list of str
+        What it returned.
+
+    Returns
+    -------
+    columns : dict of str to list of str
+        Header to cells.
+    rows : ndarray of int, shape (N,)
+        1-based line on which each row starts.
+
+    Raises
+    ------
+    InputError
+        For the first row with more or fewer fields than the header, or with a quotation mark that is not closed.
+    """
+    cells: list[list[str]] = [[] for _ in header]
+    rows: list[NDArray[np.int64]] = []
+    below_header = 1
+    for chunk, numbers in _chunks(stream, source, skipped, delimiter):
+        chunk, numbers = chunk[below_header:], numbers[below_header:]
+        below_header = 0
+        if set(map(len, chunk)) - {len(header)}:
+            kept = np.array([i for i, fields in enumerate(chunk) if not _is_blank(fields)], dtype=np.intp)
+            chunk, numbers = [chunk[i] for i in kept], numbers[kept]
+            for fields, number in zip(chunk, numbers, strict=True):
+                if len(fields) != len(header):
+                    reason = f"the row has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {len(header)}"
+                    raise InputError(reason, source=source, row=int(number), value=delimiter.join(fields))
+        rows.append(numbers)
+        for column, more in zip(cells, zip(*chunk, strict=True), strict=False):
+            column.extend(more)
+    return dict(zip(header, cells, strict=True)), np.concatenate(rows)
+
+
+def _is_blank(fields: list[str]) -> bool:
+    return not fields or (len(fields) == 1 and fields[0].isspace())
+
+
+def _chunks(
+    stream: TextIO, source: str, skipped: int, delimiter: str
+) -> Iterator[tuple[list[list[str]], NDArray[np.int64]]]:
+    """Yield rows in chunks, each with the 1-based lines on which its rows start."""
+    reader = _reader(stream, skipped, delimiter)
+    while True:
+        start = reader.line_num
+        try:
+            chunk = list(itertools.islice(reader, _CHUNK))
+        except csv.Error as error:
+            row = _first_bad_line(stream, skipped, delimiter)
+            reason = "text follows a closing quotation mark" if "expected" in str(error) else "a quotation mark is open"
+            raise InputError(reason, source=source, row=row, hint=_QUOTE_HINT) from error
+        if not chunk:
+            return
+        heights = np.ones(len(chunk), dtype=np.int64)
+        if reader.line_num - start != len(chunk):  # quoted line ends
+            heights += [sum(field.count("\n") for field in fields) for fields in chunk]
+        yield chunk, skipped + start + 1 + np.cumsum(heights) - heights
+
+
+def _reader(stream: TextIO, skipped: int, delimiter: str) -> Any:  # noqa: ANN401 - the class of csv.reader has no public name
+    stream.seek(0)
+    for _ in range(skipped):
+        next(stream)
+    return csv.reader(stream, delimiter=delimiter, strict=True)
+
+
+def _first_bad_line(stream: TextIO, skipped: int, delimiter: str) -> int:
+    reader = _reader(stream, skipped, delimiter)
+    line = 0
+    try:
+        for _ in reader:
+            line = reader.line_num
+    except csv.Error:
+        pass
+    return skipped + line + 1

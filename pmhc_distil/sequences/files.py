@@ -1,0 +1,197 @@
+"""Files as bytes and text: written whole or not at all, read whatever their packing.
+
+Nothing here knows peptides.  Every mistake of a user's (no such file, not text, half a gzip) becomes an
+:class:`~pmhc_distil.errors.InputError` at the moment of opening, never later in the middle of a parse.
+"""
+
+import contextlib
+import gzip
+import io
+import os
+import secrets
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from pmhc_distil.errors import InputError
+
+STDIN = "-"
+"""The name of standard input wherever a path is expected."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SIGNATURES = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ", "an xz file", "unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it, or pack it with gzip"),
+    (b"%PDF", "a PDF", "give text"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
+    (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
+)
+
+
+def check_destination(path: str | Path) -> Path:
+    """Refuse a path that cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be written.  It need not exist.
+
+    Returns
+    -------
+    Path
+        The file that will be written, links followed.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or is not writable, or if `path` is a folder or a file that is write-protected.
+    """
+    shown = str(path)
+    try:
+        target = Path(path).resolve()
+        if target.is_dir():
+            raise InputError("is a folder, not a file", source=shown)
+        if not target.parent.is_dir():
+            raise InputError("cannot write: its folder does not exist", source=shown, hint=f"create {target.parent}")
+        if target.exists():
+            if not os.access(target, os.W_OK):
+                raise InputError("cannot write: the file is write-protected", source=shown)
+            if not stat.S_ISREG(target.stat().st_mode):
+                return Path(path)
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise InputError("cannot write: no permission in its folder", source=shown)
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL, a loop of links
+        raise InputError(f"cannot write: {_why(error)}", source=shown) from error
+    return target
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be written.  A device or a named pipe, which cannot be replaced, is handed out as it is.
+
+    Yields
+    ------
+    Path
+        An empty temporary file beside `path`, with the same suffixes.  It takes the name `path` when the block ends,
+        and is deleted when the block fails or is interrupted; what was at `path` before stays until then.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_destination`.
+    """
+    target = check_destination(path)
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise InputError(f"cannot write: {_why(error)}", source=str(path)) from error
+    try:
+        yield temporary
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_text(source: str | Path) -> str:
+    r"""Read a whole text file.
+
+    Parameters
+    ----------
+    source : str or Path
+        A path, or ``"-"`` for standard input.  Plain or gzip, told apart by content.
+
+    Returns
+    -------
+    str
+        The text, without a byte order mark, with ``\n`` as the only line end.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it cannot be read, the gzip is damaged, or it is not UTF-8 text.
+    """
+    shown = str(source)
+    data = _read_bytes(source)
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, zlib.error, OSError) as error:
+            cut = isinstance(error, EOFError)
+            reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
+            raise InputError(reason, source=shown, hint="copy or download it again") from error
+    for signature, kind, hint in _SIGNATURES:
+        if data.startswith(signature):
+            raise InputError(f"is {kind}, not text", source=shown, hint=hint)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise InputError("holds a NUL byte, so it is not text", source=shown, row=data.count(b"\n", 0, nul) + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
+
+
+def open_text(source: str | Path) -> TextIO:
+    r"""Open a text file for reading, already checked to its end.
+
+    The content is held in memory, so that no error can surface while lines are being read.
+
+    Parameters
+    ----------
+    source : str or Path
+        As for :func:`read_text`.
+
+    Returns
+    -------
+    TextIO
+        A readable stream of ``\n``-ended lines.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_text`.
+    """
+    return io.TextIOWrapper(io.BytesIO(read_text(source).encode()), encoding="utf-8")
+
+
+def _read_bytes(source: str | Path) -> bytes:
+    shown = str(source)
+    try:
+        if shown == STDIN:
+            if sys.stdin is None:
+                raise InputError("standard input is closed", source=shown)
+            stream = getattr(sys.stdin, "buffer", None)
+            return stream.read() if stream is not None else sys.stdin.read().encode()
+        return Path(source).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError("no such file", source=shown) from error
+    except IsADirectoryError as error:
+        raise InputError("is a folder, not a file", source=shown) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read: {_why(error)}", source=shown) from error
+
+
+def _why(error: Exception) -> str:
+    """Return the operating system's own words, without its error number and path."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]

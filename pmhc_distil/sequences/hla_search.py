@@ -1,0 +1,34 @@
+"""Allele names found by a part of them."""
+
+import re
+
+from pmhc_distil.sequences.groove_table import groove_table
+
+
+def search_names(text: str) -> list[str]:
+    """Return the canonical names that contain a text.
+
+    Parameters
+    ----------
+    text : str
+        Part of a name.  Case, quotes, the prefix ``HLA-`` and separators do not matter, except that a colon stands for
+        a colon.
+
+    Returns
+    -------
+    list of str
+        Names that begin with the text before those that contain it further on, each in the order of the table.
+    """
+    wanted = re.sub(r"[\s\"'*_\-.]", "", text.upper().replace("HLA", ""))
+    wanted = re.sub(r"^CW", "C", wanted)
+    if not wanted:
+        return []
+    drop = {ord("*"): None} if ":" in wanted else {ord("*"): None, ord(":"): None}
+    begin, within = [], []
+    for name in groove_table().names:
+        position = name[4:].translate(drop).find(wanted)
+        if position == 0:
+            begin.append(name)
+        elif position > 0:
+            within.append(name)
+    return begin + within

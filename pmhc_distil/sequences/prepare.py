@@ -1,0 +1,258 @@
+"""From files of ligands and affinities to the training and validation tables.
+
+Two kinds of sources, told apart by their columns: ligands (``peptide, allele``, all positives, or with ``label`` 1/0) and
+affinities (``peptide, allele, measurement_nM`` and optionally ``inequality``).  Rows that cannot be used are dropped and
+counted; peptides are split, not rows, so that no peptide is in two tables.
+"""
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.proteins import Proteome, read_proteins
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
+
+TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of training data.
+
+    Attributes
+    ----------
+    file : str
+        CSV, plain or gzip, in the data folder.
+    lengths : tuple of int
+        Peptide lengths that the file could hold; others were never looked for.
+    where : str
+        Condition on the file's columns, in the language of ``DataFrame.query``; rows that fail it are dropped.
+    """
+
+    file: str
+    lengths: tuple[int, ...] = PEPTIDE_LENGTHS
+    where: str = ""
+
+
+@dataclass
+class Prepared:
+    """Tables of :func:`prepare` and what was left out on the way."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    alleles: pd.DataFrame
+    """``allele, ligands, affinities``: what training knows of every allele."""
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataFrame:
+    """Read one file, give canonical alleles, and count in ``dropped`` what cannot be used.
+
+    Returns
+    -------
+    DataFrame with :data:`TABLE_COLUMNS`
+    """
+    path = folder / source.file
+    try:
+        frame = pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError("cannot be read as CSV", source=str(path), hint="see data/README.md for the columns") from error
+    if source.where:
+        kept = frame.query(source.where)
+        dropped[f"{source.file}: not {source.where}"] += len(frame) - len(kept)
+        frame = kept
+    for column in ("peptide", "allele"):
+        if column not in frame:
+            there = ", ".join(frame.columns)
+            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column)
+    names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
+    table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
+    table["allele"] = frame["allele"].map(names)
+    table["source"] = source.file.split(".")[0]
+    table["label"] = np.nan
+    table["affinity_nm"] = np.nan
+    table["inequality"] = ""
+    if "measurement_nM" in frame:
+        table["affinity_nm"] = pd.to_numeric(frame["measurement_nM"], errors="coerce")
+        if "inequality" in frame:
+            table["inequality"] = frame["inequality"]
+        table["inequality"] = table["inequality"].where(table["inequality"].isin(["<", ">"]), "=")
+        bad = table["affinity_nm"].isna()
+    else:
+        table["label"] = pd.to_numeric(frame["label"], errors="coerce") if "label" in frame else 1.0
+        bad = ~table["label"].isin([0, 1])
+    problems = {text: peptide_problem(text) for text in table["peptide"].unique()}
+    reason = table["peptide"].map(problems).astype(object)
+    reason[bad] = "no usable measurement"
+    reason[table["allele"] == ""] = "allele without a groove sequence"
+    outside = (reason == "") & ~table["peptide"].str.len().isin(source.lengths)
+    reason[outside] = "length outside the source's range"
+    for text, count in reason[reason != ""].value_counts().items():
+        dropped[f"{source.file}: {text}"] += int(count)
+    return table.loc[reason == "", TABLE_COLUMNS]
+
+
+def _canonical(text: str) -> str:
+    try:
+        return resolve_allele(text).name
+    except InputError:
+        return ""
+
+
+def prepare(
+    folder: Path,
+    sources: Sequence[Source],
+    proteome: Proteome,
+    *,
+    negatives_per_length: float,
+    validation_share: float,
+    seed: int,
+) -> Prepared:
+    """Join the sources, add negatives and split by peptide.
+
+    Negatives are random windows of proteins.  Every length that a source could hold gets ``negatives_per_length`` of
+    them for each positive, whatever the lengths of the positives, so that a model can learn how often each allele
+    presents each length; a source restricted to some lengths counts as if it had its missing lengths too.  A window that
+    is a known ligand or binder of any allele is not used.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the sources.
+    negatives_per_length : float
+        Negatives per positive and peptide length.
+    validation_share : float
+        Share of the peptides, 0 to 1, that go to validation.
+    seed : int
+        Draws the negatives and the split.
+    """
+    dropped: Counter[str] = Counter()
+    tables = {source: read_source(folder, source, dropped) for source in sources}
+    joined = pd.concat(tables.values(), ignore_index=True)
+    unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
+    unique = _one_affinity_per_pair(unique, dropped)
+    ligands = unique[unique["label"] == 1].drop_duplicates(["peptide", "allele"])
+    dropped["ligand known from an earlier source"] += int((joined["label"] == 1).sum()) - len(ligands)
+    others = unique[unique["label"] != 1]
+    positives = pd.concat([ligands, others], ignore_index=True)
+    binders = others.loc[(others["affinity_nm"] < 500) & (others["inequality"] != ">"), "peptide"]
+    known = set(ligands["peptide"]) | set(binders)
+    lengths = ligands["peptide"].str.len().value_counts(normalize=True)
+    negatives = _negatives(ligands, sources, lengths, proteome, known, negatives_per_length, seed)
+    table = pd.concat([positives, negatives], ignore_index=True)
+    held_out = table["peptide"].map({text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()})
+    counts = positives[~held_out[: len(positives)].to_numpy()].groupby("allele")["label"].agg(
+        ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
+    )
+    return Prepared(
+        train=table[~held_out].reset_index(drop=True),
+        validation=table[held_out].reset_index(drop=True),
+        alleles=counts.reset_index(),
+        dropped=dict(dropped),
+    )
+
+
+def in_validation(peptide: str, share: float, seed: int) -> bool:
+    """Tell whether a peptide belongs to validation: a property of the peptide and the seed alone."""
+    digest = hashlib.sha256(f"{seed}:{peptide}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _one_affinity_per_pair(table: pd.DataFrame, dropped: Counter[str]) -> pd.DataFrame:
+    """Keep, of repeated affinities of a pair, those of its first source, and of these the geometric mean per inequality."""
+    measured = table["affinity_nm"].notna()
+    affinities = table[measured]
+    first = affinities.groupby(["peptide", "allele"], sort=False)["source"].transform("first")
+    kept = affinities[affinities["source"] == first].copy()
+    kept["affinity_nm"] = np.log(kept["affinity_nm"].clip(lower=1e-3))
+    merged = kept.groupby(["peptide", "allele", "inequality", "source"], sort=False, as_index=False)["affinity_nm"].mean()
+    merged["affinity_nm"] = np.exp(merged["affinity_nm"])
+    merged["label"] = np.nan
+    dropped["affinity measured again, or known from an earlier source"] += len(affinities) - len(merged)
+    return pd.concat([table[~measured], merged[TABLE_COLUMNS]], ignore_index=True)
+
+
+def _negatives(
+    ligands: pd.DataFrame,
+    sources: Sequence[Source],
+    length_share: "pd.Series[float]",
+    proteome: Proteome,
+    known: set[str],
+    per_length: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Draw negatives for every source and allele; see :func:`prepare`."""
+    generator = np.random.default_rng(seed)
+    frames = []
+    for source in sources:
+        name = source.file.split(".")[0]
+        counts = ligands.loc[ligands["source"] == name, "allele"].value_counts().sort_index()
+        covered = float(length_share.reindex(list(source.lengths)).sum())
+        for length in source.lengths:
+            numbers = np.round(counts.to_numpy() * per_length / covered).astype(int) if covered else []
+            drawn: list[str] = []
+            while len(drawn) < sum(numbers):
+                drawn += [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
+            allele = np.repeat(counts.index.to_numpy(), numbers)
+            frames.append(pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}))
+    table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
+    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", source="negative")[TABLE_COLUMNS]
+
+
+def sources_from_recipe(entries: Sequence[Mapping[str, Any]]) -> list[Source]:
+    """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
+
+    Raises
+    ------
+    InputError
+        For an entry with another key or without a file.
+    """
+    sources = []
+    for row, entry in enumerate(entries, start=1):
+        extra = set(entry) - {"file", "lengths", "where"}
+        if extra or "file" not in entry:
+            raise InputError(
+                "a source needs 'file' and may have 'lengths' and 'where'", source="sources", row=row, value=dict(entry)
+            )
+        first, last = entry.get("lengths", (PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]))
+        sources.append(Source(entry["file"], tuple(range(first, last + 1)), entry.get("where", "")))
+    return sources
+
+
+def write_prepared(prepared: Prepared, folder: Path) -> None:
+    """Write the tables and the report of :func:`prepare`; the same input gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {"train.csv.gz": prepared.train, "validation.csv.gz": prepared.validation, "training_alleles.csv": prepared.alleles}
+    for name, table in tables.items():
+        with atomic_path(folder / name) as temporary:
+            compression: Any = {"method": "gzip", "mtime": 0, "compresslevel": 5} if name.endswith(".gz") else None
+            table.to_csv(temporary, index=False, compression=compression, float_format="%.6g")
+    report = {
+        "dropped": prepared.dropped,
+        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tables},
+    }
+    with atomic_path(folder / "report.json") as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int) -> tuple[int, int]:
+    """Write ``train.fasta.gz`` and ``validation.fasta.gz``, split by sequence; give the number of proteins in each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: tuple[list[str], list[str]] = ([], [])
+    for name, sequence in read_proteins(fasta):
+        parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")
+    for name, records in zip(("train", "validation"), parts, strict=True):
+        with atomic_path(folder / f"{name}.fasta.gz") as temporary:
+            temporary.write_bytes(gzip.compress("".join(records).encode(), mtime=0))
+    return len(parts[0]), len(parts[1])

@@ -1,0 +1,77 @@
+"""Protein FASTA, and random peptides cut from proteins."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.residues import RESIDUES
+
+_STANDARD = np.zeros(256, dtype=bool)
+_STANDARD[[ord(residue) for residue in RESIDUES]] = True
+
+
+def read_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Read name and upper-case sequence of every protein of a FASTA file (plain or gzip).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds no FASTA record.
+    """
+    from Bio.SeqIO.FastaIO import SimpleFastaParser
+
+    found = False
+    with open_text(path) as handle:
+        for title, sequence in SimpleFastaParser(handle):
+            found = True
+            yield title.split(maxsplit=1)[0] if title else "", sequence.upper().rstrip("*")
+    if not found:
+        raise InputError("no protein found", source=str(path), hint="a FASTA file of proteins is expected")
+
+
+class Proteome:
+    """Proteins joined into one text, from which windows are drawn.
+
+    Parameters
+    ----------
+    sequences : iterable of str
+        Upper-case proteins; windows never span two of them nor hold a non-standard residue.
+    """
+
+    def __init__(self, sequences: Iterator[str] | list[str]) -> None:
+        self.text = "*".join(sequences) + "*"
+        self._standard = _STANDARD[np.frombuffer(self.text.encode(), dtype=np.uint8)]
+
+    def windows(self, length: int) -> np.ndarray:
+        """Give every start of a window of ``length`` standard residues, shape (windows,)."""
+        good = np.concatenate([[0], np.cumsum(self._standard)])
+        return np.flatnonzero(good[length:] - good[:-length] == length)
+
+    def draw(self, length: int, count: int, generator: np.random.Generator) -> list[str]:
+        """Draw random windows, with replacement.
+
+        Raises
+        ------
+        InputError
+            If there is no window of this length.
+        """
+        starts = self.windows(length)
+        if not len(starts):
+            raise InputError(f"no window of {length} standard residues", source="proteins", hint="give more proteins")
+        return [self.text[start : start + length] for start in generator.choice(starts, count)]
+
+
+def random_peptides(proteome: Proteome, count: int, lengths: tuple[int, ...], seed: int) -> list[str]:
+    """Draw ``count`` random peptides, as many of every length, one length after the other.
+
+    Parameters
+    ----------
+    count : int
+        Rounded up to a multiple of the number of lengths.
+    """
+    generator = np.random.default_rng(seed)
+    each = -(-count // len(lengths))
+    return [peptide for length in lengths for peptide in proteome.draw(length, each, generator)]

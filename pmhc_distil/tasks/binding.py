@@ -1,0 +1,154 @@
+"""The peptide-HLA task: is a peptide presented, and how strongly is it bound?"""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from scipy.stats import spearmanr
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.modeling import PMHCForSequenceClassification
+from pmhc_distil.models.vocabulary import PAD, encode
+from pmhc_distil.sequences.affinity import affinity_to_unit
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
+from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
+from pmhc_distil.tasks.metrics import binary_metrics
+
+COLUMNS = ("peptide", "allele", "label", "affinity_nm", "inequality")
+AFFINITY_WEIGHT = 2.0
+"""Weight of the squared error of the affinity (0 to 1) beside the cross-entropy of presentation."""
+
+
+class PairData:
+    """Peptide-HLA pairs with what was measured on them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``peptide`` (8 to 15 standard residues), ``allele``, ``label`` (1, 0 or missing), ``affinity_nm``
+        (nM or missing), ``inequality`` (``<``, ``=`` or ``>``, what the true affinity is of the given one).
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        alleles, self.allele = np.unique(frame["allele"].to_numpy(str), return_inverse=True)
+        self.grooves = encode([resolve_allele(str(name)).groove for name in alleles])
+        self.peptides = encode(frame["peptide"].tolist(), MAX_PEPTIDE_LENGTH)
+        self.lengths = (self.peptides != PAD).sum(1)
+        inequality = frame["inequality"].map({"<": -1.0, "=": 0.0, ">": 1.0}).to_numpy(np.float32)
+        affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
+        self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.peptides)
+
+    def batches(self, batch_size: int, *, shuffle: bool, seed: int) -> BlockSampler:
+        """Give blocks of one allele and one length."""
+        return BlockSampler(self.allele * (MAX_PEPTIDE_LENGTH + 1) + self.lengths, batch_size, shuffle=shuffle, seed=seed)
+
+    def collate(self, numbers: list[int]) -> Batch:
+        """Build the prefix form of a batch; padding has no label.
+
+        Returns
+        -------
+        dict
+            ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 3):
+            presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured.
+        """
+        index = np.asarray(numbers)
+        padding = index < 0
+        index = np.where(padding, ~index, index)
+        labels = self.labels[index]
+        labels[padding] = np.nan
+        longest = self.lengths[index].max()
+        peptides = self.peptides[index, :longest].reshape(-1, BLOCK_SIZE, longest)
+        grooves = self.grooves[self.allele[index[::BLOCK_SIZE]]]
+        return {
+            "groove_ids": torch.from_numpy(grooves.astype(np.int64)),
+            "peptide_ids": torch.from_numpy(peptides.astype(np.int64)),
+            "labels": torch.from_numpy(labels),
+        }
+
+    def fingerprint(self) -> str:
+        """Give a SHA-256 of peptides and grooves in their order; labels do not matter to a teacher."""
+        digest = hashlib.sha256()
+        for table in (self.peptides, self.grooves, self.allele):
+            digest.update(np.ascontiguousarray(table).tobytes())
+        return digest.hexdigest()
+
+
+def read_pairs(path: Path, **_: object) -> PairData:
+    """Read a table of training pairs (CSV, plain or gzip) as written by ``pmhc-distil data prepare``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cannot be read, or lacks a column.
+    """
+    hint = "make it with `pmhc-distil data prepare`"
+    try:
+        frame = pd.read_csv(path, dtype={"peptide": str, "allele": str, "inequality": str}, keep_default_na=False, na_values={
+            "label": [""], "affinity_nm": [""]})
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, gzip.BadGzipFile) as error:
+        raise InputError("cannot be read as a table of pairs", source=str(path), hint=hint) from error
+    for column in COLUMNS:
+        if column not in frame:
+            raise InputError(
+                f"the column is missing; there are: {', '.join(frame.columns)}",
+                source=str(path), column=column, hint=hint,
+            )
+    return PairData(frame)
+
+
+def rows(outputs: ModelOutput, _: Batch) -> Tensor:
+    """Give presentation and affinity logits, shape (pairs, 2)."""
+    return torch.stack([outputs.logits[:, 1] - outputs.logits[:, 0], outputs.affinity_logits], dim=-1)
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Cross-entropy of presentation plus the weighted squared error of the affinity, each over what was measured.
+
+    An affinity known only as weaker or stronger than a bound costs nothing beyond the bound (O'Donnell et al. 2018).
+    """
+    presentation, affinity = rows(outputs, batch).float().unbind(-1)
+    label, target, inequality = batch["labels"].unbind(-1)
+    presented, measured = ~label.isnan(), ~target.isnan()
+    cross_entropy = F.binary_cross_entropy_with_logits(presentation, label.nan_to_num(), reduction="none")
+    error = affinity.sigmoid() - target.nan_to_num()
+    # A true affinity of more nM than given lies lower on the unit scale: only errors upwards count, and vice versa.
+    error = torch.where(inequality > 0, error.clamp_min(0), torch.where(inequality < 0, error.clamp_max(0), error))
+    return (cross_entropy * presented).sum() / presented.sum().clamp_min(1) + (
+        AFFINITY_WEIGHT * (error.square() * measured).sum() / measured.sum().clamp_min(1)
+    )
+
+
+def metrics(predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Measure presentation on labelled pairs, and the rank correlation of the affinity on exact measurements."""
+    labelled = ~np.isnan(targets[:, 0])
+    result = binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
+    exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
+    if exact.sum() > 2:
+        result["affinity_spearman"] = float(spearmanr(predicted[exact, 1], targets[exact, 1]).statistic)
+    return result
+
+
+BINDING = Task(
+    name="binding",
+    model_class=PMHCForSequenceClassification,
+    read=read_pairs,
+    link="sigmoid",
+    rows=rows,
+    hard_loss=hard_loss,
+    targets=lambda batch: batch["labels"],
+    metrics=metrics,
+    best_metric="ap",
+    cacheable=True,
+    pipeline_tag="text-classification",
+)
