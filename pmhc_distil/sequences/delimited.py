@@ -108,7 +108,8 @@ def _chunks(
             chunk = list(itertools.islice(reader, _CHUNK))
         except csv.Error as error:
             row = _first_bad_line(stream, skipped, delimiter)
-            reason = "text follows a closing quotation mark" if "expected" in str(error) else "a quotation mark is open"
+            is_text_after = "expected after" in str(error)
+            reason = "text follows a closing quotation mark" if is_text_after else "a quotation mark is open"
             raise InputError(reason, source=source, row=row, hint=_QUOTE_HINT) from error
         if not chunk:
             return

@@ -141,7 +141,9 @@ def prepare(
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
     unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
-    unique = _one_affinity_per_pair(unique, dropped)
+    unique = _one_affinity_per_pair(unique)
+    again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
+    dropped["affinity measured again, or known from an earlier source"] += again
     ligands = unique[unique["label"] == 1].drop_duplicates(["peptide", "allele"])
     dropped["ligand known from an earlier source"] += int((joined["label"] == 1).sum()) - len(ligands)
     others = unique[unique["label"] != 1]
@@ -169,7 +171,7 @@ def in_validation(peptide: str, share: float, seed: int) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def _one_affinity_per_pair(table: pd.DataFrame, dropped: Counter[str]) -> pd.DataFrame:
+def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
     """Keep, of repeated affinities of a pair, those of its first source, and of these the geometric mean per inequality."""
     measured = table["affinity_nm"].notna()
     affinities = table[measured]
@@ -179,7 +181,6 @@ def _one_affinity_per_pair(table: pd.DataFrame, dropped: Counter[str]) -> pd.Dat
     merged = kept.groupby(["peptide", "allele", "inequality", "source"], sort=False, as_index=False)["affinity_nm"].mean()
     merged["affinity_nm"] = np.exp(merged["affinity_nm"])
     merged["label"] = np.nan
-    dropped["affinity measured again, or known from an earlier source"] += len(affinities) - len(merged)
     return pd.concat([table[~measured], merged[TABLE_COLUMNS]], ignore_index=True)
 
 

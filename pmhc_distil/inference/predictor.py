@@ -1,0 +1,195 @@
+"""From a table of peptides to a table of predictions: what the command line and notebooks call."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference import background
+from pmhc_distil.inference.calibration import calibrate_exactly
+from pmhc_distil.inference.engine import Engine
+from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.inference.ranks import RankTable
+from pmhc_distil.models import BUNDLED_MODEL
+from pmhc_distil.sequences.affinity import unit_to_affinity
+from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class
+
+RANKS_FILE = "ranks.safetensors"
+logger = logging.getLogger(__name__)
+
+
+class Predictor:
+    """A model with its calibration.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        Model folder; by default the bundled student.
+    threads : int, optional
+        CPU threads; by default all cores that this process may use.
+    device : str, optional
+        ``"cpu"``, ``"cuda"`` or ``"mps"``; by default a GPU if there is one.
+
+    Raises
+    ------
+    InputError
+        If the folder is no model or its rank table belongs to another model.
+
+    Examples
+    --------
+    >>> predictions = Predictor().predict(["SLYNTVATL", "GILGFVFTL"], ["A*02:01"])
+    >>> predictions["binder"].tolist()
+    ['SB', 'SB']
+    """
+
+    def __init__(
+        self, model: str | Path | None = None, *, threads: int | None = None, device: str | None = None
+    ) -> None:
+        self.folder = BUNDLED_MODEL if model is None else Path(model)
+        self.engine = Engine(self.folder, threads=threads, device=device)
+        self.weights = hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()
+        self._tables: list[RankTable] = []
+        if (self.folder / RANKS_FILE).exists():
+            table = RankTable.load(self.folder / RANKS_FILE)
+            if table.facts.get("weights") != self.weights:
+                raise InputError(
+                    "the rank table was made for other weights",
+                    source=str(self.folder / RANKS_FILE),
+                    hint="remove it, or run `pmhc-distil calibrate` again",
+                )
+            self._tables.append(table)
+
+    def predict(
+        self,
+        peptides: pd.DataFrame | Sequence[str],
+        alleles: str | Sequence[str] | None = None,
+        *,
+        genotype: bool = False,
+        grooves: Mapping[str, str] | None = None,
+        progress: bool = False,
+    ) -> pd.DataFrame:
+        """Predict presentation, ranks and affinity.
+
+        Parameters
+        ----------
+        peptides : DataFrame or sequence of str
+            Peptides; or a table with the column ``peptide``, optionally ``allele`` (one for each peptide), and columns
+            of the user's own.
+        alleles : str or sequence of str, optional
+            HLA names in any spelling, or keys of ``grooves``.  Several give a row for every peptide and allele, the
+            alleles of one peptide together.
+        genotype : bool
+            Take ``alleles`` as one person's: one row per peptide, with the allele of the lowest rank.
+        grooves : mapping of str to str, optional
+            Names to grooves (34 residues) of MHC molecules that are given by sequence.
+        progress : bool
+            Show progress on stderr, if that is a terminal.
+
+        Returns
+        -------
+        DataFrame
+            The columns of :data:`pmhc_distil.sequences.tables.PREDICTION_COLUMNS`, then the user's own; every input
+            row in its order.  A row that cannot be scored has a reason in ``note``.
+
+        Raises
+        ------
+        InputError
+            For an allele in ``alleles`` that does not exist, or none at all.
+        """
+        table = as_table(peptides)
+        names = [alleles] if isinstance(alleles, str) else alleles
+        pairs = make_pairs(table, names, genotype=genotype, grooves=grooves)
+        frame = pairs.frame
+        numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
+        frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
+        frame["binder"] = binder_class(numbers["rank"])
+        if genotype and len(table):
+            frame = best_rows(frame, len(pairs.allele_names))
+        own = [name for name in frame.columns if name not in PREDICTION_NAMES]
+        return frame[[*PREDICTION_NAMES, *own]]
+
+    def _numbers(
+        self, peptides: pd.Series, index: np.ndarray, grooves: list[str], *, progress: bool
+    ) -> dict[str, np.ndarray]:
+        """Score what can be scored; the rest is NaN."""
+        scorable = np.flatnonzero(index >= 0)
+        texts = peptides.to_numpy()[scorable]
+        logits = self.engine.score(texts.tolist(), grooves, index[scorable], progress=progress).astype(np.float64)
+        lengths = np.array([len(text) for text in texts], dtype=int)
+        rank, same_length = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
+        for number, groove in enumerate(grooves):
+            rows = np.flatnonzero(index[scorable] == number)
+            if len(rows):
+                table = self._table(groove)
+                rank[rows], same_length[rows] = table.ranks(groove, logits[rows, 0], lengths[rows])
+        values = {
+            "score": 1 / (1 + np.exp(-logits[:, 0])),
+            "rank": rank,
+            "rank_same_length": same_length,
+            "affinity_nm": unit_to_affinity(1 / (1 + np.exp(-logits[:, 1]))),
+        }
+        full = {name: np.full(len(peptides), np.nan) for name in values}
+        for name, part in values.items():
+            full[name][scorable] = part
+        return full
+
+    def _table(self, groove: str) -> RankTable:
+        """Find the calibration of a groove, or make it (some seconds) and keep it for the next time."""
+        for table in self._tables:
+            if groove in table:
+                return table
+        digest = hashlib.sha256(f"{self.weights}{groove}".encode()).hexdigest()
+        path = cache_folder() / f"ranks-{digest[:32]}.safetensors"
+        table = RankTable.load(path) if path.exists() else self._calibrate(groove, path)
+        self._tables.append(table)
+        return table
+
+    def _calibrate(self, groove: str, path: Path) -> RankTable:
+        folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
+        random = background.read_windows(folder / background.FILE_NAME)
+        knots = calibrate_exactly(self.engine, groove, random)
+        table = RankTable([groove], knots[None], {"weights": self.weights})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.save(path)
+        except (OSError, InputError) as error:
+            logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
+        return table
+
+
+def as_table(peptides: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
+    """Give a table with ``peptide`` in upper case and ``note``, ready for pairing."""
+    from pmhc_distil.sequences.residues import peptide_problem
+
+    if isinstance(peptides, str):
+        peptides = [peptides]
+    table = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)}, dtype=str)
+    if "peptide" not in table:
+        raise InputError("the table has no column 'peptide'", hint=f"its columns are: {', '.join(map(str, table.columns))}")
+    if "note" not in table:
+        table["peptide"] = table["peptide"].fillna("").astype(str).str.strip().str.upper()
+        table["note"] = [peptide_problem(text) for text in table["peptide"]]
+    return table
+
+
+def best_rows(frame: pd.DataFrame, alleles: int) -> pd.DataFrame:
+    """Keep, of every ``alleles`` successive rows, the one with the lowest rank; an unscored one names no allele."""
+    rank = frame["rank"].to_numpy().reshape(-1, alleles)
+    unscored = np.isnan(rank).all(axis=1)
+    best = np.where(np.isnan(rank), np.inf, rank).argmin(axis=1)
+    kept = frame.iloc[np.arange(len(rank)) * alleles + best].reset_index(drop=True)
+    kept.loc[unscored, "allele"] = ""
+    return kept
+
+
+def cache_folder() -> Path:
+    """Folder for what is computed on demand: ``$PMHC_DISTIL_CACHE``, or ``pmhc-distil`` in the user's cache folder."""
+    if own := os.environ.get("PMHC_DISTIL_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")  # noqa: PTH111, PTH118 (never raises without HOME)
+    return Path(base) / "pmhc-distil"

@@ -1,0 +1,203 @@
+"""Which alleles a request means, and whether it can be answered.  No torch here.
+
+Alleles are resolved once per distinct spelling, before a model is loaded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import RESIDUES
+
+EXAMPLE = "for example --hla A*02:01"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The alleles of a request.
+
+    Attributes
+    ----------
+    allele_names : list of str
+        Distinct alleles by canonical name or, for a sequence-defined one, by id.
+    grooves : list of str
+        34 residues each, one per allele.
+    cross : bool
+        Whether every peptide meets every allele; otherwise each row has an allele of its own.
+    codes : ndarray of int, shape (N,)
+        Without `cross`, which of `spellings` each row has.  Empty with `cross`.
+    spellings : list of str
+        Distinct allele texts of the rows, in the order of their first row.
+    spelling_index : ndarray of int, shape (len(spellings),)
+        Place in `grooves`; -1 where the text names no allele that can be scored.
+    spelling_notes : list of str
+        Why it cannot be scored, or what to mind; else empty.
+    allele_notes : list of str
+        What to mind about each of `allele_names`; else empty.
+    warnings : tuple of str
+        One line for each allele to mind or refused.
+    """
+
+    allele_names: list[str]
+    grooves: list[str]
+    cross: bool
+    codes: NDArray[np.intp]
+    spellings: list[str]
+    spelling_index: NDArray[np.intp]
+    spelling_notes: list[str]
+    allele_notes: list[str]
+    warnings: tuple[str, ...]
+
+
+class _Alleles:
+    """Distinct alleles in the order in which they were first asked for."""
+
+    def __init__(self, own: Mapping[str, str]) -> None:
+        self.own = own
+        self.names: list[str] = []
+        self.grooves: list[str] = []
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, text: str, source: str | None, row: int | None, column: str | None) -> tuple[int, bool]:
+        """Return the place of the allele that a text names, and whether it is new."""
+        name, groove, warning = text, self.own.get(text), ""
+        if groove is None:
+            if not text:
+                raise InputError("empty allele", source=source, row=row, column=column)
+            allele = resolve_allele(text, source=source, row=row, column=column)
+            name, groove, warning = allele.name, allele.groove, allele.warning
+            if name in self.own and self.own[name] != groove:
+                raise InputError("the name means two sequences", source=source, row=row, column=column, value=text)
+        if name in self._places:
+            place = self._places[name]
+            if warning and not self.notes[place]:  # another spelling of the same allele may be the one to mind
+                self.notes[place] = warning
+                self.warnings.append(f"{text}: {warning}")
+            return place, False
+        self._places[name] = len(self.names)
+        self.names.append(name)
+        self.grooves.append(groove)
+        self.notes.append(warning)
+        if warning:
+            self.warnings.append(f"{text}: {warning}")
+        return self._places[name], True
+
+
+def resolve_request(
+    table: pd.DataFrame,
+    alleles: Sequence[str] | None = None,
+    *,
+    grooves: Mapping[str, str] | None = None,
+    genotype: bool = False,
+    strict: bool = False,
+    source: str | None = None,
+    rows: NDArray[np.int64] | None = None,
+    column: str = "allele",
+) -> Request:
+    """Find the alleles of a request, and refuse it where it is ambiguous or names an allele that does not exist.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``peptide``, ``note`` and perhaps ``allele``.
+    alleles : sequence of str, optional
+        Alleles that every peptide is to meet.  Without them the table's own are used, and failing those all of
+        `grooves`.
+    grooves : mapping of str to str, optional
+        Sequence-defined alleles by id, which `alleles` and the table may name.
+    genotype : bool
+        Whether the alleles are those of one person.  They must then be given by `alleles` or `grooves`.
+    strict : bool
+        Refuse a table with an allele that cannot be scored.
+    source, rows, column : optional
+        The table's file, line of each row and name of its allele column, for messages.
+
+    Returns
+    -------
+    Request
+        Light: nothing in it is as long as a cross product.
+
+    Raises
+    ------
+    InputError
+        If there are no alleles, alleles from two places, a refused one in `alleles`, or `strict` and one in the table.
+    """
+    own = dict(grooves or {})
+    paired = "allele" in table.columns
+    if paired and (alleles is not None or genotype):
+        asked = "--genotype" if alleles is None else "--hla"
+        raise InputError(
+            f"the table has an allele for each peptide, and {asked} asks for others",
+            source=source,
+            column=column,
+            hint=f"leave out {asked} to score the pairs, or pass --allele-column '' to ignore that column",
+        )
+    for name, groove in own.items():
+        if len(groove) != GROOVE_LENGTH or set(groove) - set(RESIDUES):
+            raise InputError(f"the groove of '{name}' is not of {GROOVE_LENGTH} standard residues", value=groove)
+    found = _Alleles(own)
+    if paired:
+        return _resolve_rows(table, found, strict, source, rows, column)
+    if alleles is None:
+        alleles = list(own)
+        if not own and len(table):
+            raise InputError("no HLA alleles are given", hint=f"{EXAMPLE}, or an allele column in the table")
+    elif not len(alleles):
+        raise InputError("the list of HLA alleles is empty", hint=EXAMPLE)
+    elif isinstance(alleles, str):
+        alleles = [alleles]
+    repeated = []
+    for text in alleles:
+        place, new = found.place(text.strip(), "--hla", None, None)
+        if not new:
+            repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
+    none = np.empty(0, dtype=np.intp)
+    warnings = (*found.warnings, *repeated)
+    return Request(found.names, found.grooves, True, none, [], none, [], found.notes, warnings)
+
+
+def _resolve_rows(
+    table: pd.DataFrame,
+    found: _Alleles,
+    strict: bool,
+    source: str | None,
+    rows: NDArray[np.int64] | None,
+    column: str,
+) -> Request:
+    codes, uniques = pd.factorize(table["allele"].to_numpy(dtype=object), use_na_sentinel=False)
+    spellings = ["" if pd.isna(text) else str(text).strip() for text in uniques]
+    index, notes, refused = [], [], []
+    for code, text in enumerate(spellings):
+        try:
+            place, _ = found.place(text, source, None, column)
+        except InputError as error:
+            first = int(np.argmax(codes == code))
+            if strict:
+                error.row = int(rows[first]) if rows is not None else first + 1
+                raise
+            note = error.reason + (f" ({error.hint})" if error.hint else "")
+            index.append(-1)
+            notes.append(" ".join(note.split()))
+            refused.append(f"{text or column}: {notes[-1]}")
+        else:
+            index.append(place)
+            notes.append(found.notes[place])
+    return Request(
+        found.names,
+        found.grooves,
+        False,
+        codes,
+        spellings,
+        np.array(index, dtype=np.intp),
+        notes,
+        found.notes,
+        (*found.warnings, *refused),
+    )

@@ -1,0 +1,203 @@
+"""The columns of a prediction table: their names, units, directions and precision.  Frozen under a schema version.
+
+A name, once published, keeps its meaning; a new column is appended after the last one and raises
+:data:`SCHEMA_VERSION` only when an old one changes.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+SCHEMA_VERSION = "1"
+
+STRONG_BINDER_RANK = 0.5
+"""Highest `rank` of a strong binder, in percent."""
+
+WEAK_BINDER_RANK = 2.0
+"""Highest `rank` of a weak binder, in percent."""
+
+RENAMED_SUFFIX = "_input"
+"""What a user's column is given when its name is one of ours."""
+
+
+class Column(NamedTuple):
+    """One column of the prediction table.
+
+    Attributes
+    ----------
+    name : str
+        Header.
+    dtype : str
+        ``"str"`` or ``"float64"``.  A missing text is empty, a missing number is NaN.
+    unit : str
+        Unit or range; empty for text.
+    meaning : str
+        One sentence for the documentation, with the direction of a number.
+    digits : int
+        Significant digits that are written; 0 for text.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    digits: int = 0
+
+
+PREDICTION_COLUMNS = (
+    Column("peptide", "str", "", "The peptide in upper case."),
+    Column("allele", "str", "", "The allele in its canonical spelling, or as given where it is not known."),
+    Column("score", "float64", "0-1", "Probability that the allele presents the peptide; **higher** binds better.", 7),
+    Column("rank", "float64", "%, 0-100", "Percentile among random human 8- to 15-mers; **lower** binds better.", 4),
+    Column("rank_same_length", "float64", "%, 0-100", "Percentile among random human peptides of the same length.", 4),
+    Column("affinity_nm", "float64", "nM", "Predicted affinity; **lower** binds better.", 5),
+    Column("binder", "str", "", "`SB` where `rank` <= 0.5, `WB` where `rank` <= 2, else empty."),
+    Column("note", "str", "", "Why a row has no score, or what to mind about it; else empty."),
+)
+"""Our columns, in order.  The user's own columns follow them."""
+
+PREDICTION_NAMES = tuple(column.name for column in PREDICTION_COLUMNS)
+NUMBER_COLUMNS = tuple(column for column in PREDICTION_COLUMNS if column.dtype == "float64")
+
+_DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
+_BINDERS = np.array(["", "WB", "SB"], dtype=object)
+
+
+def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
+    """Round to significant digits, so that tiny values keep their order where fixed decimals would make them ties.
+
+    Parameters
+    ----------
+    values : array_like, shape (N,)
+        Finite numbers and NaN.
+    digits : int
+        Significant digits to keep.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Doubles whose shortest text has at most `digits` digits.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    nonzero = np.isfinite(x) & (x != 0)
+    exponent = np.floor(np.log10(np.abs(x), where=nonzero, out=np.zeros_like(x)))
+    places = digits - 1 - exponent
+    # A power of ten up to 22 is exact, and one exact division is correctly rounded.
+    up, down = 10.0 ** np.clip(places, 0, 22), 10.0 ** np.clip(-places, 0, 22)
+    rounded = np.where(nonzero, np.rint(x * up / down) / up * down, x)
+    for i in np.flatnonzero(nonzero & (np.abs(places) > 22)):
+        rounded[i] = float(f"{x[i]:.{digits}g}")
+    return rounded
+
+
+def binder_class(rank: ArrayLike) -> NDArray[np.object_]:
+    """Name the class of each rank.
+
+    The rank is rounded as it is written first, so that a filter on the written column finds the same rows.
+
+    Parameters
+    ----------
+    rank : array_like, shape (N,)
+        Percentiles, 0 to 100; NaN where there is none.
+
+    Returns
+    -------
+    ndarray of str, shape (N,)
+        ``"SB"``, ``"WB"`` or ``""``.
+    """
+    written = round_significant(rank, _DIGITS["rank"])
+    return _BINDERS[(written <= WEAK_BINDER_RANK).astype(np.intp) + (written <= STRONG_BINDER_RANK)]
+
+
+def unclashing_names(names: Iterable[str], taken: Collection[str] = PREDICTION_NAMES) -> dict[str, str]:
+    """Give each of a user's columns a name that is none of ours.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The user's own columns, each once.
+    taken : collection of str
+        Names that are not to be had.
+
+    Returns
+    -------
+    dict
+        Old name to new name, in the same order; a clash gains :data:`RENAMED_SUFFIX` until it is none.
+    """
+    own = list(names)
+    used = {*taken, *(name for name in own if name not in taken)}
+    renamed = {}
+    for name in own:
+        new = name
+        if name in taken:
+            while new in used:
+                new += RENAMED_SUFFIX
+            used.add(new)
+        renamed[name] = new
+    return renamed
+
+
+def empty_predictions(extra_columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Make a prediction table without rows.
+
+    Parameters
+    ----------
+    extra_columns : iterable of str
+        The user's own columns.
+
+    Returns
+    -------
+    DataFrame
+        All columns with their types, no rows.
+    """
+    types = {column.name: column.dtype for column in PREDICTION_COLUMNS} | dict.fromkeys(extra_columns, "str")
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
+
+
+def validate_predictions(frame: pd.DataFrame) -> None:
+    """Check a prediction table for mistakes of our own.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns of :data:`PREDICTION_COLUMNS`, then the user's.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or out of order, a number is out of its range, a row without a score has no note or has
+        other numbers, or a class contradicts its rank.
+    """
+    if tuple(frame.columns[: len(PREDICTION_NAMES)]) != PREDICTION_NAMES:
+        raise ValueError(f"the columns must start with {PREDICTION_NAMES}, not {tuple(frame.columns)}")
+    if not frame.columns.is_unique:
+        raise ValueError(f"a column name occurs twice in {tuple(frame.columns)}")
+    numbers = {name: frame[name].to_numpy(dtype=np.float64) for name in _DIGITS}
+    for name, highest in (("score", 1.0), ("rank", 100.0), ("rank_same_length", 100.0), ("affinity_nm", np.inf)):
+        wrong = (numbers[name] < 0) | (numbers[name] > highest) | np.isinf(numbers[name])
+        if wrong.any():
+            raise ValueError(f"{name} is out of range: {numbers[name][wrong][0]}")
+    unscored = np.isnan(numbers["score"])
+    if (frame["note"].to_numpy(dtype=object)[unscored] == "").any():
+        raise ValueError("a row without a score has no note")
+    for name in ("rank", "rank_same_length", "affinity_nm"):
+        if not np.isnan(numbers[name][unscored]).all():
+            raise ValueError(f"a row without a score has a {name}")
+    if (frame["binder"].to_numpy(dtype=object) != binder_class(numbers["rank"])).any():
+        raise ValueError("binder contradicts rank")
+
+
+def column_help() -> str:
+    """Describe the columns as a Markdown table.
+
+    Returns
+    -------
+    str
+        One line per column, for the documentation.
+    """
+    lines = ["| column | unit | meaning | digits |", "|---|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} | {c.digits or ''} |" for c in PREDICTION_COLUMNS]
+    return "\n".join(lines) + "\n"

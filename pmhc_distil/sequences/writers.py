@@ -1,0 +1,200 @@
+"""Prediction tables as CSV, TSV, JSON lines, or a few rows for a terminal.
+
+Numbers are written with the significant digits of :data:`~pmhc_distil.sequences.tables.PREDICTION_COLUMNS`, always as
+decimal numbers that read back as floats; a missing number is empty in CSV and TSV and null in JSON.  The same table
+gives the same bytes, also when it is packed.
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path, check_destination
+from pmhc_distil.sequences.tables import NUMBER_COLUMNS, PREDICTION_NAMES, round_significant
+
+FORMATS = ("csv", "tsv", "jsonl")
+
+STDOUT = "-"
+"""The name of standard output wherever a path is expected."""
+
+_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
+_CHUNK = 50_000
+_TERMINAL_DIGITS = 3
+
+
+def choose_format(destination: str | Path, wanted: str | None = None) -> str:
+    """Tell the format from a file name, and refuse a destination that cannot be written.
+
+    Parameters
+    ----------
+    destination : str or Path
+        A path, with or without ``.gz``, or ``"-"`` for standard output.
+    wanted : str, optional
+        One of :data:`FORMATS`; it wins over the name.
+
+    Returns
+    -------
+    str
+        One of :data:`FORMATS`; CSV for standard output.
+
+    Raises
+    ------
+    InputError
+        If the name says nothing and nothing is wanted, or the path cannot be written.
+    """
+    listed = ", ".join(FORMATS)
+    if wanted is not None and wanted not in FORMATS:
+        raise InputError("unknown format", value=wanted, hint=f"formats are: {listed}")
+    if str(destination) == STDOUT:
+        return wanted or "csv"
+    suffixes = [suffix for suffix in Path(destination).suffixes if suffix != ".gz"]
+    found = wanted or _SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
+    if found is None:
+        hint = f"end the name in {', '.join(_SUFFIXES)} (and .gz), or give --format with one of {listed}"
+        raise InputError("the name of the output does not tell its format", source=str(destination), hint=hint)
+    check_destination(destination)
+    return found
+
+
+def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str | None = None) -> None:
+    """Write a prediction table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Predictions, or any table that has some of their columns.
+    destination : str or Path
+        A path, written whole or not at all and packed if it ends in ``.gz``; or ``"-"`` for standard output, where a
+        reader that has seen enough (``| head``) ends the writing quietly.
+    format : {"csv", "tsv", "jsonl"}, optional
+        As for :func:`choose_format`.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown or the destination cannot be written.
+    """
+    format = choose_format(destination, format)
+    if str(destination) == STDOUT:
+        _write_stdout(frame, format)
+        return
+    with atomic_path(destination) as path:
+        try:
+            with path.open("wb") as raw:
+                if Path(destination).suffix == ".gz":
+                    with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+                        _write_bytes(frame, cast("BinaryIO", packed), format)
+                else:
+                    _write_bytes(frame, raw, format)
+        except OSError as error:  # no space left, quota, a file system that went away
+            raise InputError(f"cannot write: {error.strerror or error}", source=str(destination)) from error
+
+
+def _write_stdout(frame: pd.DataFrame, format: str) -> None:
+    try:
+        _write_bytes(frame, cast("BinaryIO", sys.stdout.buffer), format)
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write: {error.strerror or error}", source="standard output") from error
+
+
+def _write_bytes(frame: pd.DataFrame, raw: BinaryIO, format: str) -> None:
+    text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
+    names = [str(name) for name in frame.columns]
+    if format == "jsonl":
+        encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+        for rows in _chunks(frame):
+            text.writelines(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows)
+    else:
+        writer = csv.writer(text, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
+        writer.writerow(names)
+        for rows in _chunks(frame):
+            writer.writerows(rows)
+    text.flush()
+    text.detach()
+
+
+def _chunks(frame: pd.DataFrame) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Yield the rows as Python values, missing ones as None, a bounded number at a time."""
+    for start in range(0, len(frame), _CHUNK):
+        part = frame.iloc[start : start + _CHUNK]
+        yield zip(*(_values(part.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)), strict=True)
+
+
+def _values(series: pd.Series, name: str) -> list[Any]:
+    missing = series.isna().to_numpy()
+    if name in _DIGITS:
+        values = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), _DIGITS[name]).tolist()
+    else:
+        values = series.tolist()
+        if series.dtype.kind == "f":
+            missing = missing | np.isinf(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    for i in np.flatnonzero(missing):
+        values[i] = None
+    return values
+
+
+def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) -> str:
+    """Lay out the first rows for reading.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Predictions.
+    width : int
+        Characters in a line.  Columns that do not fit are left out, the user's own first.
+    max_rows : int
+        Rows to show, in their order.
+
+    Returns
+    -------
+    str
+        Aligned lines, and a last one that tells what is not shown and how to save it.
+    """
+    shown = frame.head(max_rows)
+    own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
+    wanted = [name for name in PREDICTION_NAMES if name != "rank_same_length" and name in frame.columns]
+    if "note" in wanted and not (shown["note"] != "").any():
+        wanted.remove("note")
+    blocks: list[list[str]] = []
+    room = width
+    hidden = 0
+    for name in wanted + own:
+        cells = [name, *(_cell(value, name) for value in _values(shown[name], name))]
+        size = max(map(len, cells))
+        if blocks and room < min(size, 12):
+            hidden += 1
+            continue
+        size = min(size, max(room, 1))
+        cells = [text if len(text) <= size else text[: size - 1] + "…" for text in cells]
+        align = str.rjust if name in _DIGITS else str.ljust
+        blocks.append([align(text, size) for text in cells])
+        room -= size + 2
+    lines = ["  ".join(line).rstrip() for line in zip(*blocks, strict=True)]
+    left = [f"{len(frame) - len(shown):,} more rows"] * (len(frame) > len(shown))
+    left += [f"{hidden} more column{'s' * (hidden > 1)}"] * (hidden > 0)
+    if left:
+        lines.append(f"... and {' and '.join(left)}: save all with -o predictions.csv")
+    return "\n".join(lines)
+
+
+def _cell(value: object, name: str) -> str:
+    if value is None:
+        return ""
+    if name in _DIGITS and isinstance(value, float):
+        rounded = float(f"{value:.{_TERMINAL_DIGITS}g}")
+        return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
+    return "".join(c if c.isprintable() else "?" for c in str(value))

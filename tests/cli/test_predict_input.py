@@ -1,0 +1,187 @@
+"""What `predict` does before and after the model: modes, refusals, streams and files."""
+
+import gzip
+import io
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmhc_distil import cli
+from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
+
+EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+
+
+class FakePredictor:
+    """Scores a pair by its letters, and remembers how it was made."""
+
+    made: tuple = ()
+
+    def __init__(self, model=None, *, threads=None, device=None):
+        type(self).made = (model, threads, device)
+
+    def predict(self, table, alleles=None, *, genotype=False, grooves=None, progress=False):
+        pairs = make_pairs(table, alleles, grooves=grooves, genotype=genotype)
+        frame, scored = pairs.frame, pairs.allele_index >= 0
+        text = frame["peptide"] + frame["allele"]
+        rank = np.where(scored, [sum(map(ord, row)) % 97 / 10 for row in text], np.nan)
+        own = [name for name in frame.columns if name not in PREDICTION_NAMES]
+        frame = frame.assign(score=1 - rank / 100, rank=rank, rank_same_length=rank, affinity_nm=rank * 100)
+        frame = frame.assign(binder=pd.Series(binder_class(rank), dtype="str"))[[*PREDICTION_NAMES, *own]]
+        if genotype:
+            n = max(len(pairs.allele_names), 1)
+            best = [i + int(np.nan_to_num(rank[i : i + n], nan=200).argmin()) for i in range(0, len(frame), n)]
+            frame = frame.iloc[best].reset_index(drop=True)
+        validate_predictions(frame)
+        return frame
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder and return its exit status, standard output and standard error."""
+    fake = types.ModuleType("pmhc_distil.inference.predictor")
+    fake.Predictor = FakePredictor
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["pmhc-distil", "predict", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def table(text, **options):
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values={"score": ""}, **options)
+
+
+def test_cross_product_of_the_example(run):
+    """Prevents the first command of the README from failing."""
+    status, out, err = run(EXAMPLES / "peptides.fasta", "--hla", "A*02:01,B0702", "--hla", "HLA-A*24:02")
+    rows = table(out)
+    assert status == 0 and err == "" and len(rows) == 15 * 3
+    assert list(rows.columns) == [*PREDICTION_NAMES, "name"]
+    assert list(rows["allele"][:3]) == ["HLA-A*02:01", "HLA-B*07:02", "HLA-A*24:02"]
+
+
+def test_pairs_of_the_example(run):
+    """Prevents rows of the example from being lost, and unscored ones from going unsaid."""
+    status, _, err = run(EXAMPLES / "pairs.csv", "-o", "out.tsv.gz")
+    rows = table(gzip.decompress(Path("out.tsv.gz").read_bytes()).decode(), sep="\t")
+    assert status == 0 and len(rows) == 9 and rows["score"].isna().sum() == 2
+    assert err == "2 of 9 rows have no score; the column note says why\n"
+    assert rows["origin"][0] == "influenza A matrix 1"
+
+
+def test_genotype_keeps_one_row_per_peptide(run):
+    """Prevents a genotype from multiplying the rows of the input."""
+    status, out, _ = run("-", "--hla", "A0201,B0702", "--genotype", stdin=b"SLYNTVATL\nSLYN\nSLYNTVATL\n")
+    assert status == 0 and list(table(out)["peptide"]) == ["SLYNTVATL", "SLYN", "SLYNTVATL"]
+
+
+def test_peptides_of_the_command_line_and_options(run):
+    """Prevents an option from being parsed and then forgotten."""
+    Path("model").mkdir()
+    options = ("--model", "model", "--threads", 3, "--device", "cpu", "--format", "jsonl")
+    status, out, _ = run("--peptide", "SLYNTVATL", "--peptide", "nlvpmvatv", "--hla", "A0201", *options)
+    assert status == 0 and out.count("\n") == 2 and '"peptide": "NLVPMVATV"' in out
+    assert FakePredictor.made == ("model", 3, "cpu")
+
+
+def test_standard_input_is_the_default(run):
+    """Prevents a pipe from needing a dash."""
+    status, out, _ = run("--hla", "A0201", stdin=gzip.compress(b"peptide\nSLYNTVATL\n"))
+    assert status == 0 and "SLYNTVATL" in out
+
+
+def test_a_terminal_gets_a_short_table(run, monkeypatch, capsys):
+    """Prevents a screen full of commas."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    status, out, _ = run(EXAMPLES / "peptides.fasta", "--hla", "A0201,B0702")
+    assert status == 0 and out.startswith("peptide     allele") and "10 more rows" in out.splitlines()[-1]
+
+
+def test_empty_input_gives_the_full_header_and_no_failure(run):
+    """Prevents a pipeline from stopping at a sample without peptides, with or without alleles."""
+    for arguments in (("--hla", "A0201"), ()):
+        status, out, err = run("-", *arguments)
+        assert (status, out) == (0, ",".join(PREDICTION_NAMES) + "\n") and "holds no peptides" in err
+    status, out, _ = run("-", stdin=b"peptide,allele,score\n")
+    assert status == 0 and out == ",".join([*PREDICTION_NAMES, "score_input"]) + "\n"
+
+
+def test_renamed_columns_and_alleles_to_mind_are_said(run):
+    """Prevents a null allele, or a renamed column, from passing without a word."""
+    status, _, err = run("-", "--hla", "A*24:09N", stdin=b"peptide,rank\nSLYNTVATL,1\n")
+    assert status == 0 and "column 'rank' is written as 'rank_input'" in err and "A*24:09N" in err
+
+
+def test_many_bad_alleles_do_not_flood(run):
+    """Prevents a wrong column, taken for alleles, from printing a line for each of its million values."""
+    status, out, err = run("-", stdin=b"peptide,allele\n" + b"".join(b"SLYNTVATL,foo%d\n" % i for i in range(500)))
+    assert status == 0 and out.count("\n") == 501 and err.count("\n") == 22 and "and 480 more warnings" in err
+
+
+ERRORS = [
+    (("none.fasta", "--hla", "A0201"), "none.fasta: no such file"),
+    (("list.txt",), "no HLA alleles are given (for example --hla A*02:01"),
+    (("list.txt", "--hla", "A*99:99"), "--hla: "),
+    (("list.txt", "--hla", "DRB1*01:01"), "--hla: "),
+    (("list.txt", "--hla", "A0201,,B0702"), "--hla: an empty allele name"),
+    (
+        ("list.txt", "--hla", "A0201", "--strict"),
+        "list.txt, row 2, column 'peptide': length 4 is outside 8-15: 'SLYN'",
+    ),
+    (("list.txt", "--hla", "A0201", "--peptide", "SLYNTVATL"), "list.txt: peptides are given both by"),
+    (("list.txt", "--hla", "A0201", "--peptide-column", "x"), "list.txt: a plain list has no columns"),
+    (("--peptide", "SLYNTVATL", "--peptide-column", "x", "--hla", "A0201"), "--peptide has no columns"),
+    (("list.txt", "--hla", "A0201", "--model", "gone"), "--model: no such model folder: 'gone'"),
+    (("list.txt", "--hla-fasta", "gone.fasta"), "gone.fasta: "),
+    (("list.txt", "--hla", "A0201", "-o", "gone/out.csv"), "gone/out.csv: cannot write: its folder does not exist"),
+    (("list.txt", "--hla", "A0201", "-o", "out.xlsx"), "out.xlsx: the name of the output does not tell its format"),
+    (("pairs.csv", "--hla", "A0201"), "pairs.csv, column 'HLA': the table has an allele for each peptide, and --hla"),
+    (("pairs.csv", "--genotype"), "pairs.csv, column 'HLA': the table has an allele for each peptide, and --genotype"),
+    (("pairs.csv", "--strict"), "pairs.csv, row 3, column 'HLA': "),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS)
+def test_mistakes_are_one_line(run, tmp_path, arguments, message):
+    """Prevents tracebacks, half-written files and a success status for input that cannot be answered."""
+    (tmp_path / "list.txt").write_text("SLYNTVATL\nSLYN\n")
+    (tmp_path / "pairs.csv").write_text("peptide,HLA\nSLYNTVATL,A0201\nSLYNTVATL,foo\n")
+    output = () if "-o" in arguments else ("-o", "out.csv")
+    status, out, err = run(*arguments, *output)
+    assert (status, out) == (2, "") and err.startswith(f"error: {message}") and err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt", "pairs.csv"]
+
+
+def test_allele_column_can_be_ignored(run):
+    """Prevents a table of earlier predictions from being unusable with another allele."""
+    status, out, _ = run("-", "--hla", "B0702", "--allele-column", "", stdin=b"peptide,allele\nSLYNTVATL,foo\n")
+    assert status == 0 and table(out)["allele_input"][0] == "foo"
+
+
+@pytest.mark.parametrize("arguments", ["['predict', '--help']", "['predict', 'none.csv', '--hla', 'A0201']"])
+def test_torch_is_not_imported_for_help_or_a_mistake(tmp_path, arguments):
+    """Prevents seconds of waiting for a message that needs no model."""
+    code = (
+        f"import sys; sys.argv[1:] = {arguments}\n"
+        "from pmhc_distil.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'transformers'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

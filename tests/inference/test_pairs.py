@@ -1,0 +1,134 @@
+"""Every row meets exactly the alleles that were asked for, and a wrong allele never goes unnoticed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference import request
+from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.inference.request import resolve_request
+from pmhc_distil.sequences.hla import Allele
+from pmhc_distil.sequences.readers import table_from
+
+GROOVE = "ACDEFGHIKLMNPQRSTVWYACDEFGHIKLMNPQ"
+KNOWN = {"A1": "HLA-A*01:01", "A2": "HLA-A*02:01", "A0201": "HLA-A*02:01", "NULL": "HLA-A*24:09N"}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    """Replace the allele table by four names, and count what is asked of it."""
+    asked = []
+
+    def resolve(text, *, source=None, row=None, column=None):
+        asked.append(text)
+        if text not in KNOWN:
+            raise InputError("no such allele", source, row, column, text, "did you mean A2?")
+        return Allele(
+            KNOWN[text], text, GROOVE[len(KNOWN[text]) :] + GROOVE[: len(KNOWN[text])], "null" * (text == "NULL")
+        )
+
+    monkeypatch.setattr(request, "resolve_allele", resolve)
+    return asked
+
+
+def pair_table(*alleles, peptides=None):
+    return table_from(
+        pd.DataFrame(
+            {"peptide": peptides or ["SLYNTVATL"] * len(alleles), "allele": alleles, "id": range(len(alleles))}
+        )
+    ).frame
+
+
+@given(
+    peptides=st.lists(st.sampled_from(["SLYNTVATL", "NLVPMVATV", "SLYN", ""]), max_size=8),
+    alleles=st.lists(st.sampled_from(["A1", "A2", "NULL"]), min_size=1, unique=True),
+)
+def test_cross_product_is_peptide_major(peptides, alleles):
+    """Prevents the column swap: each peptide with each allele, the alleles of one peptide together."""
+    table = table_from(pd.DataFrame({"peptide": peptides, "id": np.arange(len(peptides))}, dtype=object)).frame
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "resolve_allele", lambda text, **_: Allele(KNOWN[text], text, GROOVE))
+        pairs = make_pairs(table, alleles)
+    expected = [(peptide, KNOWN[allele], i) for i, peptide in enumerate(peptides) for allele in alleles]
+    assert list(pairs.frame[["peptide", "allele", "id"]].itertuples(index=False, name=None)) == expected
+    assert list(pairs.frame.columns) == ["peptide", "allele", "note", "id"]
+    scored = pairs.allele_index >= 0
+    assert list(scored) == [len(peptide) == 9 for peptide, _, _ in expected]
+    assert [pairs.allele_names[i] for i in pairs.allele_index[scored]] == list(pairs.frame["allele"][scored])
+
+
+def test_pairs_keep_rows_with_a_bad_allele(names):
+    """Prevents one bad allele from killing 48,387 rows, and from being scored as something else."""
+    table = pair_table("A2", "B*99:99", "A0201", "", "A1", "B*99:99")
+    pairs = make_pairs(table)
+    assert list(pairs.frame["allele"]) == ["HLA-A*02:01", "B*99:99", "HLA-A*02:01", "", "HLA-A*01:01", "B*99:99"]
+    assert list(pairs.allele_index) == [0, -1, 0, -1, 1, -1]
+    bad = "no such allele (did you mean A2?)"
+    assert list(pairs.frame["note"]) == ["", bad, "", "empty allele", "", bad]
+    assert pairs.warnings == (f"B*99:99: {bad}", "allele: empty allele")
+    assert list(pairs.frame["id"]) == list(range(6))
+    assert names == ["A2", "B*99:99", "A0201", "A1"]
+
+
+def test_strict_names_the_first_bad_row():
+    """Prevents a search for the row that stopped the run."""
+    with pytest.raises(InputError) as caught:
+        make_pairs(pair_table("A2", "A2", "foo"), strict=True, source="in.csv", rows=np.array([2, 4, 7]), column="HLA")
+    assert str(caught.value) == "in.csv, row 7, column 'HLA': no such allele: 'foo' (did you mean A2?)"
+
+
+def test_notes_of_peptide_and_allele_are_both_kept():
+    """Prevents a user from mending one mistake only to meet the next."""
+    pairs = make_pairs(pair_table("foo", "NULL", peptides=["SLYN", "SLYNTVATL"]))
+    assert pairs.frame["note"][0] == "length 4 is outside 8-15; no such allele (did you mean A2?)"
+    assert pairs.frame["note"][1] == "null" and pairs.allele_index[1] >= 0
+
+
+def test_a_bad_allele_of_the_option_is_an_error():
+    """Prevents a whole run against an allele that does not exist."""
+    with pytest.raises(InputError, match=r"^--hla: no such allele: 'foo'"):
+        resolve_request(table_from(["SLYNTVATL"]).frame, ["A2", "foo"])
+
+
+def test_an_allele_named_twice_is_scored_once():
+    """Prevents doubled rows for a homozygous patient or two spellings."""
+    pairs = make_pairs(table_from(["SLYNTVATL"]).frame, ["A2", "A0201"])
+    assert len(pairs.frame) == 1 and "A0201: names HLA-A*02:01 again" in pairs.warnings[0]
+
+
+def test_sequence_defined_alleles(names):
+    """Prevents an id of the user's own from being looked up among HLA names."""
+    table = table_from(["SLYNTVATL"]).frame
+    own = {"Mamu-X": GROOVE, "Patr-Y": GROOVE[::-1]}
+    assert make_pairs(table, grooves=own).allele_names == ["Mamu-X", "Patr-Y"]
+    assert names == []
+    pairs = make_pairs(table, ["A2", "Patr-Y"], grooves=own)
+    assert list(pairs.frame["allele"]) == ["HLA-A*02:01", "Patr-Y"] and pairs.grooves[1] == GROOVE[::-1]
+    assert list(make_pairs(pair_table("Mamu-X", "A2"), grooves=own).allele_index) == [0, 1]
+    with pytest.raises(InputError, match="34 standard residues"):
+        make_pairs(table, grooves={"x": "AAA"})
+
+
+@pytest.mark.parametrize("asked", [{"alleles": ["A2"]}, {"genotype": True}])
+def test_alleles_from_two_places_are_refused(asked):
+    """Prevents silent scoring with alleles other than those that stand in the row."""
+    with pytest.raises(InputError, match="the table has an allele for each peptide"):
+        make_pairs(pair_table("A2"), **asked)
+
+
+@pytest.mark.parametrize("alleles", [None, []])
+def test_no_alleles(alleles):
+    """Prevents a default allele nobody asked for."""
+    with pytest.raises(InputError, match="HLA"):
+        make_pairs(table_from(["SLYNTVATL"]).frame, alleles)
+
+
+def test_zero_rows():
+    """Prevents a failure on an empty sample, with or without alleles."""
+    for alleles in (None, ["A2"]):
+        pairs = make_pairs(table_from([]).frame, alleles)
+        assert list(pairs.frame.columns) == ["peptide", "allele", "note"] and len(pairs.allele_index) == 0
+    assert len(make_pairs(pair_table()).frame) == 0

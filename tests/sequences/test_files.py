@@ -1,0 +1,96 @@
+"""Files are written whole or not at all, and what is not text is refused with its name and row."""
+
+import gzip
+import io
+import sys
+
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path, check_destination, open_text, read_text
+
+
+def test_atomic_path_replaces_only_at_the_end(tmp_path):
+    """Prevents a reader from seeing half a file, and the loss of the old one to a failed run."""
+    target = tmp_path / "out.csv.gz"
+    target.write_text("old")
+    with atomic_path(target) as path:
+        assert path.parent == tmp_path and path.suffixes[-2:] == [".csv", ".gz"]
+        path.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_atomic_path_leaves_nothing_behind_a_failure(tmp_path, error):
+    """Prevents half-written files after a crash or Ctrl-C."""
+    target = tmp_path / "out.csv"
+    with pytest.raises(error), atomic_path(target) as path:
+        path.write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_atomic_path_follows_links(tmp_path):
+    """Prevents a link to a file on another disk from being replaced by a file."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real" / "out.csv")
+    with atomic_path(tmp_path / "link.csv") as path:
+        path.write_text("x")
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real" / "out.csv").read_text() == "x"
+
+
+def test_atomic_path_does_not_replace_a_device():
+    """Prevents `-o /dev/null`, run by root, from turning the device into a file."""
+    with atomic_path("/dev/null") as path:
+        assert str(path) == "/dev/null"
+
+
+@pytest.mark.parametrize("name", ["missing/out.csv", ".", "x" * 300, "a\0b"])
+def test_unwritable_destination(tmp_path, name):
+    """Prevents an hour of prediction that ends in a path that could never be written."""
+    with pytest.raises(InputError, match=r"out\.csv|folder|cannot write"):
+        check_destination(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_text_whatever_its_packing(tmp_path, monkeypatch, pack, from_stdin):
+    """Prevents a byte order mark, Windows line ends, a misnamed gzip or a packed pipe from reaching the parser."""
+    data = pack("\ufeffa\r\nb\rü\n".encode())
+    path = tmp_path / "peptides.txt"
+    path.write_bytes(data)
+    if from_stdin:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    source = "-" if from_stdin else path
+    with open_text(source) as stream:
+        assert list(stream) == ["a\n", "b\n", "ü\n"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (gzip.compress(b"PEPTIDE\n" * 100)[:-12], "in.txt: the gzip file is cut short"),
+        (b"\x1f\x8bnonsense", "in.txt: the gzip file is damaged"),
+        (b"ok\nfine\nPEP\0TIDE\n", "in.txt, row 3: holds a NUL byte"),
+        (b"ok\nna\xefve\n", "in.txt, row 2: byte 0xef is not UTF-8 text"),
+        ("peptide".encode("utf-16"), "in.txt: is UTF-16 text"),
+        (b"PK\x03\x04rest", "in.txt: is a zip archive or an Excel workbook"),
+    ],
+)
+def test_what_is_not_text_is_refused(tmp_path, monkeypatch, data, message):
+    """Prevents tracebacks and nonsense rows from workbooks, archives and broken downloads."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.txt").write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        read_text("in.txt")
+    assert str(caught.value).startswith(message)
+
+
+def test_missing_file_and_folder(tmp_path):
+    """Prevents a traceback for the commonest mistake of all."""
+    with pytest.raises(InputError, match="no such file"):
+        read_text(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="is a folder"):
+        read_text(tmp_path)
