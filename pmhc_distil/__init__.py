@@ -1,5 +1,67 @@
-"""Peptide-HLA class I presentation, predicted offline by a small distilled encoder."""
+"""Peptide-HLA class I presentation, predicted offline by a small distilled encoder.
 
+Importing this package loads neither torch nor transformers.  Once transformers is loaded, before or after, its Auto classes
+and pipelines know the encoder.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
 from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pmhc_distil.errors import InputError
+
+if TYPE_CHECKING:
+    from pmhc_distil.inference.predictor import Predictor
 
 __version__ = version("pmhc-distil")
+__all__ = ["InputError", "Predictor", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Load the predictor, and with it torch, when it is first asked for (PEP 562)."""
+    if name == "Predictor":
+        from pmhc_distil.inference.predictor import Predictor
+
+        return Predictor
+    msg = f"module 'pmhc_distil' has no attribute '{name}'"
+    raise AttributeError(msg)
+
+
+class _AfterTransformers(importlib.abc.MetaPathFinder):
+    """Registers the encoder as soon as somebody else imports transformers, instead of importing it ourselves."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Let transformers be found and loaded as ever, and register afterwards."""
+        if fullname != "transformers":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def load_and_register(module: ModuleType) -> None:
+            load(module)
+            _register()
+
+        spec.loader.exec_module = load_and_register  # type: ignore[method-assign]
+        return spec
+
+
+def _register() -> None:
+    # Where our own classes asked for transformers, they are being imported now and register themselves.
+    if "pmhc_distil.models.hf" not in sys.modules:
+        importlib.import_module("pmhc_distil.models.hf")
+
+
+if "transformers" in sys.modules:
+    _register()
+else:
+    sys.meta_path.insert(0, _AfterTransformers())

@@ -24,7 +24,8 @@ def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, de
     """
     from pmhc_distil.inference.calibration import calibrate_model
 
-    settings = read_recipe(recipe, {"windows", "anchors", "checked", "seed"})
+    needed = {"windows", "anchors", "checked", "seed"}
+    settings = read_recipe(recipe, needed, needed)
     report = calibrate_model(model, proteins, threads=threads, device=device, **settings)
     click.echo(f"{report['grooves']} grooves calibrated against {report['peptides']} random peptides", err=True)
     for rank, error in report["largest_error"].items():

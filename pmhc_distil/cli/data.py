@@ -30,7 +30,8 @@ def prepare(folder: Path, proteins: Path, recipe: Path, output: Path) -> None:
     from pmhc_distil.sequences.prepare import sources_from_recipe, write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
-    settings = read_recipe(recipe, {"sources", "negatives_per_length", "validation_share", "seed"})
+    needed = {"sources", "negatives_per_length", "validation_share", "seed"}
+    settings = read_recipe(recipe, needed, needed)
     sources = sources_from_recipe(settings.pop("sources"))
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
     prepared = prepare_tables(folder, sources, proteome, **settings)

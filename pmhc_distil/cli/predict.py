@@ -106,7 +106,7 @@ def predict(
         from pmhc_distil.inference.predictor import Predictor
 
         predictor = Predictor(model, threads=threads, device=device)
-        frame = predictor.predict(table.frame, alleles, genotype=genotype, grooves=grooves, progress=True)
+        frame = predictor.predict(table, alleles, genotype=genotype, grooves=grooves, progress=True)
     else:
         from pmhc_distil.sequences.tables import PREDICTION_NAMES, empty_predictions
 

@@ -1,5 +1,6 @@
 """Recipes: the settings of a command as a YAML file."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import yaml
 from pmhc_distil.errors import InputError
 
 
-def read_recipe(path: Path, allowed: set[str]) -> dict[str, Any]:
-    """Read a recipe and refuse what the command does not know.
+_FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+").fullmatch
+
+
+def read_recipe(path: Path, allowed: set[str], required: set[str] | None = None) -> dict[str, Any]:
+    """Read a recipe and refuse what the command does not know, or a setting that it needs and does not find.
 
     Raises
     ------
@@ -29,4 +33,7 @@ def read_recipe(path: Path, allowed: set[str]) -> dict[str, Any]:
             raise InputError(
                 "unknown setting", source=str(path), value=key, hint=f"known: {', '.join(sorted(allowed))}"
             )
-    return recipe
+    for key in sorted((required or set()) - set(recipe)):
+        raise InputError("the setting is missing", source=str(path), column=key)
+    # YAML 1.1 takes 1e-3 as text and only 1.0e-3 as a number.
+    return {key: float(value) if isinstance(value, str) and _FLOAT(value) else value for key, value in recipe.items()}

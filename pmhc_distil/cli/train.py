@@ -47,8 +47,8 @@ def pretrain(**options: Any) -> None:
     Example:
       pmhc-distil pretrain --train proteins.fasta --validation held_out.fasta --recipe recipes/pretrain.yaml -o runs/pretrained
     """
-    from pmhc_distil.models.configuration import PMHCConfig
-    from pmhc_distil.models.modeling import PMHCForMaskedLM
+    from pmhc_distil.models.hf.configuration import PMHCConfig
+    from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
 
     settings = _settings(options)
     _run("masked-lm", "pretrain", settings, lambda shape: PMHCForMaskedLM(PMHCConfig(**shape)))
@@ -65,9 +65,9 @@ def finetune(model: Path | None, **options: Any) -> None:
       pmhc-distil finetune --model runs/pretrained --train runs/data/train.csv.gz \\
         --validation runs/data/validation.csv.gz --recipe recipes/finetune.yaml -o runs/teacher
     """
-    from pmhc_distil.models.configuration import PMHCConfig
-    from pmhc_distil.models.loading import load_model
-    from pmhc_distil.models.modeling import PMHCForSequenceClassification
+    from pmhc_distil.models.hf.configuration import PMHCConfig
+    from pmhc_distil.models.hf.loading import load_model
+    from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
 
     def start(shape: dict[str, Any]) -> Any:
         if model is None:
@@ -96,7 +96,7 @@ def distill(task: str, teacher: Path, cache: Path | None, no_teacher: bool, laye
         --validation runs/data/validation.csv.gz --recipe recipes/distill.yaml -o runs/student
     """
     from pmhc_distil.distillation.halve import choose_layers, halve
-    from pmhc_distil.models.loading import load_model
+    from pmhc_distil.models.hf.loading import load_model
     from pmhc_distil.tasks import TASKS
 
     settings = _settings(options)

@@ -18,7 +18,7 @@ from pmhc_distil.distillation.cache import teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.task import Task
 from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer
-from pmhc_distil.models.tokenizer import PMHCTokenizer
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.files import atomic_path
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalPrediction
 
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
-from pmhc_distil.distillation.task import Task, TaskData, model_inputs
+from pmhc_distil.distillation.task import Numbers, Task, TaskData, model_inputs
 from pmhc_distil.errors import InputError
 
 
@@ -107,7 +107,7 @@ class DistilTrainer(Trainer):
 
         sampler = data.batches(batch_size, shuffle=shuffle, seed=self.args.seed)
         pin = self.args.dataloader_pin_memory and torch.cuda.is_available()
-        loader: DataLoader = DataLoader(range(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)  # type: ignore[arg-type]
+        loader: DataLoader = DataLoader(Numbers(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)  # type: ignore[arg-type]
         return self.accelerator.prepare(loader)
 
     def compute_loss(

@@ -210,8 +210,10 @@ def calibrate_model(
     others = [groove for groove in grooves if groove not in complete]
     sample = others[:: max(1, len(others) // max(checked, 1))][:checked]
     errors: dict[str, float] = {}
+    # Checked in single precision, as predictions are made, so that the error of half precision counts too.
+    precise = Engine(folder, threads=threads, device=device)
     for groove in tqdm(sample, desc="checking", disable=None):
-        scores = score_all(engine, groove, random)
+        scores = score_all(precise, groove, random)
         exact = exact_knots(scores)
         estimated = table.knots[table.grooves.index(groove)]
         for rank in CHECKED_RANKS:

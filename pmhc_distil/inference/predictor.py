@@ -17,7 +17,8 @@ from pmhc_distil.inference.pairs import make_pairs
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
-from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class
+from pmhc_distil.sequences.readers import PeptideTable, table_from
+from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
 RANKS_FILE = "ranks.safetensors"
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Predictor:
 
     def predict(
         self,
-        peptides: pd.DataFrame | Sequence[str],
+        peptides: PeptideTable | pd.DataFrame | Sequence[str],
         alleles: str | Sequence[str] | None = None,
         *,
         genotype: bool = False,
@@ -77,9 +78,9 @@ class Predictor:
 
         Parameters
         ----------
-        peptides : DataFrame or sequence of str
+        peptides : PeptideTable, DataFrame or sequence of str
             Peptides; or a table with the column ``peptide``, optionally ``allele`` (one for each peptide), and columns
-            of the user's own.
+            of the user's own; or what :func:`pmhc_distil.sequences.readers.read_peptides` read from a file.
         alleles : str or sequence of str, optional
             HLA names in any spelling, or keys of ``grooves``.  Several give a row for every peptide and allele, the
             alleles of one peptide together.
@@ -101,17 +102,19 @@ class Predictor:
         InputError
             For an allele in ``alleles`` that does not exist, or none at all.
         """
-        table = as_table(peptides)
+        table = peptides if isinstance(peptides, PeptideTable) else table_from(peptides)
         names = [alleles] if isinstance(alleles, str) else alleles
-        pairs = make_pairs(table, names, genotype=genotype, grooves=grooves)
+        pairs = make_pairs(table.frame, names, genotype=genotype, grooves=grooves)
         frame = pairs.frame
         numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
         frame["binder"] = binder_class(numbers["rank"])
-        if genotype and len(table):
+        if genotype and len(frame):
             frame = best_rows(frame, len(pairs.allele_names))
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
-        return frame[[*PREDICTION_NAMES, *own]]
+        frame = frame[[*PREDICTION_NAMES, *own]]
+        validate_predictions(frame)
+        return frame
 
     def _numbers(
         self, peptides: pd.Series, index: np.ndarray, grooves: list[str], *, progress: bool
@@ -160,21 +163,6 @@ class Predictor:
         except (OSError, InputError) as error:
             logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
         return table
-
-
-def as_table(peptides: pd.DataFrame | Sequence[str]) -> pd.DataFrame:
-    """Give a table with ``peptide`` in upper case and ``note``, ready for pairing."""
-    from pmhc_distil.sequences.residues import peptide_problem
-
-    if isinstance(peptides, str):
-        peptides = [peptides]
-    table = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)}, dtype=str)
-    if "peptide" not in table:
-        raise InputError("the table has no column 'peptide'", hint=f"its columns are: {', '.join(map(str, table.columns))}")
-    if "note" not in table:
-        table["peptide"] = table["peptide"].fillna("").astype(str).str.strip().str.upper()
-        table["note"] = [peptide_problem(text) for text in table["peptide"]]
-    return table
 
 
 def best_rows(frame: pd.DataFrame, alleles: int) -> pd.DataFrame:

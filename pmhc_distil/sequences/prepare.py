@@ -69,7 +69,11 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     except (OSError, ValueError) as error:
         raise InputError("cannot be read as CSV", source=str(path), hint="see data/README.md for the columns") from error
     if source.where:
-        kept = frame.query(source.where)
+        try:
+            kept = frame.query(source.where)
+        except Exception as error:  # the language of query raises errors of many kinds
+            hint = f"the columns are: {', '.join(frame.columns)}"
+            raise InputError("the condition cannot be evaluated", source=str(path), value=source.where, hint=hint) from error
         dropped[f"{source.file}: not {source.where}"] += len(frame) - len(kept)
         frame = kept
     for column in ("peptide", "allele"):
@@ -237,8 +241,9 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
     tables = {"train.csv.gz": prepared.train, "validation.csv.gz": prepared.validation, "training_alleles.csv": prepared.alleles}
     for name, table in tables.items():
         with atomic_path(folder / name) as temporary:
-            compression: Any = {"method": "gzip", "mtime": 0, "compresslevel": 5} if name.endswith(".gz") else None
-            table.to_csv(temporary, index=False, compression=compression, float_format="%.6g")
+            text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+            # pandas would write the temporary file's name, another one every time, into the gzip header.
+            temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if name.endswith(".gz") else text)
     report = {
         "dropped": prepared.dropped,
         "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tables},

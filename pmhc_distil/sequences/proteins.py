@@ -62,16 +62,3 @@ class Proteome:
         if not len(starts):
             raise InputError(f"no window of {length} standard residues", source="proteins", hint="give more proteins")
         return [self.text[start : start + length] for start in generator.choice(starts, count)]
-
-
-def random_peptides(proteome: Proteome, count: int, lengths: tuple[int, ...], seed: int) -> list[str]:
-    """Draw ``count`` random peptides, as many of every length, one length after the other.
-
-    Parameters
-    ----------
-    count : int
-        Rounded up to a multiple of the number of lengths.
-    """
-    generator = np.random.default_rng(seed)
-    each = -(-count // len(lengths))
-    return [peptide for length in lengths for peptide in proteome.draw(length, each, generator)]

@@ -52,7 +52,7 @@ PREDICTION_COLUMNS = (
     Column("allele", "str", "", "The allele in its canonical spelling, or as given where it is not known."),
     Column("score", "float64", "0-1", "Probability that the allele presents the peptide; **higher** binds better.", 7),
     Column("rank", "float64", "%, 0-100", "Percentile among random human 8- to 15-mers; **lower** binds better.", 4),
-    Column("rank_same_length", "float64", "%, 0-100", "Percentile among random human peptides of the same length.", 4),
+    Column("rank_same_length", "float64", "%, 0-100", "The same among random human peptides of the same length; **lower** binds better.", 4),
     Column("affinity_nm", "float64", "nM", "Predicted affinity; **lower** binds better.", 5),
     Column("binder", "str", "", "`SB` where `rank` <= 0.5, `WB` where `rank` <= 2, else empty."),
     Column("note", "str", "", "Why a row has no score, or what to mind about it; else empty."),

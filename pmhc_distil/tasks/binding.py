@@ -1,7 +1,7 @@
 """The peptide-HLA task: is a peptide presented, and how strongly is it bound?"""
 
-import gzip
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.modeling import PMHCForSequenceClassification
+from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
 from pmhc_distil.models.vocabulary import PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit
 from pmhc_distil.sequences.hla import resolve_allele
-from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import binary_metrics
 
@@ -84,27 +84,46 @@ class PairData:
         return digest.hexdigest()
 
 
-def read_pairs(path: Path, **_: object) -> PairData:
+def read_pairs(path: Path, *, max_seq_length: int | None = None) -> PairData:
     """Read a table of training pairs (CSV, plain or gzip) as written by ``pmhc-distil data prepare``.
+
+    ``max_seq_length`` is accepted, as of every task, and has no meaning here.
 
     Raises
     ------
     InputError
-        If the file is missing, cannot be read, or lacks a column.
+        If the file cannot be read, lacks a column, or holds a peptide or an allele that cannot be scored.
     """
-    hint = "make it with `pmhc-distil data prepare`"
+    hint = "make the table with `pmhc-distil data prepare`"
+    text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     try:
-        frame = pd.read_csv(path, dtype={"peptide": str, "allele": str, "inequality": str}, keep_default_na=False, na_values={
-            "label": [""], "affinity_nm": [""]})
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, gzip.BadGzipFile) as error:
+        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""], "affinity_nm": [""]})
+    except (OSError, EOFError, ValueError) as error:
         raise InputError("cannot be read as a table of pairs", source=str(path), hint=hint) from error
     for column in COLUMNS:
         if column not in frame:
-            raise InputError(
-                f"the column is missing; there are: {', '.join(frame.columns)}",
-                source=str(path), column=column, hint=hint,
-            )
+            there = ", ".join(frame.columns)
+            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column, hint=hint)
+    _check(frame, "peptide", peptide_problem, path, hint)
+    _check(frame, "allele", _allele_problem, path, hint)
     return PairData(frame)
+
+
+def _check(frame: pd.DataFrame, column: str, problem: Callable[[str], str], path: Path, hint: str) -> None:
+    """Refuse the first row whose value has a problem."""
+    bad = {value: reason for value in frame[column].unique() if (reason := problem(value))}
+    if bad:
+        row = int(frame[column].isin(bad).to_numpy().argmax())
+        value = frame[column].iloc[row]
+        raise InputError(bad[value], source=str(path), row=row + 2, column=column, value=value, hint=hint)
+
+
+def _allele_problem(text: str) -> str:
+    try:
+        resolve_allele(text)
+    except InputError as error:
+        return error.reason
+    return ""
 
 
 def rows(outputs: ModelOutput, _: Batch) -> Tensor:

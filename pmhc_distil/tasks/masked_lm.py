@@ -11,11 +11,12 @@ from torch import Tensor
 from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Task
-from pmhc_distil.models.modeling import PMHCForMaskedLM
+from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
 from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, VOCABULARY, encode
 from pmhc_distil.sequences.proteins import read_proteins
 
 MASKED_SHARE = 0.15
+DEFAULT_WINDOW = 128
 IGNORED = -100
 
 
@@ -104,9 +105,9 @@ class WindowSampler:
             yield order[first : first + self.batch_size].tolist()
 
 
-def read_windows(path: Path, *, max_seq_length: int, **_: object) -> WindowData:
-    """Read a FASTA of proteins."""
-    return WindowData([str(sequence) for _, sequence in read_proteins(path)], max_seq_length)
+def read_windows(path: Path, *, max_seq_length: int | None = None) -> WindowData:
+    """Read a FASTA of proteins; windows are 128 residues long unless another length is given."""
+    return WindowData([sequence for _, sequence in read_proteins(path)], max_seq_length or DEFAULT_WINDOW)
 
 
 def rows(outputs: ModelOutput, batch: Batch) -> Tensor:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TypeVar
 
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from pmhc_distil.errors import InputError
@@ -33,7 +34,7 @@ def load_model(model_class: type[Model], folder: Path, *, new_head: bool = False
         model, report = model_class.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype="float32", output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise InputError("the model cannot be loaded", source=str(folder), hint=str(error).splitlines()[0]) from error
     missing = sorted(name for name in report["missing_keys"] if not new_head or name.startswith("encoder."))
     if missing:

@@ -1,0 +1,108 @@
+"""The whole chain on a table of a few hundred rows, and mistakes that cost one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pmhc_distil import cli
+from pmhc_distil.errors import InputError
+
+QUICK = ["--cpu", "--threads", "1", "--epochs", "1", "--learning-rate", "0.001", "--seed", "1"]
+
+
+def call(*arguments):
+    """Run a command in this process; give its standard output."""
+    result = CliRunner().invoke(cli.group, [str(argument) for argument in arguments], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory, protein_fasta, pair_files, sizes):
+    """Pretrain and fine-tune a tiny teacher."""
+    folder = tmp_path_factory.mktemp("chain")
+    recipe = folder / "pretrain.yaml"
+    recipe.write_text(yaml.safe_dump({**sizes, "max_seq_length": 24, "per_device_train_batch_size": 10}))
+    files = ["--train", protein_fasta, "--validation", protein_fasta]
+    call("pretrain", *files, "--recipe", recipe, "-o", folder / "pretrained", *QUICK)
+    files = ["--train", pair_files[0], "--validation", pair_files[1]]
+    call("finetune", *files, "--model", folder / "pretrained", "-o", folder / "teacher", "--batch-size", 480, *QUICK)
+    return folder, [*files, "--teacher", folder / "teacher", "--batch-size", 480, *QUICK]
+
+
+def test_pretraining_reaches_the_teacher(chain):
+    """Prevents a fine-tuned model with other sizes than its pretrained encoder, and a card without the sizes."""
+    folder, _ = chain
+    config = yaml.safe_load((folder / "teacher" / "config.json").read_text())
+    assert config["num_hidden_layers"] == 4 and config["architectures"] == ["PMHCForSequenceClassification"]
+    assert "4 layers of width 16" in (folder / "teacher" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("how", ["live", "cache", "no teacher"])
+def test_distil(chain, how):
+    """Prevents one of the three ways of training a student from failing."""
+    folder, arguments = chain
+    output, cache = folder / how, folder / "rows.h5"
+    recipe = folder / "distil.yaml"
+    hidden = {"alpha_cosine": 0.1, "alpha_hidden": 0.1} if how != "cache" else {}
+    recipe.write_text(yaml.safe_dump({"layers": "0,3", "alpha_soft": 1.0, "alpha_hard": 0.5, "temperature": 2.0, **hidden}))
+    extra = {"live": [], "cache": ["--cache", cache], "no teacher": ["--no-teacher"]}[how]
+    result = call("distill", *arguments, "--recipe", recipe, *extra, "-o", output)
+    assert "student layers <- teacher layers: 0 <- 0, 1 <- 3" in result.stderr
+    assert "ap 0." in result.stdout
+    record = yaml.safe_load((output / "recipe.yaml").read_text())
+    assert (record["teacher_weights"] is None) == (how == "no teacher")
+    assert record["settings"]["alpha_soft"] == (0 if how == "no teacher" else 1)
+    assert cache.exists() == (how == "cache")
+    cache.unlink(missing_ok=True)
+
+
+def test_option_wins_over_recipe(chain):
+    """Prevents an option on the command line from being overruled by the recipe."""
+    folder, arguments = chain
+    recipe = folder / "seed.yaml"
+    recipe.write_text("seed: 99\nlayers: first\nalpha_soft: 1.0\n")
+    result = call("distill", *arguments, "--layers", "last", "--recipe", recipe, "-o", folder / "option", "--max-steps", 1)
+    assert "0 <- 2, 1 <- 3" in result.stderr
+    assert yaml.safe_load((folder / "option" / "recipe.yaml").read_text())["settings"]["seed"] == 1
+
+
+MISTAKES = {
+    "unknown setting": ("epochs: 3\n", [], "unknown setting: 'epochs'"),
+    "no mapping": ("- a\n", [], "not a mapping"),
+    "no YAML": ("a: [\n", [], "not YAML"),
+    "sizes": ("hidden_size: 8\n", [], "the sizes of the student come from the teacher: 'hidden_size'"),
+    "layers": ("seed: 1\n", ["--layers", "0,9"], "not a choice of student layers: '0,9'"),
+    "hidden losses": ("alpha_hidden: 0.1\n", ["--cache", "rows.h5"], "need a live teacher"),
+    "no model": ("seed: 1\n", ["--teacher", "nowhere"], "nowhere: not a model folder"),
+    "no table": ("seed: 1\n", ["--train", "nothing.csv"], "--train: there is no such file: 'nothing.csv'"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(chain, name, tmp_path, monkeypatch):
+    """Prevents a traceback, and a misspelt setting from being ignored."""
+    monkeypatch.chdir(tmp_path)
+    text, extra, expected = MISTAKES[name]
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        call("distill", *chain[1], "--recipe", "r.yaml", *extra, "-o", tmp_path / "out")
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_mistake_exits_with_2_and_one_line(tmp_path):
+    """Prevents a workflow from going on after a mistake, and a user from reading a traceback."""
+    arguments = ["finetune", "--train", "nothing.csv", "--validation", "nothing.csv", "-o", str(tmp_path)]
+    code = "import sys; from pmhc_distil.cli import main; sys.argv[0] = 'pmhc-distil'; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env={**os.environ}, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "error: --train: there is no such file: 'nothing.csv'\n"

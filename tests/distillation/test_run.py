@@ -1,0 +1,109 @@
+"""A run directory tells what was trained, how, and how well."""
+
+import csv
+import math
+
+import pytest
+import yaml
+
+from pmhc_distil.distillation.halve import halve
+from pmhc_distil.distillation.run import RunRequest, epoch_rows, run
+from pmhc_distil.models.hf.loading import load_model
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+from pmhc_distil.tasks import TASKS
+
+SETTINGS = {
+    "use_cpu": True, "num_train_epochs": 2, "per_device_train_batch_size": 192, "logging_steps": 1, "seed": 3,
+    "alpha_soft": 1.0, "alpha_hard": 0.5, "learning_rate": 1e-3, "disable_tqdm": True,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, make_model, pair_files):
+    """Give a finished distillation: its directory, the returned metrics and the model in memory."""
+    output = tmp_path_factory.mktemp("runs") / "student"
+    teacher = make_model()
+    student = halve(teacher, [0, 3])
+    metrics = run(RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS), student, teacher)
+    return output, metrics, student
+
+
+def test_directory_holds_everything(finished):
+    """Prevents a model that cannot be used without the command that made it."""
+    names = {path.name for path in finished[0].iterdir()}
+    assert {"config.json", "model.safetensors", "vocab.json", "metrics.csv", "recipe.yaml", "README.md"} <= names
+    assert not {name for name in names if name.startswith(".")}, "no temporary file is left"
+    assert PMHCTokenizer.from_pretrained(finished[0])("SLYNTVATL A0201")["input_ids"]
+
+
+def test_one_line_of_metrics_per_epoch(finished):
+    """Prevents metrics that have to be dug out of a log."""
+    output, metrics, _ = finished
+    with (output / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        "epoch", "step", "training_loss", "validation_loss", "auroc", "ap", "accuracy", "f1", "mcc", "affinity_spearman",
+    ]
+    assert [float(row["epoch"]) for row in rows] == [1, 2]
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+    assert metrics["ap"] == pytest.approx(float(rows[-1]["ap"]), rel=1e-5)
+
+
+def test_training_loss_is_the_mean_since_the_last_evaluation():
+    """Prevents losses of earlier epochs from being averaged into later ones."""
+    history = [
+        {"loss": 4.0, "epoch": 0.5, "step": 1}, {"loss": 2.0, "epoch": 1, "step": 2},
+        {"eval_loss": 1.0, "eval_ap": 0.5, "eval_runtime": 9.0, "eval_samples_per_second": 9.0, "epoch": 1.0, "step": 2},
+        {"loss": 1.0, "epoch": 2, "step": 4}, {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
+    ]
+    assert epoch_rows(history) == [
+        {"epoch": 1.0, "step": 2, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
+        {"epoch": 2.0, "step": 4, "training_loss": 1.0, "validation_loss": 0.5, "ap": 0.7},
+    ]
+
+
+def test_recipe_is_complete(finished, pair_files):
+    """Prevents a run that nobody can repeat."""
+    record = yaml.safe_load((finished[0] / "recipe.yaml").read_text())
+    assert (record["command"], record["task"]) == ("distill", "binding")
+    assert record["settings"] == SETTINGS
+    assert record["train"]["file"] == pair_files[0].name and record["train"]["examples"] == 180
+    assert len(record["train"]["fingerprint"]) == len(record["teacher_weights"]) == 64
+    assert record["parameters"] == sum(weight.numel() for weight in finished[2].parameters())
+
+
+def test_card_has_parsable_front_matter_and_results(finished):
+    """Prevents a card that the Hub refuses, or that promises results it does not give."""
+    text = (finished[0] / "README.md").read_text()
+    _, front, body = text.split("---\n", 2)
+    facts = yaml.safe_load(front)
+    (entry,) = facts["model-index"]
+    (result,) = entry["results"]
+    found = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert found.keys() == {"validation_loss", "auroc", "ap", "accuracy", "f1", "mcc", "affinity_spearman"}
+    assert found["ap"] == pytest.approx(finished[1]["ap"], abs=1e-5)
+    assert facts["pipeline_tag"] == result["task"]["type"] == "text-classification"
+    for heading in ("Intended uses and limitations", "Training and evaluation data", "Training hyperparameters", "Training results", "Framework versions"):
+        assert f"## {heading}\n" in body
+    assert "more information needed" not in text.lower()
+    assert "layers [0, 3]" in body and "distilled from a teacher" in body and "- alpha_soft: 1.0" in body
+
+
+def test_saved_model_is_the_trained_one(finished):
+    """Prevents an initial or a last-but-one model from being saved; half precision is all that is lost."""
+    output, _, student = finished
+    loaded = load_model(TASKS["binding"].model_class, output)
+    assert loaded.config.teacher_layers == [0, 3]
+    for name, weight in loaded.state_dict().items():
+        assert (weight - student.state_dict()[name]).abs().max() < 2e-3, name
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_files):
+    """Prevents a second call from training on, or from losing the history of epochs."""
+    output, metrics, _ = finished
+    before = (output / "metrics.csv").read_text()
+    teacher = make_model()
+    request = RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS, resume=True)
+    again = run(request, halve(teacher, [0, 3]), teacher)
+    assert again == pytest.approx(metrics, abs=1e-5)
+    assert (output / "metrics.csv").read_text() == before

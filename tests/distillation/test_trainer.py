@@ -1,0 +1,269 @@
+"""One trainer for every task: it learns, it repeats itself, and it resumes where it stopped."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import TrainerCallback, set_seed
+
+from pmhc_distil.distillation.cache import teacher_rows
+from pmhc_distil.distillation.halve import halve
+from pmhc_distil.distillation.run import training_arguments
+from pmhc_distil.distillation.trainer import DistilTrainer
+from pmhc_distil.errors import InputError
+from pmhc_distil.tasks import TASKS
+from pmhc_distil.tasks.binding import PairData
+from pmhc_distil.tasks.masked_lm import WindowData
+
+BINDING = TASKS["binding"]
+SETTINGS = {
+    "use_cpu": True,
+    "disable_tqdm": True,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "eval_strategy": "no",
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 96,
+    "per_device_eval_batch_size": 96,
+    "learning_rate": 1e-3,
+    "lr_scheduler_type": "constant",
+    "seed": 7,
+}
+
+
+@pytest.fixture
+def data(pairs):
+    return PairData(pairs)
+
+
+@pytest.fixture
+def make_trainer(tmp_path):
+    """Give a function that builds a quiet trainer."""
+
+    def make(task, model, train, folder="run", settings=None, **kwargs):
+        arguments = {**SETTINGS, **(settings or {})}
+        # training_arguments sets one evaluation per epoch; the tests decide for themselves.
+        evaluation = arguments.pop("eval_strategy")
+        made = training_arguments(tmp_path / folder, arguments)
+        made.eval_strategy = made.eval_strategy if evaluation == "epoch" else type(made.eval_strategy)(evaluation)
+        return DistilTrainer(task, model, made, train, kwargs.pop("validation", train), **kwargs)
+
+    return make
+
+
+def weights(model):
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def equal(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def losses(trainer):
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def examples(task_name, pairs, proteins):
+    if task_name == "binding":
+        return PairData(pairs[pairs["allele"] == "HLA-A*02:01"])
+    return WindowData(proteins[:6], 24)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_tiny_student_fits_one_batch(name, make_model, make_trainer, pairs, proteins):
+    """Prevents a task whose loss, rows or gradients do not fit together."""
+    task = TASKS[name]
+    data = examples(name, pairs, proteins)
+    model = make_model(task.model_class, num_hidden_layers=2, spread=0.05, hidden_size=32)
+    batch = data.collate(next(iter(data.batches(10_000, shuffle=False, seed=0))))
+    before = float(task.hard_loss(model(**{k: v for k, v in batch.items() if k != "labels"}), batch))
+    data.batches = lambda *_, **__: [list(range(len(data)))] if name == "masked-lm" else BINDING_BLOCKS(data)
+    data.collate = lambda _: dict(batch)
+    trainer = make_trainer(task, model, data, settings={"max_steps": 70, "learning_rate": 1e-2})
+    trainer.train()
+    model.eval()
+    after = float(task.hard_loss(model(**{k: v for k, v in batch.items() if k != "labels"}), batch))
+    assert after < before / 4
+
+
+def BINDING_BLOCKS(data):  # noqa: N802
+    return [list(range(len(data)))]
+
+
+def test_padding_never_counts(make_model, make_trainer, pairs):
+    """Prevents the copies that fill up a block from being read as other pairs: ``range(n)[~0]`` is the last pair."""
+    data = PairData(pairs)
+    trainer = make_trainer(BINDING, make_model(), data, settings={"num_train_epochs": 1})
+    for loader in (trainer.get_train_dataloader(), trainer.get_eval_dataloader()):
+        labelled = 0
+        for batch in loader:
+            labelled += int((~batch["labels"][:, 0].isnan()).sum())
+            lengths = (batch["peptide_ids"] != 0).sum(-1)
+            assert (lengths == lengths[:, :1]).all(), "a block holds one length"
+        assert labelled == int(pairs["label"].notna().sum())
+
+
+def test_metrics_do_not_depend_on_the_batch_size(make_model, make_trainer, pairs):
+    """Prevents padding from entering the validation metrics."""
+    found = []
+    for size in (48, 480):
+        trainer = make_trainer(BINDING, make_model(), PairData(pairs), settings={"per_device_eval_batch_size": size})
+        found.append(trainer.evaluate())
+    for name in ("auroc", "ap", "mcc", "affinity_spearman"):
+        assert found[0][f"eval_{name}"] == pytest.approx(found[1][f"eval_{name}"], abs=1e-6)
+    model, data = make_model(), PairData(pairs)
+    rows = np.full((len(pairs), 2), np.nan)
+    for numbers in data.batches(96, shuffle=False, seed=0):
+        batch = data.collate(numbers)
+        with torch.no_grad():
+            part = BINDING.rows(model(groove_ids=batch["groove_ids"], peptide_ids=batch["peptide_ids"]), batch).numpy()
+        for number, row in zip(numbers, part, strict=True):
+            if number >= 0:
+                rows[number] = row
+    for name, value in BINDING.metrics(rows, data.labels).items():
+        assert found[0][f"eval_{name}"] == pytest.approx(value, abs=1e-5), name
+
+
+def distil_settings(**changed):
+    return {"alpha_hard": 0.5, "alpha_soft": 1.0, "temperature": 2.0, "max_steps": 3, **changed}
+
+
+def test_live_and_cached_teacher_give_the_same_loss(teacher, make_trainer, data, tmp_path):
+    """Prevents cached rows from being joined with other pairs than those they were computed for."""
+    cached = teacher_rows(BINDING, teacher, data, tmp_path / "c.h5", batch_size=480, device=torch.device("cpu"))
+    found = []
+    for given in ({"teacher": teacher}, {"teacher_rows": cached}):
+        trainer = make_trainer(BINDING, halve(teacher, [0, 3]), data, settings=distil_settings(), **given)
+        trainer.train()
+        found.append(losses(trainer))
+    assert found[0][0] == pytest.approx(found[1][0], abs=1e-4)
+    assert found[0] == pytest.approx(found[1], abs=2e-3)
+
+
+def test_distillation_draws_the_student_to_its_teacher(teacher, make_trainer, data):
+    """Prevents a soft loss that is added but does not train."""
+    student = halve(teacher, [0, 3])
+    settings = {"alpha_hard": 0.0, "alpha_soft": 1.0, "alpha_cosine": 0.1, "alpha_hidden": 0.05, "num_train_epochs": 25}
+    trainer = make_trainer(BINDING, student, data, teacher=teacher, settings={**settings, "learning_rate": 5e-3})
+    trainer.train()
+    found = losses(trainer)
+    assert np.mean(found[-4:]) < np.mean(found[:4]) / 2
+
+
+def test_a_copy_of_the_teacher_has_no_loss(teacher, make_trainer, data):
+    """Prevents a soft or hidden loss that compares other layers or rows than its own."""
+    student = halve(teacher, range(4))
+    settings = {"alpha_hard": 0.0, "alpha_soft": 1.0, "alpha_cosine": 1.0, "alpha_hidden": 1.0, "max_steps": 1}
+    trainer = make_trainer(BINDING, student, data, teacher=teacher, settings=settings)
+    trainer.train()
+    assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_teacher_stays_as_it_is(teacher, make_trainer, data):
+    """Prevents the teacher from learning from its student."""
+    before = weights(teacher)
+    trainer = make_trainer(BINDING, halve(teacher, [0, 3]), data, teacher=teacher, settings=distil_settings())
+    trainer.train()
+    assert equal(weights(teacher), before) and not teacher.training
+
+
+def test_only_the_hard_loss_counts_in_validation(teacher, make_trainer, data):
+    """Prevents validation losses of students and of label-only models from being on two scales."""
+    student = halve(teacher, [0, 3])
+    settings = distil_settings(alpha_hard=1.0)
+    one = make_trainer(BINDING, student, data, teacher=teacher, settings=settings).evaluate()["eval_loss"]
+    other = make_trainer(BINDING, student, data).evaluate()["eval_loss"]
+    assert one == pytest.approx(other, abs=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ["alpha_cosine", "alpha_hidden"])
+def test_hidden_losses_need_a_live_teacher(teacher, make_trainer, data, alpha):
+    """Prevents a setting that is silently without effect."""
+    with pytest.raises(InputError, match="live teacher"):
+        make_trainer(
+            BINDING, halve(teacher, [0, 3]), data, settings={alpha: 0.1}, teacher_rows=np.zeros((len(data), 2), np.float32)
+        )
+
+
+def test_soft_loss_needs_a_teacher(teacher, make_trainer, data):
+    """Prevents a 'distilled' model that never saw a teacher."""
+    with pytest.raises(InputError, match="needs a teacher"):
+        make_trainer(BINDING, halve(teacher, [0, 3]), data, settings={"alpha_soft": 1.0})
+
+
+def trained(make_model, make_trainer, pairs, seed, folder):
+    set_seed(seed)
+    model = make_model(num_hidden_layers=2, dropout=0.1, seed=0)
+    trainer = make_trainer(BINDING, model, PairData(pairs), folder, settings={"seed": seed})
+    trainer.train()
+    return weights(model)
+
+
+def test_same_seed_same_weights(make_model, make_trainer, pairs):
+    """Prevents results that nobody can repeat."""
+    first, second, other = (
+        trained(make_model, make_trainer, pairs, seed, folder) for seed, folder in ((7, "a"), (7, "b"), (8, "c"))
+    )
+    assert equal(first, second)
+    assert not equal(first, other)
+
+
+class Stop(TrainerCallback):
+    """Interrupts a run after some steps, as a full disk or a time limit does."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("stopped", [3, 4, 5])
+def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, make_model, make_trainer, pairs, proteins):
+    """Prevents a resumed run from seeing other batches, masks or learning rates than the run it continues."""
+    task = TASKS[name]
+    if name == "binding":
+        settings = {"per_device_train_batch_size": 192}
+        data = [PairData(pairs) for _ in range(3)]
+    else:
+        settings = {"per_device_train_batch_size": 10}
+        data = [WindowData(proteins, 24) for _ in range(3)]
+    # Three steps an epoch: the run stops within an epoch, at its end, and after the first step of the next.
+    settings |= {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 1, "lr_scheduler_type": "linear"}
+    models = [make_model(task.model_class, num_hidden_layers=2) for _ in range(3)]
+    whole = make_trainer(task, models[0], data[0], "whole", settings)
+    whole.train()
+    assert whole.state.global_step == 9
+    broken = make_trainer(task, models[1], data[1], "broken", settings, callbacks=[Stop(stopped + 1)])
+    with pytest.raises(KeyboardInterrupt):
+        broken.train()
+    resumed = make_trainer(task, models[2], data[2], "broken", settings)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == 9
+    final, expected = weights(models[2]), weights(models[0])
+    assert equal(final, expected)
+
+
+def test_gradient_accumulation_gives_the_mean(make_model, make_trainer, pairs):
+    """Prevents the loss of a batch from counting once for every accumulated step (or a part of it)."""
+    one = pairs[(pairs["allele"] == "HLA-A*02:01") & pairs["label"].notna()]
+    one = one[one["peptide"].str.len() == 9].head(12)
+    frame = pd.concat([one] * 8, ignore_index=True).assign(affinity_nm=np.nan, inequality="")
+    assert len(frame) == 96
+    found = []
+    for size, steps in ((96, 1), (48, 2)):
+        model = make_model(num_hidden_layers=2)
+        settings = {
+            "per_device_train_batch_size": size, "gradient_accumulation_steps": steps, "num_train_epochs": 1,
+            "optim": "sgd", "learning_rate": 1.0, "max_grad_norm": 0.0,
+        }
+        trainer = make_trainer(BINDING, model, PairData(frame), settings=settings)
+        before = weights(model)
+        trainer.train()
+        assert trainer.state.global_step == 1
+        found.append(({name: value - before[name] for name, value in weights(model).items()}, losses(trainer)[0]))
+    assert found[0][1] == pytest.approx(found[1][1], abs=1e-5)
+    for name, step in found[0][0].items():
+        torch.testing.assert_close(found[1][0][name], step, atol=1e-5, rtol=1e-3)

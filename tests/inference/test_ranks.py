@@ -1,0 +1,201 @@
+"""%rank is where a score stands among random peptides, and a better score always has a better rank."""
+
+import gzip
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference import calibration
+from pmhc_distil.inference.background import draw_windows, read_windows, write_windows
+from pmhc_distil.inference.calibration import calibrate, calibrate_exactly, calibrate_model, choose_anchors, score_all
+from pmhc_distil.inference.engine import Engine
+from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, percent_rank, to_milli
+from pmhc_distil.models.vocabulary import encode
+from pmhc_distil.sequences.groove_table import groove_table
+from pmhc_distil.sequences.proteins import Proteome
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+
+NAMES = ("A*01:01", "A*02:01", "A*02:02", "A*24:02", "B*07:02", "B*27:05", "B*44:02", "C*06:02", "C*07:01")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Set the threads back, which an engine changes for the whole process."""
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def grooves():
+    table = groove_table()
+    return [table.grooves[f"HLA-{name}"] for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, make_model):
+    """Give a model whose logits spread as those of a trained one do."""
+    model = make_model(seed=1)
+    with torch.no_grad():
+        model.head.output.weight.mul_(8)
+    folder = tmp_path_factory.mktemp("spread")
+    model.save_pretrained(folder)
+    return Engine(folder, threads=1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def background():
+    generator = np.random.default_rng(0)
+    proteome = Proteome(["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 500)) for _ in range(10)])
+    tokens = encode(draw_windows(proteome, 1000, seed=1), 15)
+    return {length: tokens[:, :length] for length in PEPTIDE_LENGTHS}
+
+
+scores = st.integers(0, 1000).map(lambda seed: np.random.default_rng(seed).normal(-3, 2, 5000))
+
+
+@given(scores)
+def test_rank_falls_strictly(scores):
+    """Prevents ties, above all among the strongest: two binders beyond the last knot need an order."""
+    knots = to_milli(knots_of(scores))
+    grid = np.arange(knots[0] / 1000 + 0.001, knots[-1] / 1000 + 20, 0.01)
+    ranks = percent_rank(grid, knots)
+    assert (np.diff(ranks) < 0).all()
+    assert ranks.min() > 0 and ranks.max() <= 100
+
+
+def test_equal_knots_still_fall():
+    """Prevents ties where a model gives many random peptides the same score."""
+    knots = np.array([-3000] * 20 + [1000] * (len(PERCENTILES) - 20), dtype=np.int16)
+    ranks = percent_rank(np.linspace(-2.99, 1.5, 400), knots)
+    assert np.isfinite(ranks).all() and (np.diff(ranks) < 0).all()
+
+
+def test_knots_have_their_percentiles():
+    """Prevents an off-by-one between knots and percentiles, or 0.5 % from meaning 0.5."""
+    scores = np.random.default_rng(0).normal(-3, 2, 100_000)
+    exact = knots_of(scores)
+    # Moving coinciding knots apart costs a few thousandths of a logit each, which shows at the rarest ranks.
+    np.testing.assert_allclose(percent_rank(exact, to_milli(exact)), PERCENTILES, rtol=0.08)
+    for percentile, knot in zip(PERCENTILES, exact, strict=True):
+        assert 100 * (scores >= knot).mean() == pytest.approx(percentile, rel=0.02, abs=0.002)
+
+
+def test_weakest_score_has_rank_100():
+    """Prevents ranks above 100 %."""
+    knots = to_milli(knots_of(np.random.default_rng(0).normal(size=1000)))
+    assert percent_rank(np.array([-30.0, knots[0] / 1000]), knots).tolist() == [100, 100]
+
+
+def test_background_is_close_to_uniform(engine, grooves, background):
+    """Prevents a calibration that does not fit its own peptides: their mean rank is 50 %, and 2 % of them rank below 2."""
+    table = RankTable(grooves[:1], calibrate_exactly(engine, grooves[0], background)[None], {})
+    found = score_all(engine, grooves[0], background)
+    logits = np.concatenate(list(found.values()))
+    lengths = np.repeat(list(found), [len(part) for part in found.values()])
+    for ranks in table.ranks(grooves[0], logits, lengths):
+        assert ranks.mean() == pytest.approx(50, abs=2)
+        for percentile in (0.5, 2, 20, 80):
+            assert 100 * (ranks <= percentile).mean() == pytest.approx(percentile, rel=0.15, abs=0.1)
+
+
+def test_rank_of_the_same_length_uses_that_length(engine, grooves, background):
+    """Prevents the knots of one length from being used for another."""
+    table = RankTable(grooves[:1], calibrate_exactly(engine, grooves[0], background)[None], {})
+    assert table.knots.shape == (1, CLASSES, len(PERCENTILES))
+    for number, length in enumerate(PEPTIDE_LENGTHS, start=1):
+        middle = np.median(score_all(engine, grooves[0], background)[length])
+        same = table.ranks(grooves[0], np.array([middle]), np.array([length]))[1]
+        assert same[0] == pytest.approx(50, abs=2), number
+
+
+def test_save_and_load(tmp_path, grooves):
+    """Prevents a table that comes back with other grooves, knots or origin."""
+    knots = np.sort(np.random.default_rng(0).integers(-9000, 9000, (len(grooves), CLASSES, len(PERCENTILES))), -1)
+    RankTable(grooves, knots.astype(np.int16), {"weights": "abc", "seed": "1"}).save(tmp_path / "r.safetensors")
+    loaded = RankTable.load(tmp_path / "r.safetensors")
+    assert loaded.grooves == grooves and loaded.facts == {"weights": "abc", "seed": "1"}
+    np.testing.assert_array_equal(loaded.knots, knots)
+    assert grooves[0] in loaded and "A" * 34 not in loaded
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing of the kind, but long enough"])
+def test_damaged_table(tmp_path, content):
+    """Prevents a traceback where calibration is missing."""
+    path = tmp_path / "ranks.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"ranks\.safetensors.*calibrate"):
+        RankTable.load(path)
+
+
+def test_estimate_is_close_to_complete_scoring(engine, grooves, background):
+    """Prevents the short cut over anchors from giving other ranks than scoring every peptide."""
+    table = calibrate(engine, grooves, background, anchors=4, seed=3, facts={})
+    assert table.grooves == grooves
+    anchors = choose_anchors(grooves, 4)
+    for groove, knots in zip(grooves, table.knots, strict=True):
+        exact = calibrate_exactly(engine, groove, background)
+        if groove in anchors:
+            np.testing.assert_array_equal(knots, exact)
+        # Each length has 1,000 peptides only, so that its 0.5 % is five of them: the class of all lengths is stricter.
+        for rank, all_lengths, one_length in ((0.5, 2.5, 5.0), (2, 1.6, 2.2), (20, 1.25, 1.4)):
+            column = list(PERCENTILES).index(rank)
+            for kind in range(CLASSES):
+                found = percent_rank(exact[kind, column : column + 1] / 1000, knots[kind])[0]
+                assert max(found / rank, rank / found) < (one_length if kind else all_lengths), (rank, kind)
+
+
+def test_anchors_lie_apart(grooves):
+    """Prevents anchors that are all alike, or chosen twice."""
+    assert choose_anchors(grooves, 100) != grooves[:1] and len(choose_anchors(grooves, 100)) == len(grooves)
+    assert len(set(choose_anchors(grooves, 5))) == 5
+    second = choose_anchors([grooves[1], grooves[2], grooves[5]], 2)[1]
+    assert second == grooves[5], "A*02:02 is closer to A*02:01 than B*27:05 is"
+
+
+def test_windows_are_the_same_bytes_every_time(tmp_path, proteins):
+    """Prevents a background whose checksum changes."""
+    for name in ("a", "b"):
+        write_windows(draw_windows(Proteome(proteins), 20, seed=1), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    read = read_windows(tmp_path / "a")
+    assert {length: tokens.shape for length, tokens in read.items()} == {length: (20, length) for length in range(8, 16)}
+    assert (read[8] == read[15][:, :8]).all()
+
+
+@pytest.mark.parametrize("content", [None, b"text", gzip.compress(b"ACD" * 99)[:-9]])
+def test_damaged_background(tmp_path, content):
+    """Prevents a traceback where the random peptides are missing."""
+    if content is not None:
+        (tmp_path / "x.gz").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.gz"):
+        read_windows(tmp_path / "x.gz")
+
+
+def test_a_model_folder_is_calibrated(tmp_path, make_model, grooves, protein_fasta, monkeypatch):
+    """Prevents calibration and prediction from not finding each other's files."""
+
+    class Table:
+        release = "test"
+
+        def unique_grooves(self):
+            return grooves
+
+    monkeypatch.setattr(calibration, "groove_table", Table)
+    make_model(num_hidden_layers=2).save_pretrained(tmp_path)
+    arguments = {"windows": 400, "anchors": 4, "checked": 2, "seed": 1, "threads": 1, "device": "cpu"}
+    report = calibrate_model(tmp_path, protein_fasta, **arguments)
+    assert report["grooves"] == len(grooves) and report["peptides"] == 3200 and report["checked"] == 2
+    assert set(report["largest_error"]) == {"0.5", "2", "20"}
+    assert all(1 <= error < 4 for error in report["largest_error"].values())
+    table = RankTable.load(tmp_path / "ranks.safetensors")
+    assert table.grooves == grooves and table.facts["hla_release"] == "test"
+    assert (np.diff(table.knots, axis=-1) >= 0).all()
+    assert calibrate_model(tmp_path, protein_fasta, **arguments) == report
+    again = RankTable.load(tmp_path / "ranks.safetensors")
+    assert again.facts == table.facts
+    np.testing.assert_array_equal(again.knots, table.knots)

@@ -1,0 +1,230 @@
+"""Training tables: no leak, honest negatives, and every dropped row accounted for."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.prepare import (
+    TABLE_COLUMNS,
+    Source,
+    in_validation,
+    prepare,
+    sources_from_recipe,
+    split_proteins,
+    write_prepared,
+)
+from pmhc_distil.sequences.proteins import Proteome, read_proteins
+
+RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
+A1, A2, B7 = "HLA-A*01:01", "HLA-A*02:01", "HLA-B*07:02"
+SETTINGS = {"negatives_per_length": 0.5, "validation_share": 0.2, "seed": 11}
+
+
+def random(generator, lengths):
+    return ["".join(generator.choice(RESIDUES, length)) for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def proteome():
+    return Proteome(random(np.random.default_rng(1), [400] * 20))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, proteome):
+    """Ligands of all lengths (nearly all 9-mers), ligands of 9 only, and affinities; some stand in the proteome."""
+    folder = tmp_path_factory.mktemp("sources")
+    generator = np.random.default_rng(2)
+    peptides = random(generator, [9] * 160 + [10] * 30 + [8] * 10)
+    peptides[:40] = proteome.draw(9, 40, generator)
+    wide = pd.DataFrame({"peptide": peptides, "allele": (["A0201", "HLA-B*07:02"] * 100)})
+    wide.to_csv(folder / "wide.csv.gz", index=False)
+    nine = pd.DataFrame({"peptide": random(generator, [9] * 90 + [10] * 10), "allele": "A*01:01", "n": [1, 2] * 50})
+    nine.to_csv(folder / "nine.csv", index=False)
+    measured = random(generator, [9] * 60)
+    measured[:20] = proteome.draw(9, 20, generator)
+    pd.DataFrame(
+        {
+            "peptide": measured,
+            "allele": "A*02:01",
+            "measurement_nM": [10.0] * 20 + [30_000.0] * 40,
+            "inequality": ["="] * 20 + [">"] * 40,
+        }
+    ).to_csv(folder / "affinity.csv", index=False)
+    return folder
+
+
+SOURCES = [Source("wide.csv.gz"), Source("nine.csv", (9,)), Source("affinity.csv")]
+
+
+@pytest.fixture(scope="module")
+def prepared(folder, proteome):
+    return prepare(folder, SOURCES, proteome, **SETTINGS)
+
+
+def whole(prepared):
+    return pd.concat([prepared.train, prepared.validation], ignore_index=True)
+
+
+def test_no_peptide_in_two_splits(prepared):
+    """Prevents a leak: a peptide seen with one allele in training, and with another in validation."""
+    train, validation = set(prepared.train["peptide"]), set(prepared.validation["peptide"])
+    assert train and validation and not train & validation
+    assert len(validation) / (len(train) + len(validation)) == pytest.approx(0.2, abs=0.05)
+    assert list(prepared.train.columns) == TABLE_COLUMNS
+
+
+def test_split_is_a_property_of_the_peptide():
+    """Prevents a peptide from changing sides when a source is added."""
+    sides = [in_validation(f"PEPTIDE{i}", 0.3, 5) for i in range(2000)]
+    assert np.mean(sides) == pytest.approx(0.3, abs=0.03)
+    assert sides == [in_validation(f"PEPTIDE{i}", 0.3, 5) for i in range(2000)]
+    assert sides != [in_validation(f"PEPTIDE{i}", 0.3, 6) for i in range(2000)]
+    assert not in_validation("PEPTIDE", 0, 5) and in_validation("PEPTIDE", 1, 5)
+
+
+def test_negatives_are_never_known_to_bind(prepared, proteome):
+    """Prevents ligands and strong binders of any allele, which stand in the proteome too, from being called negatives."""
+    table = whole(prepared)
+    negatives = table[table["source"] == "negative"]
+    binders = table[(table["label"] == 1) | ((table["affinity_nm"] < 500) & (table["inequality"] != ">"))]
+    assert len(negatives) and not set(negatives["peptide"]) & set(binders["peptide"])
+    assert all(text in proteome.text for text in negatives["peptide"])
+    assert (negatives["label"] == 0).all() and negatives["affinity_nm"].isna().all()
+
+
+def test_a_small_proteome_of_ligands_gives_other_negatives(tmp_path):
+    """Prevents the check against known ligands from being skipped: here most windows are ligands."""
+    proteome = Proteome(random(np.random.default_rng(4), [40]))
+    windows = [proteome.text[start : start + 9] for start in proteome.windows(9)]
+    pd.DataFrame({"peptide": windows[:28], "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
+    table = whole(prepare(tmp_path, [Source("l.csv", (9,))], proteome, **{**SETTINGS, "negatives_per_length": 4}))
+    assert set(table.loc[table["label"] == 0, "peptide"]) <= set(windows[28:])
+
+
+def test_every_length_has_as_many_negatives(prepared):
+    """Prevents the lengths of negatives from following those of the ligands: a model could not learn length preference."""
+    table = whole(prepared)
+    negatives = table[(table["source"] == "negative") & (table["allele"] != A1)]
+    for allele in (A2, B7):
+        counts = negatives[negatives["allele"] == allele]["peptide"].str.len().value_counts()
+        ligands = ((table["allele"] == allele) & (table["label"] == 1)).sum()
+        assert set(counts.index) == set(range(8, 16))
+        assert counts.min() >= 0.94 * counts.max()
+        assert counts.max() == pytest.approx(SETTINGS["negatives_per_length"] * ligands, abs=1)
+
+
+def test_source_of_one_length(prepared):
+    """Prevents negatives of lengths that a source never looked for, and a ratio that differs from that of other sources."""
+    table = whole(prepared)
+    own = table[table["allele"] == A1]
+    assert set(own["peptide"].str.len()) == {9}
+    ligands = table[table["label"] == 1]
+    nines = (ligands["peptide"].str.len() == 9).mean()
+    expected = SETTINGS["negatives_per_length"] * (own["label"] == 1).sum() / nines
+    assert (own["label"] == 0).sum() == pytest.approx(expected, abs=2)
+
+
+def test_dropped_rows_are_counted(prepared, tmp_path, proteome):
+    """Prevents rows that vanish without a word."""
+    assert prepared.dropped["nine.csv: length outside the source's range"] == 10
+    rows = [
+        ("SLYNTVATL", "A*02:01", 1), ("slyntvatl ", "A0201", 1), ("SLYNXVATL", "A*02:01", 1), ("SLYN", "A*02:01", 1),
+        ("NLVPMVATV", "A*99:99", 1), ("NLVPMVATV", "A*02:01", "high"), ("NLVPMVATV", "A*02:01", 0), ("GILGFVFTL", "B*07:02", 1),
+    ]
+    pd.DataFrame(rows, columns=["peptide", "allele", "label"]).to_csv(tmp_path / "own.csv", index=False)
+    made = prepare(tmp_path, [Source("own.csv", where="peptide != 'GILGFVFTL'")], proteome, **SETTINGS)
+    table = whole(made)
+    kept = table[table["source"] == "own"]
+    assert sorted(zip(kept["peptide"], kept["allele"], kept["label"], strict=True)) == [("NLVPMVATV", A2, 0), ("SLYNTVATL", A2, 1)]
+    assert {reason: count for reason, count in made.dropped.items() if count} == {
+        "own.csv: not peptide != 'GILGFVFTL'": 1,
+        "own.csv: non-standard residue 'X'": 1,
+        "own.csv: length 4 is outside 8-15": 1,
+        "own.csv: allele without a groove sequence": 1,
+        "own.csv: no usable measurement": 1,
+        "ligand known from an earlier source": 1,
+    }
+
+
+def test_first_source_counts(tmp_path, proteome):
+    """Prevents a pair from counting twice, and a later source from overruling an earlier one."""
+    affinity = {"peptide": ["NLVPMVATV"] * 2, "allele": "A*02:01", "measurement_nM": [10.0, 1000.0]}
+    pd.DataFrame(affinity).to_csv(tmp_path / "one.csv", index=False)
+    pd.DataFrame({**affinity, "measurement_nM": [5.0, 6.0]}).to_csv(tmp_path / "two.csv", index=False)
+    for name in ("ligands", "again"):
+        pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"]}).to_csv(tmp_path / f"{name}.csv", index=False)
+    sources = [Source(f"{name}.csv") for name in ("one", "two", "ligands", "again")]
+    table = whole(prepare(tmp_path, sources, proteome, **SETTINGS))
+    measured = table[table["affinity_nm"].notna()]
+    assert measured["affinity_nm"].tolist() == pytest.approx([100.0]), "the geometric mean of the first source"
+    assert (table["label"] == 1).sum() == 1
+
+
+def test_counts_of_alleles_are_those_of_training(prepared):
+    """Prevents `hla explain` from promising data that only validation has."""
+    train = prepared.train
+    for allele, ligands, affinities in prepared.alleles[["allele", "ligands", "affinities"]].itertuples(index=False):
+        own = train[train["allele"] == allele]
+        assert ligands == (own["label"] == 1).sum()
+        assert affinities == own["affinity_nm"].notna().sum()
+    assert set(prepared.alleles["allele"]) == {A1, A2, B7}
+
+
+def test_same_seed_same_bytes(folder, proteome, prepared, tmp_path):
+    """Prevents tables that cannot be made again, and a report whose checksums are of something else."""
+    again = prepare(folder, SOURCES, proteome, **SETTINGS)
+    other = prepare(folder, SOURCES, proteome, **{**SETTINGS, "seed": 12})
+    for name, tables in (("a", prepared), ("b", again), ("c", other)):
+        write_prepared(tables, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["report.json", "train.csv.gz", "training_alleles.csv", "validation.csv.gz"]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert (tmp_path / "a" / "train.csv.gz").read_bytes() != (tmp_path / "c" / "train.csv.gz").read_bytes()
+    assert set(json.loads((tmp_path / "a" / "report.json").read_text())["sha256"]) == set(files) - {"report.json"}
+
+
+def test_what_was_written_is_what_training_reads(prepared, tmp_path):
+    """Prevents a table that the binding task cannot read back."""
+    from pmhc_distil.tasks.binding import PairData, read_pairs
+
+    write_prepared(prepared, tmp_path)
+    read = read_pairs(tmp_path / "train.csv.gz")
+    assert read.fingerprint() == PairData(prepared.train).fingerprint()
+    np.testing.assert_allclose(read.labels, PairData(prepared.train).labels, atol=1e-5)
+
+
+def test_bad_sources(tmp_path, proteome):
+    """Prevents a traceback, or an error without file and column."""
+    (tmp_path / "column.csv").write_text("sequence,allele\nSLYNTVATL,A0201\n")
+    (tmp_path / "empty.csv").write_text("")
+    for name in ("column.csv", "empty.csv", "missing.csv"):
+        with pytest.raises(InputError) as caught:
+            prepare(tmp_path, [Source(name)], proteome, **SETTINGS)
+        assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_sources_of_a_recipe():
+    """Prevents a misspelt key from being ignored."""
+    assert sources_from_recipe([{"file": "a.csv"}, {"file": "b.csv", "lengths": [8, 11], "where": "n > 1"}]) == [
+        Source("a.csv"), Source("b.csv", (8, 9, 10, 11), "n > 1")
+    ]
+    for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
+        with pytest.raises(InputError, match="row 1"):
+            sources_from_recipe([entry])
+
+
+def test_proteins_are_split_by_sequence(tmp_path, proteins):
+    """Prevents one protein under two names from being in both files, and a file that changes from run to run."""
+    fasta = tmp_path / "p.fasta"
+    fasta.write_text("".join(f">{copy}{i}\n{text}\n" for copy in "ab" for i, text in enumerate(proteins)))
+    counts = split_proteins(fasta, tmp_path / "one", 0.4, 3)
+    split_proteins(fasta, tmp_path / "two", 0.4, 3)
+    parts = [[text for _, text in read_proteins(tmp_path / "one" / f"{name}.fasta.gz")] for name in ("train", "validation")]
+    assert counts == tuple(map(len, parts)) and sum(counts) == 2 * len(proteins)
+    assert not set(parts[0]) & set(parts[1])
+    for name in ("train", "validation"):
+        assert (tmp_path / "one" / f"{name}.fasta.gz").read_bytes() == (tmp_path / "two" / f"{name}.fasta.gz").read_bytes()

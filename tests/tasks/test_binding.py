@@ -1,0 +1,155 @@
+"""The peptide-HLA task learns from what was measured, and from nothing else."""
+
+import gzip
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.vocabulary import PAD, encode
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.tasks.binding import AFFINITY_WEIGHT, BINDING, PairData, hard_loss, metrics, read_pairs, rows
+
+NAN = math.nan
+
+
+def outputs(presentation, affinity):
+    presentation = torch.tensor(presentation, dtype=torch.float32, requires_grad=True)
+    affinity = torch.tensor(affinity, dtype=torch.float32, requires_grad=True)
+    return SimpleNamespace(
+        logits=torch.stack([torch.zeros_like(presentation), presentation], -1), affinity_logits=affinity
+    ), presentation, affinity
+
+
+def loss_of(presentation, affinity, labels):
+    found, *leaves = outputs(presentation, affinity)
+    loss = hard_loss(found, {"labels": torch.tensor(labels, dtype=torch.float32)})
+    loss.backward()
+    return float(loss), *(leaf.grad for leaf in leaves)
+
+
+def test_presentation_is_cross_entropy():
+    """Prevents a mean over rows that have no label."""
+    loss, gradient, _ = loss_of([2.0, -1.0, 5.0], [0, 0, 0], [[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN]])
+    expected = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
+    assert loss == pytest.approx(expected, abs=1e-6)
+    assert gradient[2] == 0 and gradient[0] < 0 < gradient[1]
+
+
+@pytest.mark.parametrize(
+    ("inequality", "predicted", "costs"),
+    [(0, 0.9, True), (0, 0.1, True), (1, 0.9, True), (1, 0.1, False), (-1, 0.9, False), (-1, 0.1, True)],
+)
+def test_bounds_cost_on_one_side(inequality, predicted, costs):
+    """Prevents '>' from being read as a stronger affinity: '> 500 nM' forbids strong predictions, not weak ones."""
+    logit = math.log(predicted / (1 - predicted))
+    loss, _, gradient = loss_of([0.0], [logit], [[NAN, 0.5, inequality]])
+    assert loss == pytest.approx(AFFINITY_WEIGHT * 0.4**2 if costs else 0, abs=1e-6)
+    assert bool(gradient[0]) == costs
+    if costs:
+        assert (gradient[0] > 0) == (predicted > 0.5)
+
+
+def test_affinity_is_averaged_over_measured_rows():
+    """Prevents the affinity loss from fading where few rows are measured."""
+    alone = loss_of([0.0], [2.0], [[NAN, 0.3, 0]])[0]
+    among = loss_of([0.0] * 4, [2.0] * 4, [[NAN, 0.3, 0], *[[NAN, NAN, NAN]] * 3])[0]
+    assert among == pytest.approx(alone)
+
+
+def test_nothing_measured_costs_nothing():
+    """Prevents NaN weights after a batch of padding."""
+    loss, *gradients = loss_of([3.0, -3.0], [1.0, 2.0], [[NAN] * 3] * 2)
+    assert loss == 0
+    assert all(torch.equal(gradient, torch.zeros(2)) for gradient in gradients)
+
+
+def test_rows_are_presentation_and_affinity():
+    """Prevents teacher and student from being compared in another order than they are scored."""
+    found, *_ = outputs([1.0, 2.0], [3.0, 4.0])
+    assert rows(found, {}).tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.fixture(scope="module")
+def data(pairs):
+    return PairData(pairs)
+
+
+def test_collate_joins_each_pair_with_its_own_groove_and_labels(data, pairs):
+    """Prevents a peptide from meeting another pair's allele or label; padding has no label."""
+    seen = 0
+    for numbers in data.batches(96, shuffle=True, seed=0):
+        batch = data.collate(numbers)
+        blocks, size, _ = batch["peptide_ids"].shape
+        assert batch["groove_ids"].shape == (blocks, 34)
+        labels = batch["labels"].view(blocks, size, 3)
+        for place, number in enumerate(numbers):
+            block, column = divmod(place, size)
+            pair = pairs.iloc[number if number >= 0 else ~number]
+            tokens = batch["peptide_ids"][block, column]
+            assert tokens[tokens != PAD].tolist() == encode([pair["peptide"]])[0].tolist()
+            assert batch["groove_ids"][block].tolist() == encode([resolve_allele(pair["allele"]).groove])[0].tolist()
+            if number < 0:
+                assert labels[block, column].isnan().all()
+            else:
+                seen += 1
+                np.testing.assert_equal(float(labels[block, column, 0]), pair["label"])
+                assert labels[block, column, 1].isnan() == math.isnan(pair["affinity_nm"])
+    assert seen == len(pairs)
+
+
+def test_inequality_and_affinity_reach_the_labels():
+    """Prevents an inequality that is lost or turned round on the way from the table."""
+    frame = pd.DataFrame(
+        {
+            "peptide": ["SLYNTVATL"] * 4,
+            "allele": ["A*02:01", "HLA-A*02:01", "A0201", "B*07:02"],
+            "label": [NAN, NAN, NAN, 1.0],
+            "affinity_nm": [1.0, 50_000.0, 500.0, NAN],
+            "inequality": ["<", ">", "=", ""],
+        }
+    )
+    labels = PairData(frame).labels
+    assert labels[:, 2].tolist()[:3] == [-1, 1, 0] and math.isnan(labels[3, 2])
+    assert labels[:, 1].tolist()[:2] == pytest.approx([1, 0], abs=1e-6)
+    assert labels[2, 1] == pytest.approx(1 - math.log(500) / math.log(50_000), abs=1e-6)
+
+
+def test_metrics_use_labelled_and_exact_rows_only():
+    """Prevents padding, and affinities known as bounds only, from counting in the metrics."""
+    targets = np.array([[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN], *[[NAN, x, 0] for x in (0.1, 0.5, 0.9)], [NAN, 0.0, 1]])
+    predicted = np.array([[2, 0], [-2, 0], [9, 0], [0, 1], [0, 2], [0, 3], [0, 99.0]])
+    found = metrics(predicted, targets)
+    assert found["auroc"] == found["ap"] == found["accuracy"] == found["f1"] == found["mcc"] == 1
+    assert found["affinity_spearman"] == pytest.approx(1)
+
+
+def test_files_are_read_plain_and_packed(pairs, pair_files, tmp_path):
+    """Prevents another result for the same table in another packing."""
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    plain, packed = read_pairs(tmp_path / "pairs.csv"), read_pairs(pair_files[0])
+    assert plain.fingerprint() == packed.fingerprint() == PairData(pairs).fingerprint()
+    np.testing.assert_array_equal(plain.labels, packed.labels)
+
+
+def test_unusable_files_are_one_line(tmp_path, pairs):
+    """Prevents a traceback, or an error that does not name file and column."""
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    (tmp_path / "plain.csv.gz").write_text("peptide,allele\n")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(pairs.to_csv(index=False).encode())[:-20])
+    pairs.drop(columns="label").to_csv(tmp_path / "column.csv", index=False)
+    for name in ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "column.csv"):
+        with pytest.raises(InputError) as caught:
+            read_pairs(tmp_path / name)
+        assert name in str(caught.value) and "\n" not in str(caught.value)
+    assert "column 'label'" in str(caught.value)
+
+
+def test_record_is_complete():
+    """Prevents a task whose best metric is not among its metrics."""
+    assert BINDING.best_metric in metrics(np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN], [0, NAN, NAN]]))

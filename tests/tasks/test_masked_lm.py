@@ -1,0 +1,119 @@
+"""Masked-LM asks for hidden residues, only for those, and anew in every epoch."""
+
+import numpy as np
+import pytest
+import torch
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, UNK, VOCABULARY, encode
+from pmhc_distil.tasks.masked_lm import IGNORED, WindowData, metrics, read_windows, rows, targets
+
+WINDOW = 32
+
+
+def batches(data, epoch=0, seed=0, batch_size=10, shuffle=True):
+    sampler = data.batches(batch_size, shuffle=shuffle, seed=seed)
+    sampler.set_epoch(epoch)
+    for numbers in sampler:
+        yield numbers, data.collate(numbers)
+
+
+def original(batch):
+    """Residues before masking: the label where there is one."""
+    return torch.where(batch["labels"] == IGNORED, batch["input_ids"], batch["labels"])
+
+
+def test_windows_lie_inside_one_protein(proteins):
+    """Prevents windows that run on into the next protein, and labels that are not what stood there."""
+    data = WindowData(proteins, WINDOW)
+    seen = []
+    for numbers, batch in batches(data):
+        assert batch["input_ids"].shape[1] <= WINDOW + 1
+        for number, row, mask in zip(numbers, original(batch), batch["attention_mask"], strict=True):
+            assert row[0] == CLS
+            residues = row[1:][mask[1:].bool()].tolist()
+            assert len(residues) == min(WINDOW, len(proteins[number]))
+            text = "".join(VOCABULARY[token] for token in residues)
+            assert text in proteins[number]
+            assert (row[~mask.bool()] == PAD).all()
+        seen += numbers
+    assert sorted(seen) == list(range(len(proteins)))
+
+
+def test_share_and_kinds_of_masking():
+    """Prevents too few or too many questions, and the 80/10/10 rule from getting lost."""
+    generator = np.random.default_rng(0)
+    proteins = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 60)) for _ in range(300)]
+    data = WindowData(proteins, 60)
+    (_, batch), = batches(data, batch_size=300, shuffle=False)
+    asked = batch["labels"] != IGNORED
+    truth = torch.from_numpy(encode(proteins).astype(np.int64))
+    assert asked.float().mean() * 61 / 60 == pytest.approx(0.15, abs=0.015)
+    tokens, labels = batch["input_ids"][asked], batch["labels"][asked]
+    assert torch.equal(original(batch)[:, 1:], truth)
+    assert (tokens == MASK).float().mean() == pytest.approx(0.8, abs=0.03)
+    assert (tokens == labels).float().mean() == pytest.approx(0.1 + 0.1 / 20, abs=0.03)
+    assert tokens[tokens != MASK].min() >= FIRST_RESIDUE
+    assert not (batch["input_ids"][~asked] == MASK).any()
+
+
+def test_only_residues_are_asked_for():
+    """Prevents questions about CLS, padding, and letters that are no residue."""
+    data = WindowData(["XXXXXXXXXXXXXXXXXXXX", "ACDXXACDEFGHIKLMNPQX", "ACD"] * 40, WINDOW)
+    for _, batch in batches(data):
+        labels = batch["labels"][batch["labels"] != IGNORED]
+        assert (labels >= FIRST_RESIDUE).all()
+        assert (batch["labels"][:, 0] == IGNORED).all()
+        assert (batch["labels"][batch["attention_mask"] == 0] == IGNORED).all()
+        assert (batch["labels"][batch["input_ids"] == UNK] == IGNORED).all()
+
+
+def same(one, other):
+    return all(
+        first == second and all(torch.equal(a[key], b[key]) for key in a)
+        for (first, a), (second, b) in zip(one, other, strict=True)
+    )
+
+
+def test_seed_and_epoch_fix_the_masks(proteins):
+    """Prevents runs that cannot be repeated, and epochs that ask the same questions."""
+    data = WindowData(proteins, WINDOW)
+    first = list(batches(data, epoch=0))
+    assert same(first, list(batches(WindowData(proteins, WINDOW), epoch=0)))
+    assert not same(first, list(batches(data, epoch=1)))
+    assert not same(first, list(batches(data, seed=1)))
+    assert same(first, list(batches(data, epoch=0))), "an epoch in between changes nothing"
+
+
+def test_validation_asks_the_same_in_every_run(proteins):
+    """Prevents validation metrics that differ by luck."""
+    found = [list(batches(WindowData(proteins, WINDOW), shuffle=False)) for _ in range(2)]
+    assert same(*found)
+    assert [number for numbers, _ in found[0] for number in numbers] == list(range(len(proteins)))
+
+
+def test_rows_belong_to_targets(proteins):
+    """Prevents logits of one position from being compared with the residue of another."""
+    _, batch = next(iter(batches(WindowData(proteins, WINDOW))))
+    logits = torch.nn.functional.one_hot(original(batch), len(VOCABULARY)).float() * 20
+    found = rows(type("Output", (), {"logits": logits}), batch)
+    truth = targets(batch)
+    assert found.shape == (len(truth), len(VOCABULARY)) and truth.shape[1] == 1
+    measured = metrics(found.numpy(), truth.numpy())
+    assert measured["accuracy"] == 1 and measured["perplexity"] == pytest.approx(1, abs=1e-4)
+
+
+def test_fingerprint_heeds_proteins_and_window(proteins):
+    """Prevents two runs on other data from looking the same."""
+    glued = [proteins[0] + proteins[1], *proteins[2:]]
+    tables = [WindowData(proteins, 32), WindowData(proteins, 31), WindowData(proteins[::-1], 32), WindowData(glued, 32)]
+    assert len({data.fingerprint() for data in tables}) == 4
+
+
+def test_reading(protein_fasta, proteins, tmp_path):
+    """Prevents a file without proteins from training on nothing."""
+    assert len(read_windows(protein_fasta, max_seq_length=WINDOW)) == len(proteins)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    for name in ("table.csv", "missing.fasta"):
+        with pytest.raises(InputError, match=name):
+            read_windows(tmp_path / name, max_seq_length=WINDOW)
