@@ -9,7 +9,9 @@ from pmhc_distil.cli.recipes import read_recipe
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that random peptides are cut from.")
+@click.option(
+    "--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that random peptides are cut from."
+)
 @click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, anchors, checked, seed.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--device", help="cpu, cuda or mps; by default a GPU if there is one.")

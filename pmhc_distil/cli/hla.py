@@ -2,15 +2,14 @@
 
 import dataclasses
 import json
-from importlib import resources
 from pathlib import Path
 
 import click
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.groove_table import EXPRESSION, GENES, groove_table
 
-BUNDLED = "models/bundled"
 TRAINING_FILE = "training_alleles.csv"
 
 
@@ -62,7 +61,7 @@ def explain(names: tuple[str, ...], hla_fasta: Path | None, model: Path | None, 
         alleles += [Allele(name, name, groove) for name, groove in read_mhc_fasta(hla_fasta).items()]
     if not alleles:
         raise InputError("nothing to explain", hint="give allele names or --hla-fasta")
-    folder = model if model is not None else Path(str(resources.files("pmhc_distil"))) / BUNDLED
+    folder = model if model is not None else BUNDLED_MODEL
     training = read_training_alleles(folder / TRAINING_FILE)
     found = [explain_allele(allele, training) for allele in alleles]
     if as_json:

@@ -8,7 +8,6 @@ import yaml
 
 from pmhc_distil.errors import InputError
 
-
 _FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+").fullmatch
 
 

@@ -105,12 +105,21 @@ def distill(task: str, teacher: Path, cache: Path | None, no_teacher: bool, laye
     parent = load_model(TASKS[task].model_class, teacher)
     kept = choose_layers(parent.config.num_hidden_layers, choice)
     click.echo(f"student layers <- teacher layers: {', '.join(f'{i} <- {j}' for i, j in enumerate(kept))}", err=True)
+    weights = ("alpha_soft", "alpha_cosine", "alpha_hidden")
+    if not no_teacher and not any(settings["values"].get(name) for name in weights):
+        raise InputError(
+            "no loss compares the student with the teacher",
+            source="--recipe",
+            hint=f"set one of {', '.join(weights)}, as in recipes/distill.yaml, or use --no-teacher",
+        )
     if no_teacher:
         settings["values"] |= {"alpha_soft": 0.0, "alpha_cosine": 0.0, "alpha_hidden": 0.0, "alpha_hard": 1.0}
 
     def start(shape: dict[str, Any]) -> Any:
         if shape:
-            raise InputError("the sizes of the student come from the teacher", source="--recipe", value=", ".join(shape))
+            raise InputError(
+                "the sizes of the student come from the teacher", source="--recipe", value=", ".join(shape)
+            )
         return halve(parent, kept)
 
     _run(task, "distill", settings, start, teacher=None if no_teacher else parent, cache=cache)
@@ -123,10 +132,11 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("train", "validation"):
         if not places[name].is_file():
             raise InputError("there is no such file", source=f"--{name}", value=places[name])
+    from pmhc_distil.distillation.run import FIXED_SETTINGS
     from pmhc_distil.distillation.trainer import DistillationArguments
     from pmhc_distil.models.encoder import EncoderShape
 
-    known = {field.name for kind in (DistillationArguments, EncoderShape) for field in fields(kind)}
+    known = {field.name for kind in (DistillationArguments, EncoderShape) for field in fields(kind)} - FIXED_SETTINGS
     values = read_recipe(recipe, known | {"max_seq_length", "layers"}) if recipe else {}
     values |= {name: value for name, value in options.items() if value is not None}
     return {**places, "values": values}

@@ -95,7 +95,9 @@ def _compute(
     teacher = teacher.eval().to(device)
     sampler = data.batches(batch_size, shuffle=False, seed=0)
     rows: np.ndarray | None = None
-    loader = DataLoader(Numbers(len(data)), batch_sampler=sampler, collate_fn=lambda numbers: (numbers, data.collate(numbers)))  # type: ignore[arg-type]
+    loader = DataLoader(
+        Numbers(len(data)), batch_sampler=sampler, collate_fn=lambda numbers: (numbers, data.collate(numbers))
+    )  # type: ignore[arg-type]
     for numbers, batch in tqdm(loader, desc="teacher", disable=None):
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.inference_mode():

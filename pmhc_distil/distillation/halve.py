@@ -27,7 +27,9 @@ def layer_map(teacher_layers: int, student_layers: int) -> list[int]:
         raise InputError(msg, source="student layers", hint=f"choose 1 to {teacher_layers}")
     if student_layers == 1:
         return [teacher_layers - 1]
-    return [(2 * i * (teacher_layers - 1) + student_layers - 1) // (2 * (student_layers - 1)) for i in range(student_layers)]
+    return [
+        (2 * i * (teacher_layers - 1) + student_layers - 1) // (2 * (student_layers - 1)) for i in range(student_layers)
+    ]
 
 
 def choose_layers(teacher_layers: int, choice: str | Sequence[int] = "distilbert") -> list[int]:

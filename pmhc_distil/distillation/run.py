@@ -18,6 +18,7 @@ from pmhc_distil.distillation.cache import teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.task import Task
 from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer
+from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.files import atomic_path
 
@@ -57,7 +58,9 @@ def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
             losses.append(entry["loss"])
         if "eval_loss" in entry:
             skipped = ("runtime", "per_second")
-            measured = {key[5:]: value for key, value in entry.items() if key.startswith("eval_") and not key.endswith(skipped)}
+            measured = {
+                key[5:]: value for key, value in entry.items() if key.startswith("eval_") and not key.endswith(skipped)
+            }
             rows.append(
                 {
                     "epoch": round(entry["epoch"], 4),
@@ -76,7 +79,9 @@ def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+        writer.writerows(
+            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
 
 
 def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | None = None) -> dict[str, float]:
@@ -99,17 +104,46 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     train, validation = (task.read(path, **reading) for path in (request.train, request.validation))
     arguments = training_arguments(request.output, settings)
     set_seed(arguments.seed)
+    record = {
+        "command": request.command,
+        "task": task.name,
+        "train": {"file": request.train.name, "examples": len(train), "fingerprint": train.fingerprint()},
+        "validation": {
+            "file": request.validation.name,
+            "examples": len(validation),
+            "fingerprint": validation.fingerprint(),
+        },
+        "teacher_weights": None if teacher is None else weights_hash(teacher),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "device": str(arguments.device),
+        "threads": torch.get_num_threads(),
+        "settings": {**settings, **{key: value for key, value in reading.items() if value is not None}},
+    }
+    _begin(request, record)
     rows = None
     # Hidden states are not cached; a teacher whose predictions are can be let go.
     live = teacher
     if teacher is not None and request.cache is not None:
         rows = teacher_rows(
-            task, teacher, train, request.cache, batch_size=arguments.per_device_eval_batch_size, device=arguments.device
+            task,
+            teacher,
+            train,
+            request.cache,
+            batch_size=arguments.per_device_eval_batch_size,
+            device=arguments.device,
         )
         live = None
-    request.output.mkdir(parents=True, exist_ok=True)
+    arguments.logging_steps = min(
+        arguments.logging_steps, len(train.batches(arguments.train_batch_size, shuffle=False, seed=0))
+    )
     trainer = DistilTrainer(
-        task, model, arguments, train, validation, teacher=live, teacher_rows=rows,
+        task,
+        model,
+        arguments,
+        train,
+        validation,
+        teacher=live,
+        teacher_rows=rows,
         callbacks=[EpochTable(request.output / "metrics.csv")],
     )
     trainer.train(resume_from_checkpoint=_last_checkpoint(request.output) if request.resume else None)
@@ -117,21 +151,25 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, request.output)
     PMHCTokenizer().save_pretrained(request.output)
-    record = {
-        "command": request.command,
-        "task": task.name,
-        "train": {"file": request.train.name, "examples": len(train), "fingerprint": train.fingerprint()},
-        "validation": {"file": request.validation.name, "examples": len(validation), "fingerprint": validation.fingerprint()},
-        "teacher_weights": None if teacher is None else weights_hash(teacher),
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-        "device": str(arguments.device),
-        "threads": torch.get_num_threads(),
-        "settings": {**settings, **{key: value for key, value in reading.items() if value is not None}},
-    }
-    with atomic_path(request.output / "recipe.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
     write_card(request.output, task, model.config, record, epochs)
     return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
+
+
+def _begin(request: RunRequest, record: dict[str, Any]) -> None:
+    """Write down what the run depends on, and refuse to resume a run that depended on something else."""
+    path = request.output / "recipe.yaml"
+    if request.resume and _last_checkpoint(request.output) and path.exists():
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
+        if changed:
+            raise InputError(
+                f"the run to resume had other {', '.join(changed)}",
+                source=str(request.output),
+                hint="leave out --resume, or choose another folder",
+            )
+    request.output.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 
 
 def save_model(model: PreTrainedModel, folder: Path) -> None:
@@ -144,13 +182,25 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
     """Fill in what every run has in common: one evaluation and one checkpoint per epoch."""
     # Mixed precision on a CPU is refused unless the CPU is asked for by name.
     settings = {"use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()), **settings}
-    return DistillationArguments(
-        output_dir=str(output / "checkpoints"),
-        eval_strategy="epoch",
-        report_to=[],
-        save_total_limit=2,
-        **{"save_strategy": "epoch", "logging_steps": 50, "optim": "adamw_torch_fused", "disable_tqdm": not sys.stderr.isatty(), **settings},
-    )
+    common = {
+        "save_strategy": "epoch",
+        "logging_steps": 50,
+        "optim": "adamw_torch_fused",
+        "disable_tqdm": not sys.stderr.isatty(),
+    }
+    try:
+        return DistillationArguments(**{**common, **settings}, **_fixed(output))
+    except (TypeError, ValueError) as error:
+        raise InputError("a setting cannot be used", source="recipe", hint=" ".join(str(error).split())) from error
+
+
+def _fixed(output: Path) -> dict[str, Any]:
+    """Give what a recipe cannot change, because the run directory depends on it."""
+    return {"output_dir": str(output / "checkpoints"), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
+
+
+FIXED_SETTINGS = frozenset(_fixed(Path()))
+"""Training arguments that a recipe cannot hold."""
 
 
 def _last_checkpoint(output: Path) -> bool:

@@ -1,1 +1,1 @@
-"""Metrics, seeded splits and the evaluation of a model."""
+"""The evaluation of models."""

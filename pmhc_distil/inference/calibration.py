@@ -126,7 +126,7 @@ class Estimator:
         generator = np.random.default_rng(seed)
         count = len(next(iter(background.values())))
         self.samples = {length: np.sort(generator.permutation(count)[:SAMPLE]) for length in background}
-        self.top = round(TOP_SHARE * count)
+        self.top = max(1, round(TOP_SHARE * count))
         self.lots = {length: generator.integers(1 << 30, size=count) for length in background}
         self.starts = {length: number * count for number, length in enumerate(background)}
         offsets = np.repeat(np.eye(len(background)), count, axis=0)
@@ -154,7 +154,9 @@ class Estimator:
             rest[strongest] = False
             checked = rest[self.samples[length]]
             error = (sampled[length] - proxy[self.samples[length]])[checked]
-            points[length] = np.concatenate([top_scores, proxy[rest] + error[self.lots[length] % len(error)][: rest.sum()]])
+            points[length] = np.concatenate(
+                [top_scores, proxy[rest] + error[self.lots[length] % len(error)][: rest.sum()]]
+            )
         return exact_knots(points)
 
 
@@ -221,7 +223,13 @@ def calibrate_model(
             found = [percent_rank(exact[kind, column : column + 1], estimated[kind])[0] for kind in range(CLASSES)]
             worst = max(max(value / rank, rank / value) for value in found)
             errors[f"{rank:g}"] = max(errors.get(f"{rank:g}", 1.0), round(float(worst), 3))
-    report = {**facts, "grooves": len(grooves), "peptides": windows * len(random), "checked": len(sample), "largest_error": errors}
+    report = {
+        **facts,
+        "grooves": len(grooves),
+        "peptides": windows * len(random),
+        "checked": len(sample),
+        "largest_error": errors,
+    }
     with atomic_path(folder / "calibration.json") as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

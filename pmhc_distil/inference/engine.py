@@ -57,6 +57,11 @@ class Engine:
                 raise InputError("not a binding model", source=str(folder), hint=reason[:200]) from error
             module.to(self.device, self.dtype).eval()
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(weight.numel() for module in (self.encoder, self.head) for weight in module.parameters())
+
     @torch.inference_mode()
     def prefix(self, groove: str) -> Prefix:
         """Compute the keys and values of one groove."""
@@ -109,7 +114,8 @@ class Engine:
         tokens = encode(peptides, MAX_PEPTIDE_LENGTH)
         lengths = (tokens != PAD).sum(1)
         key = np.concatenate(
-            [np.asarray(groove_index, dtype=">u4")[:, None].view(np.uint8), lengths[:, None].astype(np.uint8), tokens], axis=1
+            [np.asarray(groove_index, dtype=">u4")[:, None].view(np.uint8), lengths[:, None].astype(np.uint8), tokens],
+            axis=1,
         )
         _, first, inverse = np.unique(
             np.ascontiguousarray(key).view(f"V{key.shape[1]}")[:, 0], return_index=True, return_inverse=True
@@ -147,7 +153,9 @@ def read_weights(folder: Path) -> tuple[EncoderShape, dict[str, torch.Tensor]]:
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            "not a model folder: config.json or model.safetensors is missing or damaged", source=str(folder), hint=reason
+            "not a model folder: config.json or model.safetensors is missing or damaged",
+            source=str(folder),
+            hint=reason,
         ) from error
     return EncoderShape.from_mapping(config), weights
 

@@ -35,6 +35,8 @@ class Predictor:
         CPU threads; by default all cores that this process may use.
     device : str, optional
         ``"cpu"``, ``"cuda"`` or ``"mps"``; by default a GPU if there is one.
+    windows : int, optional
+        Random peptides of every length for ranks that are computed on demand; by default all that were shipped.
 
     Raises
     ------
@@ -49,11 +51,17 @@ class Predictor:
     """
 
     def __init__(
-        self, model: str | Path | None = None, *, threads: int | None = None, device: str | None = None
+        self,
+        model: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        device: str | None = None,
+        windows: int | None = None,
     ) -> None:
         self.folder = BUNDLED_MODEL if model is None else Path(model)
         self.engine = Engine(self.folder, threads=threads, device=device)
         self.weights = hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()
+        self.windows = windows
         self._tables: list[RankTable] = []
         if (self.folder / RANKS_FILE).exists():
             table = RankTable.load(self.folder / RANKS_FILE)
@@ -146,7 +154,7 @@ class Predictor:
         for table in self._tables:
             if groove in table:
                 return table
-        digest = hashlib.sha256(f"{self.weights}{groove}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{self.weights}{groove}{self.windows or ''}".encode()).hexdigest()
         path = cache_folder() / f"ranks-{digest[:32]}.safetensors"
         table = RankTable.load(path) if path.exists() else self._calibrate(groove, path)
         self._tables.append(table)
@@ -155,6 +163,7 @@ class Predictor:
     def _calibrate(self, groove: str, path: Path) -> RankTable:
         folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
         random = background.read_windows(folder / background.FILE_NAME)
+        random = {length: tokens[: self.windows] for length, tokens in random.items()}
         knots = calibrate_exactly(self.engine, groove, random)
         table = RankTable([groove], knots[None], {"weights": self.weights})
         try:

@@ -5,6 +5,7 @@ lengths together, once for each length.  Between percentiles the logarithm of th
 beyond the strongest one the last slope goes on, so that strong binders never tie.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +19,36 @@ from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
 
 PERCENTILES = np.array(
-    [100, 95, 90, 80, 70, 60, 50, 40, 30, 25, 20, 15, 10, 7, 5, 4, 3, 2.5, 2, 1.5, 1, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02]
+    [
+        100,
+        95,
+        90,
+        80,
+        70,
+        60,
+        50,
+        40,
+        30,
+        25,
+        20,
+        15,
+        10,
+        7,
+        5,
+        4,
+        3,
+        2.5,
+        2,
+        1.5,
+        1,
+        0.7,
+        0.5,
+        0.35,
+        0.2,
+        0.1,
+        0.05,
+        0.02,
+    ]
 )
 """Percent of random peptides that score at least as high as the knot."""
 CLASSES = 1 + len(PEPTIDE_LENGTHS)
@@ -75,7 +105,11 @@ class RankTable:
     def save(self, path: Path) -> None:
         """Write the table as safetensors."""
         with atomic_path(path) as temporary:
-            save_file({"grooves": encode(self.grooves), "knots": self.knots}, temporary, metadata=dict(sorted(self.facts.items())))
+            save_file(
+                {"grooves": encode(self.grooves), "knots": self.knots},
+                temporary,
+                metadata={"facts": json.dumps(self.facts, sort_keys=True)},
+            )
 
     @classmethod
     def load(cls, path: Path) -> "RankTable":
@@ -90,8 +124,9 @@ class RankTable:
 
         try:
             with safe_open(path, framework="numpy") as file:
-                tokens, knots, facts = file.get_tensor("grooves"), file.get_tensor("knots"), file.metadata()
-        except (OSError, SafetensorError) as error:
+                tokens, knots = file.get_tensor("grooves"), file.get_tensor("knots")
+                facts = json.loads(file.metadata()["facts"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 "the rank table is missing or damaged", source=str(path), hint="make it with `pmhc-distil calibrate`"
             ) from error
@@ -115,7 +150,8 @@ def percent_rank(logits: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """
     levels = knots.astype(np.float64) / MILLI
     # Knots that coincide after rounding are moved apart a little: a rank has to fall as the score rises.
-    levels = np.maximum.accumulate(levels + _SMALLEST_STEP * np.arange(len(levels)))
+    steps = _SMALLEST_STEP * np.arange(len(levels))
+    levels = np.maximum.accumulate(levels - steps) + steps
     exponents = np.log10(PERCENTILES)
     result = np.interp(logits, levels, exponents)
     beyond = logits > levels[-1]

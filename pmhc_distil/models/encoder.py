@@ -211,15 +211,15 @@ class Encoder(nn.Module):
         ]
         sizes = [len(group.chunks) * count * (group.length + 1) for group in groups]
         width = self.shape.hidden_size
-        hidden = torch.cat(
-            [self.embed_peptides(peptide_ids[g.chunks, :, : g.length]).view(-1, width) for g in groups]
-        )
+        hidden = torch.cat([self.embed_peptides(peptide_ids[g.chunks, :, : g.length]).view(-1, width) for g in groups])
         states = [hidden]
         for layer, (keys, values) in zip(self.layers[:-1], prefix[:-1], strict=True):
             qkv = layer.qkv(layer.attention_norm(hidden))
             attended = torch.cat(
                 [
-                    _attend(part.view(len(g.chunks), count, g.length + 1, 3, layer.heads, -1), keys, values, g, len(groups))
+                    _attend(
+                        part.view(len(g.chunks), count, g.length + 1, 3, layer.heads, -1), keys, values, g, len(groups)
+                    )
                     for part, g in zip(qkv.split(sizes), groups, strict=True)
                 ]
             )

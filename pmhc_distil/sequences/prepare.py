@@ -67,13 +67,17 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     try:
         frame = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise InputError("cannot be read as CSV", source=str(path), hint="see data/README.md for the columns") from error
+        raise InputError(
+            "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
+        ) from error
     if source.where:
         try:
             kept = frame.query(source.where)
         except Exception as error:  # the language of query raises errors of many kinds
             hint = f"the columns are: {', '.join(frame.columns)}"
-            raise InputError("the condition cannot be evaluated", source=str(path), value=source.where, hint=hint) from error
+            raise InputError(
+                "the condition cannot be evaluated", source=str(path), value=source.where, hint=hint
+            ) from error
         dropped[f"{source.file}: not {source.where}"] += len(frame) - len(kept)
         frame = kept
     for column in ("peptide", "allele"):
@@ -157,9 +161,13 @@ def prepare(
     lengths = ligands["peptide"].str.len().value_counts(normalize=True)
     negatives = _negatives(ligands, sources, lengths, proteome, known, negatives_per_length, seed)
     table = pd.concat([positives, negatives], ignore_index=True)
-    held_out = table["peptide"].map({text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()})
-    counts = positives[~held_out[: len(positives)].to_numpy()].groupby("allele")["label"].agg(
-        ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
+    held_out = table["peptide"].map(
+        {text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()}
+    )
+    counts = (
+        positives[~held_out[: len(positives)].to_numpy()]
+        .groupby("allele")["label"]
+        .agg(ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum()))
     )
     return Prepared(
         train=table[~held_out].reset_index(drop=True),
@@ -182,7 +190,9 @@ def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
     first = affinities.groupby(["peptide", "allele"], sort=False)["source"].transform("first")
     kept = affinities[affinities["source"] == first].copy()
     kept["affinity_nm"] = np.log(kept["affinity_nm"].clip(lower=1e-3))
-    merged = kept.groupby(["peptide", "allele", "inequality", "source"], sort=False, as_index=False)["affinity_nm"].mean()
+    merged = kept.groupby(["peptide", "allele", "inequality", "source"], sort=False, as_index=False)[
+        "affinity_nm"
+    ].mean()
     merged["affinity_nm"] = np.exp(merged["affinity_nm"])
     merged["label"] = np.nan
     return pd.concat([table[~measured], merged[TABLE_COLUMNS]], ignore_index=True)
@@ -208,7 +218,12 @@ def _negatives(
             numbers = np.round(counts.to_numpy() * per_length / covered).astype(int) if covered else []
             drawn: list[str] = []
             while len(drawn) < sum(numbers):
-                drawn += [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
+                fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
+                if not fresh:
+                    raise InputError(
+                        f"every window of {length} residues is a known ligand", source="proteins", hint="give more"
+                    )
+                drawn += fresh
             allele = np.repeat(counts.index.to_numpy(), numbers)
             frames.append(pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}))
     table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
@@ -238,7 +253,11 @@ def sources_from_recipe(entries: Sequence[Mapping[str, Any]]) -> list[Source]:
 def write_prepared(prepared: Prepared, folder: Path) -> None:
     """Write the tables and the report of :func:`prepare`; the same input gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"train.csv.gz": prepared.train, "validation.csv.gz": prepared.validation, "training_alleles.csv": prepared.alleles}
+    tables = {
+        "train.csv.gz": prepared.train,
+        "validation.csv.gz": prepared.validation,
+        "training_alleles.csv": prepared.alleles,
+    }
     for name, table in tables.items():
         with atomic_path(folder / name) as temporary:
             text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()

@@ -51,7 +51,9 @@ class PairData:
 
     def batches(self, batch_size: int, *, shuffle: bool, seed: int) -> BlockSampler:
         """Give blocks of one allele and one length."""
-        return BlockSampler(self.allele * (MAX_PEPTIDE_LENGTH + 1) + self.lengths, batch_size, shuffle=shuffle, seed=seed)
+        return BlockSampler(
+            self.allele * (MAX_PEPTIDE_LENGTH + 1) + self.lengths, batch_size, shuffle=shuffle, seed=seed
+        )
 
     def collate(self, numbers: list[int]) -> Batch:
         """Build the prefix form of a batch; padding has no label.

@@ -50,7 +50,9 @@ def test_distil(chain, how):
     output, cache = folder / how, folder / "rows.h5"
     recipe = folder / "distil.yaml"
     hidden = {"alpha_cosine": 0.1, "alpha_hidden": 0.1} if how != "cache" else {}
-    recipe.write_text(yaml.safe_dump({"layers": "0,3", "alpha_soft": 1.0, "alpha_hard": 0.5, "temperature": 2.0, **hidden}))
+    recipe.write_text(
+        yaml.safe_dump({"layers": "0,3", "alpha_soft": 1.0, "alpha_hard": 0.5, "temperature": 2.0, **hidden})
+    )
     extra = {"live": [], "cache": ["--cache", cache], "no teacher": ["--no-teacher"]}[how]
     result = call("distill", *arguments, "--recipe", recipe, *extra, "-o", output)
     assert "student layers <- teacher layers: 0 <- 0, 1 <- 3" in result.stderr
@@ -67,7 +69,9 @@ def test_option_wins_over_recipe(chain):
     folder, arguments = chain
     recipe = folder / "seed.yaml"
     recipe.write_text("seed: 99\nlayers: first\nalpha_soft: 1.0\n")
-    result = call("distill", *arguments, "--layers", "last", "--recipe", recipe, "-o", folder / "option", "--max-steps", 1)
+    result = call(
+        "distill", *arguments, "--layers", "last", "--recipe", recipe, "-o", folder / "option", "--max-steps", 1
+    )
     assert "0 <- 2, 1 <- 3" in result.stderr
     assert yaml.safe_load((folder / "option" / "recipe.yaml").read_text())["settings"]["seed"] == 1
 
@@ -101,7 +105,12 @@ def test_mistake_exits_with_2_and_one_line(tmp_path):
     arguments = ["finetune", "--train", "nothing.csv", "--validation", "nothing.csv", "-o", str(tmp_path)]
     code = "import sys; from pmhc_distil.cli import main; sys.argv[0] = 'pmhc-distil'; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env={**os.environ}, cwd=tmp_path, check=False
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ},
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stdout == ""

@@ -74,7 +74,9 @@ def test_rows_are_the_live_ones_in_the_order_of_the_table(teacher, data, pairs, 
         for number in range(0, len(pairs), 17):
             outputs = teacher(
                 groove_ids=torch.from_numpy(data.grooves[data.allele[number]][None].astype(np.int64)),
-                peptide_ids=torch.from_numpy(data.peptides[number, : data.lengths[number]][None, None].astype(np.int64)),
+                peptide_ids=torch.from_numpy(
+                    data.peptides[number, : data.lengths[number]][None, None].astype(np.int64)
+                ),
             )
             expected = [float(outputs.logits[0, 1]), float(outputs.affinity_logits[0])]
             assert found[number].tolist() == pytest.approx(expected, abs=1e-4)

@@ -45,7 +45,9 @@ def test_values_by_hand():
     assert float(soft_loss(*rows, "softmax")) == pytest.approx(expected, abs=1e-6)
     column = torch.zeros(2, 1), torch.full((2, 1), math.log(0.8 / 0.2))
     assert float(soft_loss(*column, "sigmoid")) == pytest.approx(expected, abs=1e-6)
-    assert float(soft_loss(torch.zeros(2, 3), torch.full((2, 3), math.log(4)), "sigmoid")) == pytest.approx(expected, abs=1e-6)
+    assert float(soft_loss(torch.zeros(2, 3), torch.full((2, 3), math.log(4)), "sigmoid")) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 @given(student=logits, teacher=logits, shift=st.floats(-20, 20))

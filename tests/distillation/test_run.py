@@ -13,8 +13,15 @@ from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks import TASKS
 
 SETTINGS = {
-    "use_cpu": True, "num_train_epochs": 2, "per_device_train_batch_size": 192, "logging_steps": 1, "seed": 3,
-    "alpha_soft": 1.0, "alpha_hard": 0.5, "learning_rate": 1e-3, "disable_tqdm": True,
+    "use_cpu": True,
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 192,
+    "logging_steps": 1,
+    "seed": 3,
+    "alpha_soft": 1.0,
+    "alpha_hard": 0.5,
+    "learning_rate": 1e-3,
+    "disable_tqdm": True,
 }
 
 
@@ -42,7 +49,16 @@ def test_one_line_of_metrics_per_epoch(finished):
     with (output / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        "epoch", "step", "training_loss", "validation_loss", "auroc", "ap", "accuracy", "f1", "mcc", "affinity_spearman",
+        "epoch",
+        "step",
+        "training_loss",
+        "validation_loss",
+        "auroc",
+        "ap",
+        "accuracy",
+        "f1",
+        "mcc",
+        "affinity_spearman",
     ]
     assert [float(row["epoch"]) for row in rows] == [1, 2]
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
@@ -52,9 +68,18 @@ def test_one_line_of_metrics_per_epoch(finished):
 def test_training_loss_is_the_mean_since_the_last_evaluation():
     """Prevents losses of earlier epochs from being averaged into later ones."""
     history = [
-        {"loss": 4.0, "epoch": 0.5, "step": 1}, {"loss": 2.0, "epoch": 1, "step": 2},
-        {"eval_loss": 1.0, "eval_ap": 0.5, "eval_runtime": 9.0, "eval_samples_per_second": 9.0, "epoch": 1.0, "step": 2},
-        {"loss": 1.0, "epoch": 2, "step": 4}, {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
+        {"loss": 4.0, "epoch": 0.5, "step": 1},
+        {"loss": 2.0, "epoch": 1, "step": 2},
+        {
+            "eval_loss": 1.0,
+            "eval_ap": 0.5,
+            "eval_runtime": 9.0,
+            "eval_samples_per_second": 9.0,
+            "epoch": 1.0,
+            "step": 2,
+        },
+        {"loss": 1.0, "epoch": 2, "step": 4},
+        {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
     ]
     assert epoch_rows(history) == [
         {"epoch": 1.0, "step": 2, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
@@ -83,7 +108,13 @@ def test_card_has_parsable_front_matter_and_results(finished):
     assert found.keys() == {"validation_loss", "auroc", "ap", "accuracy", "f1", "mcc", "affinity_spearman"}
     assert found["ap"] == pytest.approx(finished[1]["ap"], abs=1e-5)
     assert facts["pipeline_tag"] == result["task"]["type"] == "text-classification"
-    for heading in ("Intended uses and limitations", "Training and evaluation data", "Training hyperparameters", "Training results", "Framework versions"):
+    for heading in (
+        "Intended uses and limitations",
+        "Training and evaluation data",
+        "Training hyperparameters",
+        "Training results",
+        "Framework versions",
+    ):
         assert f"## {heading}\n" in body
     assert "more information needed" not in text.lower()
     assert "layers [0, 3]" in body and "distilled from a teacher" in body and "- alpha_soft: 1.0" in body

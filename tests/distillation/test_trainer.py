@@ -181,7 +181,11 @@ def test_hidden_losses_need_a_live_teacher(teacher, make_trainer, data, alpha):
     """Prevents a setting that is silently without effect."""
     with pytest.raises(InputError, match="live teacher"):
         make_trainer(
-            BINDING, halve(teacher, [0, 3]), data, settings={alpha: 0.1}, teacher_rows=np.zeros((len(data), 2), np.float32)
+            BINDING,
+            halve(teacher, [0, 3]),
+            data,
+            settings={alpha: 0.1},
+            teacher_rows=np.zeros((len(data), 2), np.float32),
         )
 
 
@@ -256,8 +260,12 @@ def test_gradient_accumulation_gives_the_mean(make_model, make_trainer, pairs):
     for size, steps in ((96, 1), (48, 2)):
         model = make_model(num_hidden_layers=2)
         settings = {
-            "per_device_train_batch_size": size, "gradient_accumulation_steps": steps, "num_train_epochs": 1,
-            "optim": "sgd", "learning_rate": 1.0, "max_grad_norm": 0.0,
+            "per_device_train_batch_size": size,
+            "gradient_accumulation_steps": steps,
+            "num_train_epochs": 1,
+            "optim": "sgd",
+            "learning_rate": 1.0,
+            "max_grad_norm": 0.0,
         }
         trainer = make_trainer(BINDING, model, PairData(frame), settings=settings)
         before = weights(model)

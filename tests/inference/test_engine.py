@@ -55,7 +55,9 @@ def test_engine_equals_reference(engine, peptides, pair_index, reference):
 
 
 @pytest.mark.parametrize(("chunk", "threads"), [(1, 1), (2, 1), (3, 1), (1024, 1), (1024, 2)])
-def test_order_chunk_and_threads_do_not_matter(binding_folder, monkeypatch, peptides, pair_index, reference, chunk, threads):
+def test_order_chunk_and_threads_do_not_matter(
+    binding_folder, monkeypatch, peptides, pair_index, reference, chunk, threads
+):
     """Prevents a row's score from depending on its neighbours, and rows from coming back in another order."""
     monkeypatch.setattr(engine_module, "CHUNK", chunk)
     engine = Engine(binding_folder, threads=threads, device="cpu")

@@ -163,7 +163,9 @@ def test_windows_are_the_same_bytes_every_time(tmp_path, proteins):
         write_windows(draw_windows(Proteome(proteins), 20, seed=1), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     read = read_windows(tmp_path / "a")
-    assert {length: tokens.shape for length, tokens in read.items()} == {length: (20, length) for length in range(8, 16)}
+    assert {length: tokens.shape for length, tokens in read.items()} == {
+        length: (20, length) for length in range(8, 16)
+    }
     assert (read[8] == read[15][:, :8]).all()
 
 

@@ -115,15 +115,32 @@ def damaged(folder, tmp_path, how):
     elif how == "broken config":
         (copy / "config.json").write_text("{")
     elif how == "other shapes":
-        save_file({name: value.repeat(2, *[1] * (value.dim() - 1)) for name, value in load_file(weights).items()}, weights, {"format": "pt"})
+        save_file(
+            {name: value.repeat(2, *[1] * (value.dim() - 1)) for name, value in load_file(weights).items()},
+            weights,
+            {"format": "pt"},
+        )
     elif how == "layer missing":
-        save_file({name: value for name, value in load_file(weights).items() if ".layers.1." not in name}, weights, {"format": "pt"})
+        save_file(
+            {name: value for name, value in load_file(weights).items() if ".layers.1." not in name},
+            weights,
+            {"format": "pt"},
+        )
     return copy
 
 
 @pytest.mark.parametrize(
     "how",
-    ["missing", "no weights", "no config", "truncated", "not safetensors", "broken config", "other shapes", "layer missing"],
+    [
+        "missing",
+        "no weights",
+        "no config",
+        "truncated",
+        "not safetensors",
+        "broken config",
+        "other shapes",
+        "layer missing",
+    ],
 )
 @pytest.mark.parametrize("new_head", [False, True])
 def test_bad_folders_are_one_line(binding_folder, tmp_path, how, new_head):

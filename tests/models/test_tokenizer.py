@@ -23,7 +23,9 @@ def test_groove_cls_peptide(tokenizer):
     assert tokens["attention_mask"] == [1] * 44
 
 
-@pytest.mark.parametrize("name", ["HLA-A*02:01", "A*02:01", "A0201", "HLA-A0201", "hla-a*02:01", GROOVE, GROOVE.lower()])
+@pytest.mark.parametrize(
+    "name", ["HLA-A*02:01", "A*02:01", "A0201", "HLA-A0201", "hla-a*02:01", GROOVE, GROOVE.lower()]
+)
 def test_spellings_of_an_allele(tokenizer, name):
     """Prevents a spelling from being read as a peptide, or as another allele."""
     assert tokenizer("SLYNTVATL", name)["input_ids"] == EXPECTED
@@ -45,7 +47,13 @@ def test_sequence_alone_has_no_groove(tokenizer):
 
 def test_unknown_letters(tokenizer):
     """Prevents X or a selenocysteine from being dropped, which would shift the peptide."""
-    assert tokenizer("SLXNUVATL")["input_ids"][1:] == [*encode(["SL"])[0], UNK, *encode(["N"])[0], UNK, *encode(["VATL"])[0]]
+    assert tokenizer("SLXNUVATL")["input_ids"][1:] == [
+        *encode(["SL"])[0],
+        UNK,
+        *encode(["N"])[0],
+        UNK,
+        *encode(["VATL"])[0],
+    ]
 
 
 def test_a_batch_is_padded_on_the_right(tokenizer):

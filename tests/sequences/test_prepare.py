@@ -131,14 +131,23 @@ def test_dropped_rows_are_counted(prepared, tmp_path, proteome):
     """Prevents rows that vanish without a word."""
     assert prepared.dropped["nine.csv: length outside the source's range"] == 10
     rows = [
-        ("SLYNTVATL", "A*02:01", 1), ("slyntvatl ", "A0201", 1), ("SLYNXVATL", "A*02:01", 1), ("SLYN", "A*02:01", 1),
-        ("NLVPMVATV", "A*99:99", 1), ("NLVPMVATV", "A*02:01", "high"), ("NLVPMVATV", "A*02:01", 0), ("GILGFVFTL", "B*07:02", 1),
+        ("SLYNTVATL", "A*02:01", 1),
+        ("slyntvatl ", "A0201", 1),
+        ("SLYNXVATL", "A*02:01", 1),
+        ("SLYN", "A*02:01", 1),
+        ("NLVPMVATV", "A*99:99", 1),
+        ("NLVPMVATV", "A*02:01", "high"),
+        ("NLVPMVATV", "A*02:01", 0),
+        ("GILGFVFTL", "B*07:02", 1),
     ]
     pd.DataFrame(rows, columns=["peptide", "allele", "label"]).to_csv(tmp_path / "own.csv", index=False)
     made = prepare(tmp_path, [Source("own.csv", where="peptide != 'GILGFVFTL'")], proteome, **SETTINGS)
     table = whole(made)
     kept = table[table["source"] == "own"]
-    assert sorted(zip(kept["peptide"], kept["allele"], kept["label"], strict=True)) == [("NLVPMVATV", A2, 0), ("SLYNTVATL", A2, 1)]
+    assert sorted(zip(kept["peptide"], kept["allele"], kept["label"], strict=True)) == [
+        ("NLVPMVATV", A2, 0),
+        ("SLYNTVATL", A2, 1),
+    ]
     assert {reason: count for reason, count in made.dropped.items() if count} == {
         "own.csv: not peptide != 'GILGFVFTL'": 1,
         "own.csv: non-standard residue 'X'": 1,
@@ -210,7 +219,8 @@ def test_bad_sources(tmp_path, proteome):
 def test_sources_of_a_recipe():
     """Prevents a misspelt key from being ignored."""
     assert sources_from_recipe([{"file": "a.csv"}, {"file": "b.csv", "lengths": [8, 11], "where": "n > 1"}]) == [
-        Source("a.csv"), Source("b.csv", (8, 9, 10, 11), "n > 1")
+        Source("a.csv"),
+        Source("b.csv", (8, 9, 10, 11), "n > 1"),
     ]
     for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
         with pytest.raises(InputError, match="row 1"):
@@ -223,8 +233,12 @@ def test_proteins_are_split_by_sequence(tmp_path, proteins):
     fasta.write_text("".join(f">{copy}{i}\n{text}\n" for copy in "ab" for i, text in enumerate(proteins)))
     counts = split_proteins(fasta, tmp_path / "one", 0.4, 3)
     split_proteins(fasta, tmp_path / "two", 0.4, 3)
-    parts = [[text for _, text in read_proteins(tmp_path / "one" / f"{name}.fasta.gz")] for name in ("train", "validation")]
+    parts = [
+        [text for _, text in read_proteins(tmp_path / "one" / f"{name}.fasta.gz")] for name in ("train", "validation")
+    ]
     assert counts == tuple(map(len, parts)) and sum(counts) == 2 * len(proteins)
     assert not set(parts[0]) & set(parts[1])
     for name in ("train", "validation"):
-        assert (tmp_path / "one" / f"{name}.fasta.gz").read_bytes() == (tmp_path / "two" / f"{name}.fasta.gz").read_bytes()
+        assert (tmp_path / "one" / f"{name}.fasta.gz").read_bytes() == (
+            tmp_path / "two" / f"{name}.fasta.gz"
+        ).read_bytes()

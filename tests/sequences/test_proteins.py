@@ -35,7 +35,10 @@ def test_every_window_and_no_other():
     proteins = ["ACDEFGHIKL", "MNPQXRSTVWY", "AAA", "UACDEFGHI"]
     proteome = Proteome(proteins)
     expected = {
-        protein[i : i + 4] for protein in proteins for i in range(len(protein) - 3) if not set("XU") & set(protein[i : i + 4])
+        protein[i : i + 4]
+        for protein in proteins
+        for i in range(len(protein) - 3)
+        if not set("XU") & set(protein[i : i + 4])
     }
     assert {proteome.text[start : start + 4] for start in proteome.windows(4)} == expected
     assert set(proteome.draw(4, 2000, np.random.default_rng(0))) == expected

@@ -20,9 +20,13 @@ NAN = math.nan
 def outputs(presentation, affinity):
     presentation = torch.tensor(presentation, dtype=torch.float32, requires_grad=True)
     affinity = torch.tensor(affinity, dtype=torch.float32, requires_grad=True)
-    return SimpleNamespace(
-        logits=torch.stack([torch.zeros_like(presentation), presentation], -1), affinity_logits=affinity
-    ), presentation, affinity
+    return (
+        SimpleNamespace(
+            logits=torch.stack([torch.zeros_like(presentation), presentation], -1), affinity_logits=affinity
+        ),
+        presentation,
+        affinity,
+    )
 
 
 def loss_of(presentation, affinity, labels):
@@ -121,7 +125,9 @@ def test_inequality_and_affinity_reach_the_labels():
 
 def test_metrics_use_labelled_and_exact_rows_only():
     """Prevents padding, and affinities known as bounds only, from counting in the metrics."""
-    targets = np.array([[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN], *[[NAN, x, 0] for x in (0.1, 0.5, 0.9)], [NAN, 0.0, 1]])
+    targets = np.array(
+        [[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN], *[[NAN, x, 0] for x in (0.1, 0.5, 0.9)], [NAN, 0.0, 1]]
+    )
     predicted = np.array([[2, 0], [-2, 0], [9, 0], [0, 1], [0, 2], [0, 3], [0, 99.0]])
     found = metrics(predicted, targets)
     assert found["auroc"] == found["ap"] == found["accuracy"] == found["f1"] == found["mcc"] == 1

@@ -45,7 +45,7 @@ def test_share_and_kinds_of_masking():
     generator = np.random.default_rng(0)
     proteins = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 60)) for _ in range(300)]
     data = WindowData(proteins, 60)
-    (_, batch), = batches(data, batch_size=300, shuffle=False)
+    ((_, batch),) = batches(data, batch_size=300, shuffle=False)
     asked = batch["labels"] != IGNORED
     truth = torch.from_numpy(encode(proteins).astype(np.int64))
     assert asked.float().mean() * 61 / 60 == pytest.approx(0.15, abs=0.015)

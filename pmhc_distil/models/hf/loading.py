@@ -29,7 +29,9 @@ def load_model(model_class: type[Model], folder: Path, *, new_head: bool = False
     """
     hint = "a folder made by pretrain, finetune or distill is expected"
     if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
-        raise InputError("not a model folder: config.json or model.safetensors is missing", source=str(folder), hint=hint)
+        raise InputError(
+            "not a model folder: config.json or model.safetensors is missing", source=str(folder), hint=hint
+        )
     try:
         model, report = model_class.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype="float32", output_loading_info=True
@@ -40,6 +42,8 @@ def load_model(model_class: type[Model], folder: Path, *, new_head: bool = False
     if missing:
         raise InputError(
             f"the folder holds no weights for {len(missing)} parts of {model_class.__name__}",
-            source=str(folder), value=missing[0], hint=hint,
+            source=str(folder),
+            value=missing[0],
+            hint=hint,
         )
     return model

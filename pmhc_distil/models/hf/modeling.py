@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
 from transformers.utils import ModelOutput
 
-from pmhc_distil.models.hf.configuration import PMHCConfig
 from pmhc_distil.models.encoder import BindingHead, Encoder
+from pmhc_distil.models.hf.configuration import PMHCConfig
 
 
 @dataclass

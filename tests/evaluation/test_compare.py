@@ -1,0 +1,54 @@
+"""The comparison of models on labelled pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.evaluation.compare import BEGIN, END, insert, labels_of, to_markdown
+from pmhc_distil.sequences.readers import table_from
+from pmhc_distil.tasks.metrics import binary_metrics
+
+
+def table(labels: list[object]) -> pd.DataFrame:
+    return pd.DataFrame({"peptide": ["SLYNTVATL"] * len(labels), "allele": "A*02:01", "label": labels})
+
+
+def test_labels_are_read():
+    """Labels read as text would make every row positive."""
+    assert labels_of(table_from(table(["1", "0", 1.0]))).tolist() == [True, False, True]
+
+
+def test_a_bad_label_names_its_row():
+    """A label such as 'yes' must not silently count as a negative."""
+    with pytest.raises(InputError, match=r"row 2, column 'label'.*'yes'"):
+        labels_of(table_from(table([1, "yes"])))
+
+
+def test_a_missing_label_column_is_an_error():
+    """Without labels there is nothing to measure."""
+    with pytest.raises(InputError, match="label"):
+        labels_of(table_from(table([1]).drop(columns="label")))
+
+
+def test_results_replace_only_their_block():
+    """A second run must not leave the first run's numbers, nor touch the text around them."""
+    text = f"a\n{BEGIN}\nold\n{END}\nb\n"
+    assert insert(text, "new", "README.md") == f"a\n{BEGIN}\nnew\n{END}\nb\n"
+    with pytest.raises(InputError, match="markers"):
+        insert("no markers", "new", "README.md")
+
+
+def test_markdown_keeps_digits():
+    """Ratios rounded to two digits could hide a difference between models."""
+    assert "| 0.9712 | 1,234,567 |" in to_markdown(pd.DataFrame({"auroc": [0.97123], "n": [1234567]}))
+
+
+def test_metrics_tell_perfect_from_inverted():
+    """A sign error would turn the best model into the worst."""
+    labels, scores = np.array([1, 1, 0, 0]), np.array([4.0, 3.0, 2.0, 1.0])
+    assert binary_metrics(labels, scores, 2.5) == pytest.approx(
+        {"auroc": 1.0, "ap": 1.0, "accuracy": 1.0, "f1": 1.0, "mcc": 1.0}
+    )
+    assert binary_metrics(labels, -scores, 0.0)["auroc"] == 0.0
+    assert np.isnan(binary_metrics(np.ones(3), scores[:3], 0.0)["auroc"])
