@@ -1,7 +1,7 @@
 """Peptide-HLA class I presentation, predicted offline by a small distilled encoder.
 
-Importing this package loads neither torch nor transformers.  Once transformers is loaded, before or after, its Auto classes
-and pipelines know the encoder.
+Importing this package loads neither torch nor transformers.  Once transformers is loaded, before or after, its Auto
+classes and pipelines know the encoder.
 """
 
 import importlib.abc

@@ -93,6 +93,7 @@ def planted_pairs(rows, seed):
                 "label": float(label) if number % 10 else np.nan,
                 "affinity_nm": (20.0 if label else 20_000.0) if measured else np.nan,
                 "inequality": "=" if measured else "",
+                "offset": 0.25 * (len(peptide) - 9) if number % 10 else 0.0,
                 "source": "planted",
             }
         )

@@ -30,7 +30,7 @@ def prepare(folder: Path, proteins: Path, recipe: Path, output: Path) -> None:
     from pmhc_distil.sequences.prepare import sources_from_recipe, write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
-    needed = {"sources", "negatives_per_length", "validation_share", "seed"}
+    needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
     settings = read_recipe(recipe, needed, needed)
     sources = sources_from_recipe(settings.pop("sources"))
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
@@ -42,7 +42,8 @@ def prepare(folder: Path, proteins: Path, recipe: Path, output: Path) -> None:
     for name, table in (("train", prepared.train), ("validation", prepared.validation)):
         ligands, decoys = (int((table["label"] == label).sum()) for label in (1, 0))
         click.echo(
-            f"{name}: {ligands:,} ligands, {decoys:,} negatives, {int(table['affinity_nm'].notna().sum()):,} affinities",
+            f"{name}: {ligands:,} ligands, {decoys:,} negatives, "
+            f"{int(table['affinity_nm'].notna().sum()):,} affinities",
             err=True,
         )
 

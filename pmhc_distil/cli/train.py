@@ -45,7 +45,8 @@ def pretrain(**options: Any) -> None:
 
     \b
     Example:
-      pmhc-distil pretrain --train proteins.fasta --validation held_out.fasta --recipe recipes/pretrain.yaml -o runs/pretrained
+      pmhc-distil pretrain --train proteins.fasta --validation held_out.fasta \\
+        --recipe recipes/pretrain.yaml -o runs/pretrained
     """
     from pmhc_distil.models.hf.configuration import PMHCConfig
     from pmhc_distil.models.hf.modeling import PMHCForMaskedLM

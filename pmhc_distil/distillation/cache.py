@@ -97,7 +97,7 @@ def _compute(
     rows: np.ndarray | None = None
     loader = DataLoader(
         Numbers(len(data)), batch_sampler=sampler, collate_fn=lambda numbers: (numbers, data.collate(numbers))
-    )  # type: ignore[arg-type]
+    )
     for numbers, batch in tqdm(loader, desc="teacher", disable=None):
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.inference_mode():

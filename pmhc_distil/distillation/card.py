@@ -103,8 +103,9 @@ def _uses(task: Task) -> str:
     if task.name == "binding":
         return (
             "Ranks peptides of 8 to 15 standard residues by how likely an HLA class I molecule presents them. Research "
-            "use; not for clinical decisions. A score is no statement about T-cell recognition. The further an allele's "
-            "groove is from those of the training data, the less a score can be trusted (`pmhc-distil hla explain`)."
+            "use; not for clinical decisions. A score is no statement about T-cell recognition. The further an "
+            "allele's groove is from those of the training data, the less a score can be trusted "
+            "(`pmhc-distil hla explain`)."
         )
     return "A starting point for fine-tuning; by itself it predicts masked residues of proteins."
 

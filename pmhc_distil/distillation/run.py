@@ -51,7 +51,7 @@ class EpochTable(TrainerCallback):
 
 
 def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give one record per evaluation: epoch, step, mean training loss since the last one, and the validation metrics."""
+    """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics."""
     rows, losses = [], []
     for entry in history:
         if "loss" in entry:

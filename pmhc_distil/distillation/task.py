@@ -1,4 +1,4 @@
-"""What the core needs to know of a task: how tables become batches, and on which rows teacher and student must agree."""
+"""What the core knows of a task: how tables become batches, and on which rows teacher and student must agree."""
 
 from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
@@ -49,7 +50,7 @@ class Task:
     """A record of the functions that join tables to models.
 
     ``rows`` is applied unchanged to the outputs of the teacher and of the student, so that one soft loss serves every
-    task: it gives a tensor (N, K), to be read through ``link`` (K independent probabilities, or one distribution over K).
+    task: it gives a tensor (N, K), to be read through ``link`` (K independent probabilities, or one distribution).
     """
 
     name: str
@@ -72,8 +73,8 @@ def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in batch.items() if key not in TARGETS}
 
 
-class Numbers:
-    """The data set of a loader whose batches are collated from numbers; unlike a range, it hands padding (``~n``) on."""
+class Numbers(Dataset[int]):
+    """The data set of a loader that collates from numbers; unlike a range, it hands padding (``~n``) on."""
 
     def __init__(self, count: int) -> None:
         self.count = count

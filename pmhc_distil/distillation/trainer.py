@@ -107,7 +107,7 @@ class DistilTrainer(Trainer):
 
         sampler = data.batches(batch_size, shuffle=shuffle, seed=self.args.seed)
         pin = self.args.dataloader_pin_memory and torch.cuda.is_available()
-        loader: DataLoader = DataLoader(Numbers(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)  # type: ignore[arg-type]
+        loader: DataLoader = DataLoader(Numbers(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)
         return self.accelerator.prepare(loader)
 
     def compute_loss(

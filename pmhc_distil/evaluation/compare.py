@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,9 +136,10 @@ def to_markdown(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
-        return f"{value:.4f}" if abs(value) <= 1 else f"{value:,.4g}" if abs(value) < 100 else f"{value:,.0f}"
+        size = abs(float(value))
+        return f"{value:.4f}" if size <= 1 else f"{value:,.4g}" if size < 100 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
 
 

@@ -1,9 +1,9 @@
 """Making rank tables: the distribution of every groove's scores over the same random peptides.
 
-Scoring every peptide with every groove would take hours.  A few grooves, spread over all of them, are scored completely.
-For each other groove a sample of the peptides is scored, a linear model predicts the rest from the complete grooves, and
-the peptides predicted to be strongest are scored too.  What is left is imputed: its prediction plus an error drawn from
-the sample (stochastic regression imputation, Little and Rubin 2002).
+Scoring every peptide with every groove would take hours.  A few grooves, spread over all of them, are scored
+completely.  For each other groove a sample of the peptides is scored, a linear model predicts the rest from the
+complete grooves, and the peptides predicted to be strongest are scored too.  What is left is imputed: its prediction
+plus an error drawn from the sample (stochastic regression imputation, Little and Rubin 2002).
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
 SAMPLE = 128
 """Peptides of every length in the sample."""
-TOP_SHARE = 0.03
+TOP_SHARE = 0.02
 """Share of the peptides of every length, predicted to be strongest, that are scored."""
 RIDGE = 1.0
 CHECKED_RANKS = (0.5, 2.0, 20.0)

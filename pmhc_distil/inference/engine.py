@@ -1,5 +1,6 @@
 """The fast path: cached grooves, batches of one length, no padding, no transformers."""
 
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -126,7 +127,7 @@ class Engine:
         result = np.empty((len(first), 2), dtype=np.float32)
         current, prefix = -1, None
         with tqdm(total=len(first), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
-            for start, stop in zip(edges, edges[1:], strict=False):
+            for start, stop in itertools.pairwise(edges):
                 groove = int(groove_index[first[start]])
                 if groove != current or prefix is None:
                     current, prefix = groove, self.prefix(grooves[groove])

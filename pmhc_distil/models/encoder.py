@@ -1,14 +1,15 @@
 """The encoder in plain torch: the same weights in a joint form (reference) and a prefix form (fast).
 
-Input order is ``[groove, 34 residues][CLS][peptide]``.  Groove positions attend only to groove positions, CLS and peptide
-positions attend to everything.  The groove half of every layer therefore depends on the allele alone, and the prefix form
-computes its keys and values once per allele for any number of peptides.  No transformers here: prediction loads this file only.
+Input order is ``[groove, 34 residues][CLS][peptide]``.  Groove positions attend only to groove positions, CLS and
+peptide positions attend to everything.  The groove half of every layer therefore depends on the allele alone, and the
+prefix form computes its keys and values once per allele for any number of peptides.  No transformers here: prediction
+loads this file only.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ def both_end_positions(length: int, max_half_length: int) -> Tensor:
     """Position of every residue, counted from the nearer end.
 
     Residues of the first half count from the N-terminus (0, 1, ...), those of the second half from the C-terminus
-    (``max_half_length`` + 0, 1, ... inwards), so that the anchors P2 and P-omega have one position each at every length.
+    (``max_half_length`` + 0, 1, ... inwards), so that the anchors P2 and P-omega have one position at every length.
 
     Parameters
     ----------
@@ -117,6 +118,10 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_hidden_layers))
         self.final_norm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
 
+    def stack(self) -> list[Layer]:
+        """Give the layers by their type, which an ``nn.ModuleList`` hides."""
+        return cast(list[Layer], list(self.layers))
+
     def embed_groove(self, groove_ids: Tensor) -> Tensor:
         """Embed groove tokens (..., 34) as (..., 34, width)."""
         return self.tokens(groove_ids) + self.positions.weight[:GROOVE_LENGTH]
@@ -150,7 +155,7 @@ class Encoder(nn.Module):
         visible = real[:, None, :] & (groove[:, None, :] | ~groove[:, :, None])
         hidden = self.tokens(input_ids) + self.positions(self._joint_positions(real, groove))
         states = [hidden]
-        for layer in self.layers:
+        for layer in self.stack():
             query, key, value = layer.project(hidden)
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=visible[:, None])
             hidden = layer.finish(hidden, attended.transpose(1, 2).reshape(hidden.shape))
@@ -177,7 +182,7 @@ class Encoder(nn.Module):
         """
         hidden = self.embed_groove(groove_ids)
         prefix = []
-        for number, layer in enumerate(self.layers, start=1):
+        for number, layer in enumerate(self.stack(), start=1):
             query, key, value = layer.project(hidden)
             prefix.append((key, value))
             if number < len(self.layers):
@@ -213,7 +218,7 @@ class Encoder(nn.Module):
         width = self.shape.hidden_size
         hidden = torch.cat([self.embed_peptides(peptide_ids[g.chunks, :, : g.length]).view(-1, width) for g in groups])
         states = [hidden]
-        for layer, (keys, values) in zip(self.layers[:-1], prefix[:-1], strict=True):
+        for layer, (keys, values) in zip(self.stack()[:-1], prefix[:-1], strict=True):
             qkv = layer.qkv(layer.attention_norm(hidden))
             attended = torch.cat(
                 [
@@ -232,7 +237,7 @@ class Encoder(nn.Module):
         self, hidden: Tensor, prefix: tuple[Tensor, Tensor], groups: list[Group], sizes: list[int], count: int
     ) -> Tensor:
         """Run the last layer for the CLS query alone, the only state that the heads read."""
-        layer, width = self.layers[-1], self.shape.hidden_size
+        layer, width = self.stack()[-1], self.shape.hidden_size
         normed = layer.attention_norm(hidden)
         key_value = F.linear(normed, layer.qkv.weight[width:], layer.qkv.bias[width:])
         rows, attended = [], []
@@ -243,11 +248,9 @@ class Encoder(nn.Module):
             cls = part.view(-1, tokens, width)[:, 0]
             rows.append(state.view(-1, tokens, width)[:, 0])
             query = F.linear(cls, layer.qkv.weight[:width], layer.qkv.bias[:width])
-            qkv = (
-                query.view(blocks, count, 1, layer.heads, -1),
-                *pair.view(blocks, count, tokens, 2, layer.heads, -1).unbind(3),
-            )
-            attended.append(_mix(*qkv, *(_pick(table, group, len(groups)) for table in prefix)))
+            key, value = pair.view(blocks, count, tokens, 2, layer.heads, -1).unbind(3)
+            groove_key, groove_value = (_pick(table, group, len(groups)) for table in prefix)
+            attended.append(_mix(query.view(blocks, count, 1, layer.heads, -1), key, value, groove_key, groove_value))
         out = self.final_norm(layer.finish(torch.cat(rows), torch.cat(attended)))
         if len(groups) == 1:
             return out
@@ -260,7 +263,8 @@ def _pick(table: Tensor, group: Group, groups: int) -> Tensor:
 
 
 def _attend(qkv: Tensor, keys: Tensor, values: Tensor, group: Group, groups: int) -> Tensor:
-    return _mix(*qkv.unbind(3), _pick(keys, group, groups), _pick(values, group, groups))
+    query, key, value = qkv.unbind(3)
+    return _mix(query, key, value, _pick(keys, group, groups), _pick(values, group, groups))
 
 
 def _mix(query: Tensor, key: Tensor, value: Tensor, prefix_key: Tensor, prefix_value: Tensor) -> Tensor:

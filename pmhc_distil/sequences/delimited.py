@@ -119,7 +119,7 @@ def _chunks(
         yield chunk, skipped + start + 1 + np.cumsum(heights) - heights
 
 
-def _reader(stream: TextIO, skipped: int, delimiter: str) -> Any:  # noqa: ANN401 - the class of csv.reader has no public name
+def _reader(stream: TextIO, skipped: int, delimiter: str) -> Any:
     stream.seek(0)
     for _ in range(skipped):
         next(stream)

@@ -131,7 +131,7 @@ def _place_ungapped(sequence: str) -> Placement | None:
 
 
 @cache
-def _aligner() -> Any:  # noqa: ANN401 - Biopython has no types
+def _aligner() -> Any:
     from Bio.Align import PairwiseAligner, substitution_matrices
 
     aligner = PairwiseAligner()

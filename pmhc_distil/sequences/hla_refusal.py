@@ -20,7 +20,7 @@ def no_groove(text: str, name: str) -> InputError:
     return InputError(f"{name}{suffix} has no complete groove in IPD-IMGT/HLA {table.release}", value=text, hint=hint)
 
 
-def refusal(text: str, parsed: Any) -> InputError:  # noqa: ANN401 - mhcgnomes has no types
+def refusal(text: str, parsed: Any) -> InputError:
     """Return the refusal of a text that is no allele of the table.
 
     Parameters
@@ -61,7 +61,7 @@ def refusal(text: str, parsed: Any) -> InputError:  # noqa: ANN401 - mhcgnomes h
     return InputError("not an HLA class I allele name", value=text, hint=_any_of(names))
 
 
-def _name(allele: Any) -> str:  # noqa: ANN401
+def _name(allele: Any) -> str:
     return str(allele.to_string())
 
 

@@ -1,8 +1,8 @@
 """From files of ligands and affinities to the training and validation tables.
 
-Two kinds of sources, told apart by their columns: ligands (``peptide, allele``, all positives, or with ``label`` 1/0) and
-affinities (``peptide, allele, measurement_nM`` and optionally ``inequality``).  Rows that cannot be used are dropped and
-counted; peptides are split, not rows, so that no peptide is in two tables.
+Two kinds of sources, told apart by their columns: ligands (``peptide, allele``, all positives, or with ``label`` 1/0)
+and affinities (``peptide, allele, measurement_nM`` and optionally ``inequality``).  Rows that cannot be used are
+dropped and counted; peptides are split, not rows, so that no peptide is in two tables.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
 
-TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "source"]
+TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "offset", "source"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     table["label"] = np.nan
     table["affinity_nm"] = np.nan
     table["inequality"] = ""
+    table["offset"] = 0.0
     if "measurement_nM" in frame:
         table["affinity_nm"] = pd.to_numeric(frame["measurement_nM"], errors="coerce")
         if "inequality" in frame:
@@ -123,23 +124,28 @@ def prepare(
     sources: Sequence[Source],
     proteome: Proteome,
     *,
-    negatives_per_length: float,
+    negatives_per_positive: float,
+    uniform_share: float,
     validation_share: float,
     seed: int,
 ) -> Prepared:
     """Join the sources, add negatives and split by peptide.
 
-    Negatives are random windows of proteins.  Every length that a source could hold gets ``negatives_per_length`` of
-    them for each positive, whatever the lengths of the positives, so that a model can learn how often each allele
-    presents each length; a source restricted to some lengths counts as if it had its missing lengths too.  A window that
-    is a known ligand or binder of any allele is not used.
+    Negatives are random windows of proteins.  A share of them has every length equally often, the others follow the
+    lengths of the ligands, where most mistakes are to be avoided.  The column ``offset`` undoes that choice: a model
+    whose logit is trained with the offset added gives the odds against negatives of which all lengths are equally
+    likely, and so learns how often each allele presents each length (logit adjustment, Menon et al. 2021).  A source
+    restricted to some lengths counts as if it had its missing lengths too.  A window that is a known ligand or binder
+    of any allele is not used.
 
     Parameters
     ----------
     folder : Path
         Holds the sources.
-    negatives_per_length : float
-        Negatives per positive and peptide length.
+    negatives_per_positive : float
+        Negatives for each ligand of a source that holds all lengths.
+    uniform_share : float
+        Share of the negatives, above 0 and at most 1, whose lengths are equally likely.
     validation_share : float
         Share of the peptides, 0 to 1, that go to validation.
     seed : int
@@ -158,9 +164,13 @@ def prepare(
     positives = pd.concat([ligands, others], ignore_index=True)
     binders = others.loc[(others["affinity_nm"] < 500) & (others["inequality"] != ">"), "peptide"]
     known = set(ligands["peptide"]) | set(binders)
-    lengths = ligands["peptide"].str.len().value_counts(normalize=True)
-    negatives = _negatives(ligands, sources, lengths, proteome, known, negatives_per_length, seed)
+    shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
+    uniform = 1 / len(PEPTIDE_LENGTHS)
+    drawn = (1 - uniform_share) * shares + uniform_share * uniform
+    negatives = _negatives(ligands, sources, shares, negatives_per_positive * drawn, proteome, known, seed)
     table = pd.concat([positives, negatives], ignore_index=True)
+    labelled = table["label"].notna()
+    table["offset"] = table["peptide"].str.len().map(dict(np.log(uniform / drawn))).where(labelled, 0.0)
     held_out = table["peptide"].map(
         {text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()}
     )
@@ -184,27 +194,27 @@ def in_validation(peptide: str, share: float, seed: int) -> bool:
 
 
 def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep, of repeated affinities of a pair, those of its first source, and of these the geometric mean per inequality."""
+    """Keep, of repeated affinities of a pair, its first source's, and of these the geometric mean per inequality."""
     measured = table["affinity_nm"].notna()
     affinities = table[measured]
     first = affinities.groupby(["peptide", "allele"], sort=False)["source"].transform("first")
     kept = affinities[affinities["source"] == first].copy()
     kept["affinity_nm"] = np.log(kept["affinity_nm"].clip(lower=1e-3))
-    merged = kept.groupby(["peptide", "allele", "inequality", "source"], sort=False, as_index=False)[
+    merged = kept.groupby(["peptide", "allele", "inequality", "offset", "source"], sort=False, as_index=False)[
         "affinity_nm"
     ].mean()
     merged["affinity_nm"] = np.exp(merged["affinity_nm"])
     merged["label"] = np.nan
-    return pd.concat([table[~measured], merged[TABLE_COLUMNS]], ignore_index=True)
+    return pd.concat([table[~measured], pd.DataFrame(merged)[TABLE_COLUMNS]], ignore_index=True)
 
 
 def _negatives(
     ligands: pd.DataFrame,
     sources: Sequence[Source],
-    length_share: "pd.Series[float]",
+    shares: "pd.Series[float]",
+    rates: "pd.Series[float]",
     proteome: Proteome,
     known: set[str],
-    per_length: float,
     seed: int,
 ) -> pd.DataFrame:
     """Draw negatives for every source and allele; see :func:`prepare`."""
@@ -213,9 +223,9 @@ def _negatives(
     for source in sources:
         name = source.file.split(".")[0]
         counts = ligands.loc[ligands["source"] == name, "allele"].value_counts().sort_index()
-        covered = float(length_share.reindex(list(source.lengths)).sum())
+        covered = float(shares.reindex(list(source.lengths)).sum())
         for length in source.lengths:
-            numbers = np.round(counts.to_numpy() * per_length / covered).astype(int) if covered else []
+            numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
             drawn: list[str] = []
             while len(drawn) < sum(numbers):
                 fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
@@ -227,7 +237,7 @@ def _negatives(
             allele = np.repeat(counts.index.to_numpy(), numbers)
             frames.append(pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}))
     table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
-    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", source="negative")[TABLE_COLUMNS]
+    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
 
 
 def sources_from_recipe(entries: Sequence[Mapping[str, Any]]) -> list[Source]:

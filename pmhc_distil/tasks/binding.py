@@ -22,7 +22,7 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import binary_metrics
 
-COLUMNS = ("peptide", "allele", "label", "affinity_nm", "inequality")
+COLUMNS = ("peptide", "allele", "label", "affinity_nm", "inequality", "offset")
 AFFINITY_WEIGHT = 2.0
 """Weight of the squared error of the affinity (0 to 1) beside the cross-entropy of presentation."""
 
@@ -44,7 +44,8 @@ class PairData:
         self.lengths = (self.peptides != PAD).sum(1)
         inequality = frame["inequality"].map({"<": -1.0, "=": 0.0, ">": 1.0}).to_numpy(np.float32)
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
-        self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality], axis=1)
+        offset = frame["offset"].to_numpy(np.float32)
+        self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality, offset], axis=1)
 
     def __len__(self) -> int:
         return len(self.peptides)
@@ -61,8 +62,9 @@ class PairData:
         Returns
         -------
         dict
-            ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 3):
-            presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured.
+            ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 4):
+            presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured; and what is
+            added to the presentation logit in training.
         """
         index = np.asarray(numbers)
         padding = index < 0
@@ -139,9 +141,11 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     An affinity known only as weaker or stronger than a bound costs nothing beyond the bound (O'Donnell et al. 2018).
     """
     presentation, affinity = rows(outputs, batch).float().unbind(-1)
-    label, target, inequality = batch["labels"].unbind(-1)
+    label, target, inequality, offset = batch["labels"].unbind(-1)
     presented, measured = ~label.isnan(), ~target.isnan()
-    cross_entropy = F.binary_cross_entropy_with_logits(presentation, label.nan_to_num(), reduction="none")
+    cross_entropy = F.binary_cross_entropy_with_logits(
+        presentation + offset.nan_to_num(), label.nan_to_num(), reduction="none"
+    )
     error = affinity.sigmoid() - target.nan_to_num()
     # A true affinity of more nM than given lies lower on the unit scale: only errors upwards count, and vice versa.
     error = torch.where(inequality > 0, error.clamp_min(0), torch.where(inequality < 0, error.clamp_max(0), error))

@@ -1,5 +1,7 @@
 """A student starts as the right half of its teacher."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -24,8 +26,8 @@ def test_map_rises_from_first_to_last(sizes):
     layers = layer_map(teacher, student)
     assert len(layers) == student
     assert layers[0] == 0 and layers[-1] == teacher - 1
-    assert all(b > a for a, b in zip(layers, layers[1:], strict=False))
-    gaps = {b - a for a, b in zip(layers, layers[1:], strict=False)}
+    assert all(b > a for a, b in itertools.pairwise(layers))
+    gaps = {b - a for a, b in itertools.pairwise(layers)}
     assert max(gaps) - min(gaps) <= 1, "the layers are spread evenly"
 
 

@@ -69,7 +69,7 @@ def test_order_chunk_and_threads_do_not_matter(
 
 
 def test_duplicates_are_scored_once(engine, monkeypatch, peptides, pair_index, reference):
-    """Prevents a protein scan from scoring the same peptide again and again, and copies from getting other rows' scores."""
+    """Prevents a protein scan from scoring a peptide again and again, and copies from getting other rows' scores."""
     order = np.random.default_rng(1).integers(len(peptides), size=150)
     scored = []
     forward = engine.forward

@@ -91,7 +91,7 @@ def test_weakest_score_has_rank_100():
 
 
 def test_background_is_close_to_uniform(engine, grooves, background):
-    """Prevents a calibration that does not fit its own peptides: their mean rank is 50 %, and 2 % of them rank below 2."""
+    """Prevents a calibration that misfits its own peptides: their mean rank is 50 %, and 2 % of them rank below 2."""
     table = RankTable(grooves[:1], calibrate_exactly(engine, grooves[0], background)[None], {})
     found = score_all(engine, grooves[0], background)
     logits = np.concatenate(list(found.values()))

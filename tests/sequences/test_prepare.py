@@ -20,7 +20,7 @@ from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
 A1, A2, B7 = "HLA-A*01:01", "HLA-A*02:01", "HLA-B*07:02"
-SETTINGS = {"negatives_per_length": 0.5, "validation_share": 0.2, "seed": 11}
+SETTINGS = {"negatives_per_positive": 4, "uniform_share": 0.25, "validation_share": 0.2, "seed": 11}
 
 
 def random(generator, lengths):
@@ -86,7 +86,7 @@ def test_split_is_a_property_of_the_peptide():
 
 
 def test_negatives_are_never_known_to_bind(prepared, proteome):
-    """Prevents ligands and strong binders of any allele, which stand in the proteome too, from being called negatives."""
+    """Prevents ligands and strong binders of any allele, which the proteome has too, from being called negatives."""
     table = whole(prepared)
     negatives = table[table["source"] == "negative"]
     binders = table[(table["label"] == 1) | ((table["affinity_nm"] < 500) & (table["inequality"] != ">"))]
@@ -100,31 +100,91 @@ def test_a_small_proteome_of_ligands_gives_other_negatives(tmp_path):
     proteome = Proteome(random(np.random.default_rng(4), [40]))
     windows = [proteome.text[start : start + 9] for start in proteome.windows(9)]
     pd.DataFrame({"peptide": windows[:28], "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
-    table = whole(prepare(tmp_path, [Source("l.csv", (9,))], proteome, **{**SETTINGS, "negatives_per_length": 4}))
-    assert set(table.loc[table["label"] == 0, "peptide"]) <= set(windows[28:])
+    table = whole(prepare(tmp_path, [Source("l.csv", (9,))], proteome, **SETTINGS))
+    drawn = set(table.loc[table["label"] == 0, "peptide"])
+    assert drawn and drawn <= set(windows[28:])
 
 
-def test_every_length_has_as_many_negatives(prepared):
-    """Prevents the lengths of negatives from following those of the ligands: a model could not learn length preference."""
-    table = whole(prepared)
-    negatives = table[(table["source"] == "negative") & (table["allele"] != A1)]
+@pytest.fixture(scope="module", params=[1, 0.25])
+def counted(request, folder):
+    """Give the whole table for a share of uniform lengths; the proteome is so large that windows hardly repeat."""
+    large = Proteome(random(np.random.default_rng(8), [4000] * 40))
+    settings = {**SETTINGS, "uniform_share": request.param}
+    return request.param, whole(prepare(folder, SOURCES, large, **settings))
+
+
+def shares_of_ligands(table):
+    lengths = table.loc[table["label"] == 1, "peptide"].str.len()
+    return lengths.value_counts(normalize=True).reindex(range(8, 16), fill_value=0)
+
+
+def test_negatives_follow_the_mixture_of_lengths(counted):
+    """Prevents negatives of lengths that ligands rarely have from being forgotten, or from crowding out the others."""
+    share, table = counted
+    drawn = (1 - share) * shares_of_ligands(table) + share / 8
     for allele in (A2, B7):
-        counts = negatives[negatives["allele"] == allele]["peptide"].str.len().value_counts()
-        ligands = ((table["allele"] == allele) & (table["label"] == 1)).sum()
+        own = table[table["allele"] == allele]
+        ligands = (own["label"] == 1).sum()
+        counts = own.loc[own["source"] == "negative", "peptide"].str.len().value_counts()
         assert set(counts.index) == set(range(8, 16))
-        assert counts.min() >= 0.94 * counts.max()
-        assert counts.max() == pytest.approx(SETTINGS["negatives_per_length"] * ligands, abs=1)
+        for length, count in counts.items():
+            assert count == pytest.approx(SETTINGS["negatives_per_positive"] * ligands * drawn[length], abs=2.5)
+        if share == 1:
+            assert counts.max() - counts.min() <= 2, "every length has as many"
 
 
-def test_source_of_one_length(prepared):
-    """Prevents negatives of lengths that a source never looked for, and a ratio that differs from that of other sources."""
+def test_offset_undoes_the_mixture(counted):
+    """Prevents a model from learning the lengths of the drawn negatives instead of those of the ligands."""
+    share, table = counted
+    labelled = table[table["label"].notna()]
+    per_length = labelled.groupby(labelled["peptide"].str.len())["offset"]
+    assert (per_length.nunique() == 1).all(), "a ligand and a negative of one length have the same offset"
+    offset = per_length.first()
+    assert np.exp(-offset).mean() == pytest.approx(1), "rates of all lengths add up to one"
+    assert (offset == 0).all() == (share == 1)
+    for allele in (A2, B7):
+        own = table[(table["allele"] == allele) & (table["source"] == "negative")]
+        counts = own["peptide"].str.len().value_counts().sort_index()
+        expected = SETTINGS["negatives_per_positive"] * ((table["allele"] == allele) & (table["label"] == 1)).sum() / 8
+        error = 2.5 * np.exp(offset)
+        assert (abs(counts * np.exp(offset) - expected) < error).all(), "equal for every length, but for rounding"
+
+
+def test_affinities_have_no_offset(prepared):
+    """Prevents an affinity from being shifted by the lengths of negatives that it is not compared with."""
     table = whole(prepared)
+    measured = table[table["affinity_nm"].notna()]
+    assert len(measured) and (measured["offset"] == 0).all()
+    assert table["offset"].notna().all() and np.isfinite(table["offset"]).all()
+
+
+def test_source_of_one_length(counted):
+    """Prevents negatives of lengths that a source never looked for, and a ratio other than that of other sources."""
+    share, table = counted
     own = table[table["allele"] == A1]
     assert set(own["peptide"].str.len()) == {9}
-    ligands = table[table["label"] == 1]
-    nines = (ligands["peptide"].str.len() == 9).mean()
-    expected = SETTINGS["negatives_per_length"] * (own["label"] == 1).sum() / nines
-    assert (own["label"] == 0).sum() == pytest.approx(expected, abs=2)
+    nines = shares_of_ligands(table)[9]
+    rate = (1 - share) * nines + share / 8
+    expected = SETTINGS["negatives_per_positive"] * rate * (own["label"] == 1).sum() / nines
+    assert (own["label"] == 0).sum() == pytest.approx(expected, abs=2.5)
+
+
+def test_affinities_alone_need_no_negatives(folder, proteome):
+    """Prevents a traceback where no source holds ligands."""
+    table = whole(prepare(folder, [Source("affinity.csv")], proteome, **SETTINGS))
+    assert len(table) == 60 and table["label"].isna().all()
+
+
+def test_labelled_negatives_of_a_source_have_the_offset_too(tmp_path, proteome):
+    """Prevents two scales of logits: one for negatives that a user brings, one for drawn ones."""
+    rows = [("SLYNTVATL", "A*02:01", 1), ("NLVPMVATV", "A*02:01", 0), ("GILGFVFTLK", "A*02:01", 0)]
+    pd.DataFrame(rows, columns=["peptide", "allele", "label"]).to_csv(tmp_path / "own.csv", index=False)
+    table = whole(prepare(tmp_path, [Source("own.csv")], proteome, **SETTINGS))
+    table = table[table["source"] == "own"].set_index("peptide")["offset"]
+    nines = np.log(0.125 / (0.75 + 0.25 / 8))
+    assert table.to_dict() == pytest.approx(
+        {"SLYNTVATL": nines, "NLVPMVATV": nines, "GILGFVFTLK": -np.log(SETTINGS["uniform_share"])}
+    )
 
 
 def test_dropped_rows_are_counted(prepared, tmp_path, proteome):

@@ -38,10 +38,25 @@ def loss_of(presentation, affinity, labels):
 
 def test_presentation_is_cross_entropy():
     """Prevents a mean over rows that have no label."""
-    loss, gradient, _ = loss_of([2.0, -1.0, 5.0], [0, 0, 0], [[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN]])
+    loss, gradient, _ = loss_of([2.0, -1.0, 5.0], [0, 0, 0], [[1, NAN, NAN, 0], [0, NAN, NAN, 0], [NAN] * 4])
     expected = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
     assert loss == pytest.approx(expected, abs=1e-6)
     assert gradient[2] == 0 and gradient[0] < 0 < gradient[1]
+
+
+def test_offset_is_added_to_the_presentation_logit_in_training_only():
+    """Prevents an offset of the wrong sign, one that shifts affinities, or one that reaches the scores."""
+    logits, offset, label = [2.0, -1.0, 0.5], [-1.5, 1.0, 2.0], [1.0, 0.0, 0.0]
+    labels = [[*facts, NAN, NAN, shift] for facts, shift in zip(([x] for x in label), offset, strict=True)]
+    found, gradient, affinity = loss_of(logits, [0, 0, 0], labels)
+    shifted = torch.tensor(logits) + torch.tensor(offset)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(shifted, torch.tensor(label))
+    assert found == pytest.approx(float(expected), abs=1e-6)
+    torch.testing.assert_close(gradient, (shifted.sigmoid() - torch.tensor(label)) / 3)
+    assert (affinity == 0).all()
+    # Rows of an affinity alone: whatever the offset says, it is not asked for.
+    assert loss_of([1.0], [2.0], [[NAN, 0.3, 0, 9]])[0] == loss_of([1.0], [2.0], [[NAN, 0.3, 0, 0]])[0]
+    assert rows(outputs(logits, [0, 0, 0])[0], {})[:, 0].tolist() == logits
 
 
 @pytest.mark.parametrize(
@@ -51,7 +66,7 @@ def test_presentation_is_cross_entropy():
 def test_bounds_cost_on_one_side(inequality, predicted, costs):
     """Prevents '>' from being read as a stronger affinity: '> 500 nM' forbids strong predictions, not weak ones."""
     logit = math.log(predicted / (1 - predicted))
-    loss, _, gradient = loss_of([0.0], [logit], [[NAN, 0.5, inequality]])
+    loss, _, gradient = loss_of([0.0], [logit], [[NAN, 0.5, inequality, 0]])
     assert loss == pytest.approx(AFFINITY_WEIGHT * 0.4**2 if costs else 0, abs=1e-6)
     assert bool(gradient[0]) == costs
     if costs:
@@ -60,14 +75,14 @@ def test_bounds_cost_on_one_side(inequality, predicted, costs):
 
 def test_affinity_is_averaged_over_measured_rows():
     """Prevents the affinity loss from fading where few rows are measured."""
-    alone = loss_of([0.0], [2.0], [[NAN, 0.3, 0]])[0]
-    among = loss_of([0.0] * 4, [2.0] * 4, [[NAN, 0.3, 0], *[[NAN, NAN, NAN]] * 3])[0]
+    alone = loss_of([0.0], [2.0], [[NAN, 0.3, 0, 0]])[0]
+    among = loss_of([0.0] * 4, [2.0] * 4, [[NAN, 0.3, 0, 0], *[[NAN] * 4] * 3])[0]
     assert among == pytest.approx(alone)
 
 
 def test_nothing_measured_costs_nothing():
     """Prevents NaN weights after a batch of padding."""
-    loss, *gradients = loss_of([3.0, -3.0], [1.0, 2.0], [[NAN] * 3] * 2)
+    loss, *gradients = loss_of([3.0, -3.0], [1.0, 2.0], [[NAN] * 4] * 2)
     assert loss == 0
     assert all(torch.equal(gradient, torch.zeros(2)) for gradient in gradients)
 
@@ -90,7 +105,7 @@ def test_collate_joins_each_pair_with_its_own_groove_and_labels(data, pairs):
         batch = data.collate(numbers)
         blocks, size, _ = batch["peptide_ids"].shape
         assert batch["groove_ids"].shape == (blocks, 34)
-        labels = batch["labels"].view(blocks, size, 3)
+        labels = batch["labels"].view(blocks, size, 4)
         for place, number in enumerate(numbers):
             block, column = divmod(place, size)
             pair = pairs.iloc[number if number >= 0 else ~number]
@@ -103,6 +118,7 @@ def test_collate_joins_each_pair_with_its_own_groove_and_labels(data, pairs):
                 seen += 1
                 np.testing.assert_equal(float(labels[block, column, 0]), pair["label"])
                 assert labels[block, column, 1].isnan() == math.isnan(pair["affinity_nm"])
+                assert labels[block, column, 3] == pair["offset"]
     assert seen == len(pairs)
 
 
@@ -115,9 +131,11 @@ def test_inequality_and_affinity_reach_the_labels():
             "label": [NAN, NAN, NAN, 1.0],
             "affinity_nm": [1.0, 50_000.0, 500.0, NAN],
             "inequality": ["<", ">", "=", ""],
+            "offset": [0.0, 0.0, 0.0, -1.5],
         }
     )
     labels = PairData(frame).labels
+    assert labels[:, 3].tolist() == [0, 0, 0, -1.5]
     assert labels[:, 2].tolist()[:3] == [-1, 1, 0] and math.isnan(labels[3, 2])
     assert labels[:, 1].tolist()[:2] == pytest.approx([1, 0], abs=1e-6)
     assert labels[2, 1] == pytest.approx(1 - math.log(500) / math.log(50_000), abs=1e-6)
@@ -126,7 +144,13 @@ def test_inequality_and_affinity_reach_the_labels():
 def test_metrics_use_labelled_and_exact_rows_only():
     """Prevents padding, and affinities known as bounds only, from counting in the metrics."""
     targets = np.array(
-        [[1, NAN, NAN], [0, NAN, NAN], [NAN, NAN, NAN], *[[NAN, x, 0] for x in (0.1, 0.5, 0.9)], [NAN, 0.0, 1]]
+        [
+            [1, NAN, NAN, 5],
+            [0, NAN, NAN, 5],
+            [NAN] * 4,
+            *[[NAN, x, 0, 0] for x in (0.1, 0.5, 0.9)],
+            [NAN, 0.0, 1, 0],
+        ]
     )
     predicted = np.array([[2, 0], [-2, 0], [9, 0], [0, 1], [0, 2], [0, 3], [0, 99.0]])
     found = metrics(predicted, targets)
@@ -148,14 +172,49 @@ def test_unusable_files_are_one_line(tmp_path, pairs):
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01" * 10)
     (tmp_path / "plain.csv.gz").write_text("peptide,allele\n")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(pairs.to_csv(index=False).encode())[:-20])
-    pairs.drop(columns="label").to_csv(tmp_path / "column.csv", index=False)
-    for name in ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "column.csv"):
+    for column in ("label", "offset"):
+        pairs.drop(columns=column).to_csv(tmp_path / f"{column}.csv", index=False)
+    for name in ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "label.csv", "offset.csv"):
         with pytest.raises(InputError) as caught:
             read_pairs(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
-    assert "column 'label'" in str(caught.value)
+        if name in ("label.csv", "offset.csv"):
+            assert f"column '{name[:-4]}'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("peptide", "SLYNXVATL", "non-standard residue 'X'"),
+        ("peptide", "slyntvatl", "non-standard residue"),
+        ("peptide", "SLYN", "length 4 is outside 8-15"),
+        ("peptide", "", "empty peptide"),
+        ("allele", "HLA-A*99:99", "HLA-A*99:99"),
+        ("allele", "NA", "NA"),
+    ],
+)
+def test_bad_peptides_and_alleles_are_named(tmp_path, pairs, column, value, reason):
+    """Prevents a search through millions of rows for the one that cannot be scored."""
+    bad = pairs.copy()
+    bad.loc[[4, 9], column] = value
+    bad.to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(InputError, match="data prepare") as caught:
+        read_pairs(tmp_path / "pairs.csv")
+    error = caught.value
+    assert (error.source, error.row, error.column, error.value) == (str(tmp_path / "pairs.csv"), 6, column, value)
+    assert reason in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize(("column", "value"), [("label", "yes"), ("affinity_nm", "strong"), ("offset", "none")])
+def test_text_in_place_of_a_number_is_one_line(tmp_path, pairs, column, value):
+    """Prevents a traceback from a table that was edited by hand."""
+    bad = pairs.astype({column: object})
+    bad.loc[4, column] = value
+    bad.to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(InputError, match=r"pairs\.csv"):
+        read_pairs(tmp_path / "pairs.csv")
 
 
 def test_record_is_complete():
     """Prevents a task whose best metric is not among its metrics."""
-    assert BINDING.best_metric in metrics(np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN], [0, NAN, NAN]]))
+    assert BINDING.best_metric in metrics(np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0]]))

@@ -48,9 +48,9 @@ class PMHCPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Draw from a normal distribution; outputs of residual branches shrink with depth (Radford et al. 2019)."""
         if isinstance(module, Encoder):
-            for layer in module.layers:
+            for layer in module.stack():
                 for branch in (layer.attention_output, layer.feedforward_out):
-                    nn.init.normal_(branch.weight, std=0.02 / math.sqrt(2 * len(module.layers)))
+                    nn.init.normal_(branch.weight, std=0.02 / math.sqrt(2 * len(module.stack())))
         elif isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
@@ -113,19 +113,16 @@ class PMHCForSequenceClassification(PMHCPreTrainedModel):
         labels : Tensor of int64, shape (batch,), optional
             1 for BINDER, 0 for NON_BINDER; joint form only.
         """
-        if (input_ids is None) == (groove_ids is None):
-            msg = "give either input_ids or groove_ids with peptide_ids"
-            raise ValueError(msg)
-        if input_ids is not None:
+        if input_ids is not None and groove_ids is None and peptide_ids is None:
             states = _joint(self.encoder, input_ids, attention_mask, token_type_ids)
-            if token_type_ids is None:
-                cls = torch.zeros_like(input_ids[:, 0])
-            else:
-                cls = token_type_ids.argmax(1)
+            cls = torch.zeros_like(input_ids[:, 0]) if token_type_ids is None else token_type_ids.argmax(1)
             cls_states = states[-1][torch.arange(len(cls), device=cls.device), cls]
-        else:
+        elif input_ids is None and groove_ids is not None and peptide_ids is not None:
             states = self.encoder.forward_blocks(self.encoder.prefix(groove_ids), peptide_ids)
             cls_states = states[-1]
+        else:
+            msg = "give either input_ids or groove_ids with peptide_ids"
+            raise ValueError(msg)
         presentation, affinity = self.head(cls_states).unbind(-1)
         logits = torch.stack([torch.zeros_like(presentation), presentation], dim=-1)
         loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)

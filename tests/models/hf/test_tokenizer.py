@@ -82,7 +82,7 @@ def test_save_and_load(tokenizer, tmp_path):
 @pytest.mark.parametrize("name", ["A*99:99", "HLA-DRB1*01:01", "nonsense"])
 def test_bad_allele_is_one_line(tokenizer, name):
     """Prevents an allele that does not exist from being scored as whatever its letters spell."""
-    with pytest.raises(ValueError, match="class II|no|not") as caught:
+    with pytest.raises(ValueError, match=r"class II|no|not") as caught:
         tokenizer("SLYNTVATL", name)
     assert "\n" not in str(caught.value)
     assert name in str(caught.value)
