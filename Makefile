@@ -83,13 +83,12 @@ $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.ya
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 MODEL_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv \
-  ranks.safetensors background.txt.gz calibration.json
+  ranks.safetensors background.txt.gz calibration.json training_alleles.csv
 
-data/bundled.sha256: $(RUNS)/student/calibration.json $(RUNS)/data/report.json
+data/bundled.sha256: $(RUNS)/student/calibration.json
 	mkdir -p $(BUNDLED)
-	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(RUNS)/data/training_alleles.csv $(BUNDLED)
-	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES) training_alleles.csv) > $@
-
+	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
+	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) > $@
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -5,6 +5,7 @@ and a model card.
 """
 
 import csv
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,9 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, request.output)
     PMHCTokenizer().save_pretrained(request.output)
+    counts = request.train.parent / "training_alleles.csv"
+    if counts.is_file():  # what `pmhc-distil hla explain` tells about the training data
+        shutil.copyfile(counts, request.output / counts.name)
     write_card(request.output, task, model.config, record, epochs)
     return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 

@@ -76,6 +76,20 @@ def test_option_wins_over_recipe(chain):
     assert yaml.safe_load((folder / "option" / "recipe.yaml").read_text())["settings"]["seed"] == 1
 
 
+def test_resuming_with_another_recipe(chain):
+    """Prevents a run of which nobody can say with which settings it was trained."""
+    folder, arguments = chain
+    recipe, output = folder / "resumed.yaml", folder / "resumed"
+    recipe.write_text("layers: 0,3\nalpha_soft: 1e0\n")
+    call("distill", *arguments, "--recipe", recipe, "-o", output)
+    call("distill", *arguments, "--recipe", recipe, "-o", output, "--resume")
+    before = (output / "recipe.yaml").read_bytes()
+    recipe.write_text("layers: 0,3\nalpha_soft: 2e0\n")
+    with pytest.raises(InputError, match=r"settings.*--resume"):
+        call("distill", *arguments, "--recipe", recipe, "-o", output, "--resume")
+    assert (output / "recipe.yaml").read_bytes() == before
+
+
 MISTAKES = {
     "unknown setting": ("epochs: 3\n", [], "unknown setting: 'epochs'"),
     "no mapping": ("- a\n", [], "not a mapping"),
@@ -84,6 +98,17 @@ MISTAKES = {
     "layers": ("seed: 1\n", ["--layers", "0,9"], "not a choice of student layers: '0,9'"),
     "hidden losses": ("alpha_hidden: 0.1\n", ["--cache", "rows.h5"], "need a live teacher"),
     "no model": ("seed: 1\n", ["--teacher", "nowhere"], "nowhere: not a model folder"),
+    "fixed by the run": ("output_dir: elsewhere\n", [], "unknown setting: 'output_dir'"),
+    "evaluation": ("eval_strategy: steps\n", [], "unknown setting: 'eval_strategy'"),
+    "reports": ("report_to: wandb\n", [], "unknown setting: 'report_to'"),
+    "checkpoints": ("save_total_limit: 9\n", [], "unknown setting: 'save_total_limit'"),
+    "text for a number": ("alpha_soft: 1.0\nlearning_rate: fast\n", [], "fast"),
+    "list for a number": ("alpha_soft: 1.0\nwarmup_steps: [1, 2]\n", [], "warmup_steps"),
+    "text for a loss weight": ("alpha_soft: much\n", [], "much"),
+    "text for a batch size": ("alpha_soft: 1.0\nper_device_eval_batch_size: many\n", [], "many"),
+    "no such scheduler": ("alpha_soft: 1.0\nlr_scheduler_type: wavy\n", [], "wavy"),
+    "nothing to learn from the teacher": ("seed: 1\n", [], "no loss compares the student with the teacher"),
+    "weights of zero": ("alpha_soft: 0\nalpha_hidden: 0.0\n", [], "--no-teacher"),
     "no table": ("seed: 1\n", ["--train", "nothing.csv"], "--train: there is no such file: 'nothing.csv'"),
 }
 

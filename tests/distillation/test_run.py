@@ -2,12 +2,14 @@
 
 import csv
 import math
+import shutil
 
 import pytest
 import yaml
 
 from pmhc_distil.distillation.halve import halve
 from pmhc_distil.distillation.run import RunRequest, epoch_rows, run
+from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks import TASKS
@@ -138,3 +140,83 @@ def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_file
     again = run(request, halve(teacher, [0, 3]), teacher)
     assert again == pytest.approx(metrics, abs=1e-5)
     assert (output / "metrics.csv").read_text() == before
+
+
+CHANGES = {
+    "settings": {"alpha_soft": 2.0},
+    "teacher_weights": {},
+    "train": {},
+    "command": {},
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed):
+    """Prevents one run from being continued with the settings, data or teacher of another."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    before = (tmp_path / "run" / "recipe.yaml").read_text()
+    teacher = make_model(seed=5 if changed == "teacher_weights" else 0)
+    files = (pair_files[1], pair_files[1]) if changed == "train" else pair_files
+    command = "finetune" if changed == "command" else "distill"
+    settings = {**SETTINGS, **CHANGES[changed]}
+    request = RunRequest(TASKS["binding"], command, *files, tmp_path / "run", settings, resume=True)
+    with pytest.raises(InputError, match=f"had other .*{changed}"):
+        run(request, halve(teacher, [0, 3]), teacher)
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == before
+
+
+def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, monkeypatch):
+    """Prevents an interrupted run that cannot be told from another when it is resumed."""
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pmhc_distil.distillation.run.DistilTrainer.train", interrupt)
+    settings = {"use_cpu": True, "disable_tqdm": True, "seed": 3}
+    with pytest.raises(KeyboardInterrupt):
+        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings), make_model(num_hidden_layers=1))
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
+
+
+@pytest.mark.parametrize(
+    "short",
+    [{"num_train_epochs": 2}, {"max_steps": 1}, {"num_train_epochs": 0.5}, {"gradient_accumulation_steps": 2}],
+    ids=str,
+)
+def test_short_epochs_have_a_training_loss(make_model, pair_files, tmp_path, short):
+    """Prevents an epoch of fewer steps than lie between two records from having no training loss."""
+    settings = {
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "seed": 3,
+        "per_device_train_batch_size": 96,
+        "save_strategy": "no",
+        "num_train_epochs": 1,
+    }
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, {**settings, **short})
+    run(request, make_model(num_hidden_layers=1))
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == (2 if short == {"num_train_epochs": 2} else 1)
+    assert all(math.isfinite(float(row["training_loss"])) for row in rows)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"learning_rate": "fast"},
+        {"num_train_epochs": [1]},
+        {"seed": "one"},
+        {"alpha_hard": "much"},
+        {"temperature": "hot"},
+        {"per_device_train_batch_size": 1.5},
+        {"bf16": "perhaps"},
+    ],
+    ids=str,
+)
+def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path, wrong):
+    """Prevents a traceback from deep within the optimizer."""
+    settings = {"use_cpu": True, "disable_tqdm": True, "max_steps": 1, "save_strategy": "no", **wrong}
+    with pytest.raises(InputError) as caught:
+        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings), make_model(num_hidden_layers=1))
+    assert "\n" not in str(caught.value)

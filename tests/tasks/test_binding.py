@@ -33,7 +33,7 @@ def loss_of(presentation, affinity, labels):
     found, *leaves = outputs(presentation, affinity)
     loss = hard_loss(found, {"labels": torch.tensor(labels, dtype=torch.float32)})
     loss.backward()
-    return float(loss), *(leaf.grad for leaf in leaves)
+    return float(loss.detach()), *(leaf.grad for leaf in leaves)
 
 
 def test_presentation_is_cross_entropy():

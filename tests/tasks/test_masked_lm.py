@@ -113,6 +113,7 @@ def test_fingerprint_heeds_proteins_and_window(proteins):
 def test_reading(protein_fasta, proteins, tmp_path):
     """Prevents a file without proteins from training on nothing."""
     assert len(read_windows(protein_fasta, max_seq_length=WINDOW)) == len(proteins)
+    assert read_windows(protein_fasta).window == read_windows(protein_fasta, max_seq_length=None).window == 128
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     for name in ("table.csv", "missing.fasta"):
         with pytest.raises(InputError, match=name):
