@@ -133,13 +133,14 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("train", "validation"):
         if not places[name].is_file():
             raise InputError("there is no such file", source=f"--{name}", value=places[name])
-    from pmhc_distil.distillation.run import FIXED_SETTINGS
+    from pmhc_distil.distillation.settings import FIXED_SETTINGS, check_settings
     from pmhc_distil.distillation.trainer import DistillationArguments
     from pmhc_distil.models.encoder import EncoderShape
 
     known = {field.name for kind in (DistillationArguments, EncoderShape) for field in fields(kind)} - FIXED_SETTINGS
     values = read_recipe(recipe, known | {"max_seq_length", "layers"}) if recipe else {}
     values |= {name: value for name, value in options.items() if value is not None}
+    check_settings(values)
     return {**places, "values": values}
 
 

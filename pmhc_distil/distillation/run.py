@@ -6,7 +6,6 @@ and a model card.
 
 import csv
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from transformers import PreTrainedModel, TrainerCallback, set_seed
 
 from pmhc_distil.distillation.cache import teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
+from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.task import Task
-from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer
+from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.files import atomic_path
@@ -45,6 +45,10 @@ class EpochTable(TrainerCallback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Have the training loss logged, however few steps an epoch has."""
+        control.should_log = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Rewrite the table from the history of the run."""
@@ -134,9 +138,6 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
             device=arguments.device,
         )
         live = None
-    arguments.logging_steps = min(
-        arguments.logging_steps, len(train.batches(arguments.train_batch_size, shuffle=False, seed=0))
-    )
     trainer = DistilTrainer(
         task,
         model,
@@ -180,31 +181,6 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
     """Save the weights in half precision, as they are shipped and loaded."""
     model.half().save_pretrained(folder)
     model.float()
-
-
-def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationArguments:
-    """Fill in what every run has in common: one evaluation and one checkpoint per epoch."""
-    # Mixed precision on a CPU is refused unless the CPU is asked for by name.
-    settings = {"use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()), **settings}
-    common = {
-        "save_strategy": "epoch",
-        "logging_steps": 50,
-        "optim": "adamw_torch_fused",
-        "disable_tqdm": not sys.stderr.isatty(),
-    }
-    try:
-        return DistillationArguments(**{**common, **settings}, **_fixed(output))
-    except (TypeError, ValueError) as error:
-        raise InputError("a setting cannot be used", source="recipe", hint=" ".join(str(error).split())) from error
-
-
-def _fixed(output: Path) -> dict[str, Any]:
-    """Give what a recipe cannot change, because the run directory depends on it."""
-    return {"output_dir": str(output / "checkpoints"), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
-
-
-FIXED_SETTINGS = frozenset(_fixed(Path()))
-"""Training arguments that a recipe cannot hold."""
 
 
 def _last_checkpoint(output: Path) -> bool:

@@ -23,7 +23,7 @@ from pmhc_distil.sequences.groove_distance import groove_distances
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
-SAMPLE = 128
+SAMPLE = 64
 """Peptides of every length in the sample."""
 TOP_SHARE = 0.02
 """Share of the peptides of every length, predicted to be strongest, that are scored."""
@@ -139,24 +139,25 @@ class Estimator:
     def knots(self, groove: str) -> np.ndarray:
         """Estimate the knots of one groove, shape (1 + lengths, percentiles)."""
         prefix = self.engine.prefix(groove)
-        sampled = {
-            length: self.engine.forward(prefix, tokens[self.samples[length]])[:, 0]
-            for length, tokens in self.background.items()
-        }
+        sampled = self.engine.forward_lengths(
+            prefix, {length: tokens[self.samples[length]] for length, tokens in self.background.items()}
+        )
         predicted = self.features @ (self.solver @ np.concatenate(list(sampled.values()))).astype(np.float32)
+        proxies = dict(zip(self.background, predicted.reshape(len(self.background), -1), strict=True))
+        strongest = {
+            length: np.sort(np.argpartition(-proxy, self.top)[: self.top]) for length, proxy in proxies.items()
+        }
+        top = self.engine.forward_lengths(
+            prefix, {length: tokens[strongest[length]] for length, tokens in self.background.items()}
+        )
         points: Scores = {}
-        for length, tokens in self.background.items():
-            proxy = predicted[self.starts[length] : self.starts[length] + len(tokens)]
-            order = np.argpartition(-proxy, self.top)
-            strongest = np.sort(order[: self.top])
-            top_scores = self.engine.forward(prefix, tokens[strongest])[:, 0]
-            rest = np.ones(len(tokens), dtype=bool)
-            rest[strongest] = False
+        for length, proxy in proxies.items():
+            rest = np.ones(len(proxy), dtype=bool)
+            rest[strongest[length]] = False
             checked = rest[self.samples[length]]
             error = (sampled[length] - proxy[self.samples[length]])[checked]
-            points[length] = np.concatenate(
-                [top_scores, proxy[rest] + error[self.lots[length] % len(error)][: rest.sum()]]
-            )
+            imputed = proxy[rest] + error[self.lots[length][: rest.sum()] % len(error)]
+            points[length] = np.concatenate([top[length], imputed])
         return exact_knots(points)
 
 

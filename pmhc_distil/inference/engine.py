@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,31 @@ class Engine:
             for first in range(0, len(tokens), CHUNK)
         ]
         return torch.cat(parts).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def forward_lengths(self, prefix: Prefix, tokens: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Score as many peptides of every length with one groove, in one pass.
+
+        Parameters
+        ----------
+        prefix : Prefix
+            Of one groove.
+        tokens : mapping of int to ndarray of uint8, shape (n, length)
+            Peptides by length; n is the same for all.
+
+        Returns
+        -------
+        dict of int to ndarray of float32, shape (n,)
+            Presentation logits by length.
+        """
+        widest = max(tokens)
+        blocks = np.stack([np.pad(part, ((0, 0), (0, widest - length))) for length, part in tokens.items()])
+        repeated = [
+            (key.expand(len(tokens), -1, -1, -1), value.expand(len(tokens), -1, -1, -1)) for key, value in prefix
+        ]
+        states = self.encoder.forward_blocks(repeated, self._tensor(blocks))
+        logits = self.head(states[-1])[:, 0].float().cpu().numpy()
+        return dict(zip(tokens, logits.reshape(len(tokens), -1), strict=True))
 
     def score(
         self, peptides: Sequence[str], grooves: Sequence[str], groove_index: np.ndarray, *, progress: bool = False

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,13 @@ def prepare(
     seed : int
         Draws the negatives and the split.
     """
+    for name, value, most in (
+        ("negatives_per_positive", negatives_per_positive, 1000),
+        ("uniform_share", uniform_share, 1),
+        ("validation_share", validation_share, 1),
+    ):
+        if not isinstance(value, int | float) or not 0 < value <= most:
+            raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
@@ -240,7 +247,7 @@ def _negatives(
     return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
 
 
-def sources_from_recipe(entries: Sequence[Mapping[str, Any]]) -> list[Source]:
+def sources_from_recipe(entries: Any) -> list[Source]:
     """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
 
     Raises
@@ -248,15 +255,19 @@ def sources_from_recipe(entries: Sequence[Mapping[str, Any]]) -> list[Source]:
     InputError
         For an entry with another key or without a file.
     """
+    hint = "each is a mapping such as {file: ligands.csv, lengths: [8, 11], where: score > 2}; only file is needed"
+    if not isinstance(entries, list) or not entries:
+        raise InputError("a list of sources is expected", source="sources", value=entries, hint=hint)
     sources = []
     for row, entry in enumerate(entries, start=1):
-        extra = set(entry) - {"file", "lengths", "where"}
-        if extra or "file" not in entry:
+        if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
+            raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
+        span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
+        if not (isinstance(span, list) and len(span) == 2 and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
             raise InputError(
-                "a source needs 'file' and may have 'lengths' and 'where'", source="sources", row=row, value=dict(entry)
+                "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
             )
-        first, last = entry.get("lengths", (PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]))
-        sources.append(Source(entry["file"], tuple(range(first, last + 1)), entry.get("where", "")))
+        sources.append(Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", ""))))
     return sources
 
 

@@ -108,6 +108,14 @@ def read_pairs(path: Path, *, max_seq_length: int | None = None) -> PairData:
         if column not in frame:
             there = ", ".join(frame.columns)
             raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column, hint=hint)
+    for column in ("label", "affinity_nm", "offset"):
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        bad = (numbers.isna() & frame[column].notna()).to_numpy()
+        if bad.any():
+            row = int(bad.argmax())
+            value = frame[column].iloc[row]
+            raise InputError("not a number", source=str(path), row=row + 2, column=column, value=value, hint=hint)
+        frame[column] = numbers
     _check(frame, "peptide", peptide_problem, path, hint)
     _check(frame, "allele", _allele_problem, path, hint)
     return PairData(frame)

@@ -1,0 +1,68 @@
+"""The settings of a run: what a recipe may hold, and the training arguments made of it."""
+
+import sys
+import types
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import torch
+
+from pmhc_distil.distillation.trainer import DistillationArguments
+from pmhc_distil.errors import InputError
+
+_SCALARS = {bool, int, float, str, type(None)}
+
+
+def _fixed(output: Path) -> dict[str, Any]:
+    """Give what a recipe cannot change, because the run directory depends on it."""
+    return {"output_dir": str(output / "checkpoints"), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
+
+
+FIXED_SETTINGS = frozenset(_fixed(Path()))
+"""Training arguments that a recipe cannot hold."""
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Refuse a value that its training argument cannot take, such as a text where a number is meant.
+
+    Raises
+    ------
+    InputError
+        Naming the setting and its value.
+    """
+    hints = get_type_hints(DistillationArguments)
+    for name, value in settings.items():
+        hint = hints.get(name, Any)
+        kinds = set(get_args(hint)) if get_origin(hint) in (Union, types.UnionType) else {hint}
+        if not kinds <= _SCALARS:
+            continue
+        if float in kinds:
+            kinds.add(int)
+        if type(value) not in kinds:
+            wanted = " or ".join(sorted(kind.__name__ for kind in kinds - {type(None)}))
+            raise InputError(
+                "a setting cannot be used", source="recipe", column=name, value=value, hint=f"give {wanted}"
+            )
+
+
+def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationArguments:
+    """Fill in what every run has in common: one evaluation and one checkpoint per epoch.
+
+    Raises
+    ------
+    InputError
+        For a setting that cannot be used.
+    """
+    check_settings(settings)
+    common = {
+        # Mixed precision on a CPU is refused unless the CPU is asked for by name.
+        "use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+        "save_strategy": "epoch",
+        "logging_steps": 50,
+        "optim": "adamw_torch_fused",
+        "disable_tqdm": not sys.stderr.isatty(),
+    }
+    try:
+        return DistillationArguments(**{**common, **settings}, **_fixed(output))
+    except (TypeError, ValueError) as error:
+        raise InputError("a setting cannot be used", source="recipe", hint=" ".join(str(error).split())) from error
