@@ -27,7 +27,7 @@ class FakePredictor:
         type(self).made = (model, threads, device)
 
     def predict(self, table, alleles=None, *, genotype=False, grooves=None, progress=False):
-        pairs = make_pairs(table, alleles, grooves=grooves, genotype=genotype)
+        pairs = make_pairs(table.frame, alleles, grooves=grooves, genotype=genotype)
         frame, scored = pairs.frame, pairs.allele_index >= 0
         text = frame["peptide"] + frame["allele"]
         rank = np.where(scored, [sum(map(ord, row)) % 97 / 10 for row in text], np.nan)
