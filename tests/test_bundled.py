@@ -56,7 +56,7 @@ def test_known_epitopes_bind(predictor):
     assert (found["rank"] <= 2).all(), found[["peptide", "rank"]]
     assert (found["binder"] != "").all()
     swapped = predictor.predict(list(EPITOPES)[:4], "B*07:02")
-    assert (swapped["rank"] > 2).all(), "an epitope of A*02:01 binds B*07:02"
+    assert (swapped["rank"] > 5 * found["rank"][:4]).all(), "an epitope of A*02:01 suits B*07:02 as well"
 
 
 def test_every_shipped_groove_is_calibrated():
