@@ -59,6 +59,12 @@ def test_known_epitopes_bind(predictor):
     assert (swapped["rank"] > 5 * found["rank"][:4]).all(), "an epitope of A*02:01 suits B*07:02 as well"
 
 
+@pytest.mark.xfail(strict=True, reason="this student gives SLYNTVATL, GILGFVFTL and NLVPMVATV ranks below 2 on B*07:02")
+def test_epitopes_of_one_allele_do_not_bind_another(predictor):
+    """Epitopes of A*02:01 have no anchor for B*07:02 at P2; a better student has to pass, and then the mark goes."""
+    assert (predictor.predict(list(EPITOPES)[:4], "B*07:02")["rank"] > 2).all()
+
+
 def test_every_shipped_groove_is_calibrated():
     """A listed allele whose rank has to be computed first, or is missing."""
     table = RankTable.load(BUNDLED_MODEL / "ranks.safetensors")

@@ -10,8 +10,6 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.groove_table import EXPRESSION, GENES, groove_table
 
-TRAINING_FILE = "training_alleles.csv"
-
 
 @click.group()
 def hla() -> None:
@@ -51,7 +49,7 @@ def search(text: str, limit: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def explain(names: tuple[str, ...], hla_fasta: Path | None, model: Path | None, as_json: bool) -> None:
     """Say which allele each NAME is, its groove, and the nearest allele in the training data."""
-    from pmhc_distil.sequences.explain import explain_allele, read_training_alleles
+    from pmhc_distil.sequences.explain import TRAINING_FILE, explain_allele, read_training_alleles
     from pmhc_distil.sequences.hla import Allele, resolve_allele
 
     alleles = [resolve_allele(name, source="NAME", row=row) for row, name in enumerate(names, start=1)]

@@ -21,6 +21,7 @@ from pmhc_distil.distillation.task import Task
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 
 
@@ -153,9 +154,9 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, request.output)
     PMHCTokenizer().save_pretrained(request.output)
-    counts = request.train.parent / "training_alleles.csv"
+    counts = request.train.parent / TRAINING_FILE
     if counts.is_file():  # what `pmhc-distil hla explain` tells about the training data
-        shutil.copyfile(counts, request.output / counts.name)
+        shutil.copyfile(counts, request.output / TRAINING_FILE)
     write_card(request.output, task, model.config, record, epochs)
     return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 

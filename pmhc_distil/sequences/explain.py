@@ -11,6 +11,9 @@ from pmhc_distil.sequences.groove_distance import nearest_allele
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.hla import Allele
 
+TRAINING_FILE = "training_alleles.csv"
+"""Name of the table of training counts beside training tables and in model folders."""
+
 TRAINING_COLUMNS = ("allele", "ligands", "affinities")
 """Columns of the table of training counts."""
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
@@ -277,7 +278,7 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
     tables = {
         "train.csv.gz": prepared.train,
         "validation.csv.gz": prepared.validation,
-        "training_alleles.csv": prepared.alleles,
+        TRAINING_FILE: prepared.alleles,
     }
     for name, table in tables.items():
         with atomic_path(folder / name) as temporary:
