@@ -10,7 +10,9 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalPrediction
 
+from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
+from pmhc_distil.distillation.muon import muon
 from pmhc_distil.distillation.task import Numbers, Task, TaskData, model_inputs
 from pmhc_distil.errors import InputError
 
@@ -27,6 +29,9 @@ class DistillationArguments(TrainingArguments):
     alpha_cosine: float = field(default=0.0, metadata={"help": "Weight of the cosine between last hidden states."})
     alpha_hidden: float = field(default=0.0, metadata={"help": "Weight of the squared error on matched layers."})
     temperature: float = field(default=1.0, metadata={"help": "Softens the predictions that are compared."})
+    muon_learning_rate: float = field(
+        default=0.0, metadata={"help": "Learning rate of the layers' matrices under Muon; 0: AdamW for all weights."}
+    )
 
     def __post_init__(self) -> None:
         # Batches carry teacher rows and several tables, which the student's forward does not name.
@@ -88,6 +93,25 @@ class DistilTrainer(Trainer):
         if teacher is not None:
             teacher = teacher.requires_grad_(False).eval()
             self.teacher = self.accelerator.prepare_model(teacher, evaluation_mode=True)
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Build Muon if it has a learning rate, else what ``optim`` names."""
+        args = self.args
+        if self.optimizer is None and args.muon_learning_rate:
+            trained = self.accelerator.unwrap_model(self.model if model is None else model)
+            layers = layer_list(trained)
+            if layers is None:
+                raise InputError(
+                    "the layers of this model cannot be found", source="muon_learning_rate", hint="set it to 0"
+                )
+            self.optimizer = muon(
+                trained,
+                layers,
+                matrices=args.muon_learning_rate,
+                others=args.learning_rate,
+                weight_decay=args.weight_decay,
+            )
+        return self.optimizer or super().create_optimizer(model)
 
     def get_train_dataloader(self) -> DataLoader:
         """Give the loader of the training examples."""

@@ -13,6 +13,8 @@ from transformers.utils import ModelOutput
 from pmhc_distil.models.encoder import BindingHead, Encoder
 from pmhc_distil.models.hf.configuration import PMHCConfig
 
+EMBEDDING_STD = 0.5
+
 
 @dataclass
 class BindingOutput(ModelOutput):
@@ -46,15 +48,21 @@ class PMHCPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Draw from a normal distribution; outputs of residual branches shrink with depth (Radford et al. 2019)."""
+        """Draw weights so that signals keep their size at any width; residual branches shrink with depth.
+
+        Matrices have a standard deviation of one over the root of their inputs (LeCun et al. 1998), outputs of
+        residual branches that over the root of the number of branches (Radford et al. 2019).  The 0.02 that is common
+        for a width of 768 is too little for a narrow encoder, which then learns slowly.
+        """
         if isinstance(module, Encoder):
-            for layer in module.stack():
-                for branch in (layer.attention_output, layer.feedforward_out):
-                    nn.init.normal_(branch.weight, std=0.02 / math.sqrt(2 * len(module.stack())))
-        elif isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+            branches = [b for layer in module.stack() for b in (layer.attention_output, layer.feedforward_out)]
+            for branch in branches:
+                nn.init.normal_(branch.weight, std=1 / math.sqrt(branch.in_features * len(branches)))
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=1 / math.sqrt(module.in_features))
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=EMBEDDING_STD)
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
@@ -105,8 +113,8 @@ class PMHCForSequenceClassification(PMHCPreTrainedModel):
         """Score peptides against HLA molecules.
 
         Give either the joint form (``input_ids``, ``attention_mask``, ``token_type_ids``: what the tokenizer makes) or
-        the prefix form (``groove_ids`` (blocks, 34) and ``peptide_ids`` (blocks, peptides, longest), one allele and
-        one peptide length per block).  Both give the same numbers, one row per peptide; the prefix form is faster.
+        the prefix form (``groove_ids`` (blocks, 34) and ``peptide_ids`` (blocks, peptides, longest), one allele per
+        block).  Both give the same numbers, one row per peptide; the prefix form is faster.
 
         Parameters
         ----------

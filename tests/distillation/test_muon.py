@@ -1,0 +1,68 @@
+"""The optimizer trains every weight once: matrices inside the layers by Muon, the rest as AdamW would."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pmhc_distil.distillation.halve import layer_list
+from pmhc_distil.distillation.muon import muon, orthogonalised
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 64), (64, 16)])
+def test_directions_get_equal_steps(shape):
+    """Prevents an update in which a few directions drown the others."""
+    torch.manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    matrix = left @ torch.diag(torch.logspace(0, -1, 16)) @ right
+    after = torch.linalg.svdvals(orthogonalised(matrix))
+    assert 0.6 < after.min() and after.max() < 1.3
+    assert torch.cosine_similarity(orthogonalised(matrix).flatten(), (left @ right).flatten(), dim=0) > 0.95
+
+
+def test_every_weight_is_in_one_group(teacher):
+    """Prevents weights that are never trained, or trained twice a step."""
+    optimizer = muon(teacher, layer_list(teacher), matrices=0.02, others=1e-3, weight_decay=0.01)
+    held = [weight for group in optimizer.param_groups for weight in group["params"]]
+    assert len(held) == len(set(held)) == len(list(teacher.parameters()))
+    names = {weight: name for name, weight in teacher.named_parameters()}
+    inside = [names[weight] for group in optimizer.param_groups if group["muon"] for weight in group["params"]]
+    assert len(inside) == 4 * teacher.config.num_hidden_layers and all(".layers." in name for name in inside)
+    plain = [group for group in optimizer.param_groups if not group["weight_decay"]]
+    assert all(weight.ndim == 1 for group in plain for weight in group["params"])
+
+
+def test_the_rest_is_trained_as_by_adamw():
+    """Prevents an AdamW of our own that is another method than torch's."""
+    torch.manual_seed(0)
+    own = nn.Sequential(nn.Embedding(7, 5), nn.LayerNorm(5))
+    other = copy.deepcopy(own)
+    optimizers = [
+        muon(own, nn.ModuleList(), matrices=0.0, others=3e-3, weight_decay=0.1),
+        torch.optim.AdamW(
+            [{"params": other[0].parameters(), "weight_decay": 0.1}, {"params": other[1].parameters()}],
+            lr=3e-3,
+            weight_decay=0.0,
+        ),
+    ]
+    for _ in range(5):
+        tokens = torch.randint(7, (4,))
+        for model, optimizer in zip((own, other), optimizers, strict=True):
+            model.zero_grad()
+            model(tokens).square().sum().backward()
+            optimizer.step()
+    for one, another in zip(own.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(one, another, atol=1e-6)
+
+
+def test_joined_projections_are_three_matrices(teacher):
+    """Prevents queries, keys and values from sharing one orthogonal update, which would shrink each of them."""
+    layer = layer_list(teacher)[0]
+    optimizer = muon(teacher, layer_list(teacher), matrices=1.0, others=0.0, weight_decay=0.0)
+    before = layer.qkv.weight.detach().clone()
+    layer.qkv.weight.grad = torch.randn_like(before)
+    optimizer.step()
+    for part in (before - layer.qkv.weight.detach()).chunk(3):
+        values = torch.linalg.svdvals(part)
+        assert 0.6 < values.min() and values.max() < 1.3
