@@ -51,10 +51,8 @@ class PairData:
         return len(self.peptides)
 
     def batches(self, batch_size: int, *, shuffle: bool, seed: int) -> BlockSampler:
-        """Give blocks of one allele and one length."""
-        return BlockSampler(
-            self.allele * (MAX_PEPTIDE_LENGTH + 1) + self.lengths, batch_size, shuffle=shuffle, seed=seed
-        )
+        """Give blocks of one allele."""
+        return BlockSampler(self.allele, batch_size, shuffle=shuffle, seed=seed)
 
     def collate(self, numbers: list[int]) -> Batch:
         """Build the prefix form of a batch; padding has no label.

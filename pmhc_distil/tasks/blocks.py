@@ -1,23 +1,24 @@
-"""Batches of peptide-HLA pairs in blocks of one allele and one length, so that the groove is encoded once per block."""
+"""Batches of peptide-HLA pairs in blocks of one allele, so that the groove is encoded once per block."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK_SIZE = 48
+BLOCK_SIZE = 32
 """Pairs in a block."""
 
 
 class BlockSampler:
     """Numbers of the pairs of every batch, block after block.
 
-    Pairs of one allele and one length are shuffled and cut into blocks; the last block of each is filled up with
-    padding, written as ``~n`` (a copy of pair n whose label does not count).  Blocks are shuffled and gathered.
+    Pairs of one allele are shuffled and cut into blocks; the last block of each is filled up with padding, written as
+    ``~n`` (a copy of pair n whose label does not count).  Blocks are shuffled and gathered, so that a batch has many
+    alleles and all lengths: batches of one length are faster, but learn much less from as many pairs.
 
     Parameters
     ----------
     groups : ndarray of int, shape (pairs,)
-        Equal numbers for pairs of the same allele and length.
+        Equal numbers for pairs of the same allele.
     batch_size : int
         Pairs in a batch, rounded down to whole blocks, at least one.
     shuffle : bool

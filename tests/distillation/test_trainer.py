@@ -98,8 +98,6 @@ def test_padding_never_counts(make_model, make_trainer, pairs):
         labelled = 0
         for batch in loader:
             labelled += int((~batch["labels"][:, 0].isnan()).sum())
-            lengths = (batch["peptide_ids"] != 0).sum(-1)
-            assert (lengths == lengths[:, :1]).all(), "a block holds one length"
         assert labelled == int(pairs["label"].notna().sum())
 
 
@@ -224,15 +222,16 @@ class Stop(TrainerCallback):
 
 
 @pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("stopped", [3, 4, 5])
-def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, make_model, make_trainer, pairs, proteins):
-    """Prevents a resumed run from seeing other batches, masks or learning rates than the run it continues."""
+@pytest.mark.parametrize("stopped, matrices", [(3, 0.0), (4, 0.02), (5, 0.0)])
+def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, matrices, make_model, make_trainer, pairs, proteins):
+    """Prevents a resumed run from seeing other batches, masks, learning rates or momenta than the run it continues."""
     task = TASKS[name]
+    settings = {"muon_learning_rate": matrices}
     if name == "binding":
-        settings = {"per_device_train_batch_size": 192}
+        settings |= {"per_device_train_batch_size": 64}
         data = [PairData(pairs) for _ in range(3)]
     else:
-        settings = {"per_device_train_batch_size": 10}
+        settings |= {"per_device_train_batch_size": 10}
         data = [WindowData(proteins, 24) for _ in range(3)]
     # Three steps an epoch: the run stops within an epoch, at its end, and after the first step of the next.
     settings |= {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 1, "lr_scheduler_type": "linear"}
@@ -253,11 +252,11 @@ def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, make_model, m
 def test_gradient_accumulation_gives_the_mean(make_model, make_trainer, pairs):
     """Prevents the loss of a batch from counting once for every accumulated step (or a part of it)."""
     one = pairs[(pairs["allele"] == "HLA-A*02:01") & pairs["label"].notna()]
-    one = one[one["peptide"].str.len() == 9].head(12)
+    one = one[one["peptide"].str.len() == 9].head(8)
     frame = pd.concat([one] * 8, ignore_index=True).assign(affinity_nm=np.nan, inequality="")
-    assert len(frame) == 96
+    assert len(frame) == 64
     found = []
-    for size, steps in ((96, 1), (48, 2)):
+    for size, steps in ((64, 1), (32, 2)):
         model = make_model(num_hidden_layers=2)
         settings = {
             "per_device_train_batch_size": size,

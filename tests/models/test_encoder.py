@@ -43,47 +43,35 @@ def rows(outputs):
 @pytest.mark.parametrize("length", LENGTHS)
 def test_anchor_positions_do_not_move_with_length(length):
     """Prevents P2 and P-omega from meaning another position in a 9-mer than in an 11-mer."""
-    positions = both_end_positions(length, 64).tolist()
+    positions = both_end_positions(torch.arange(length), torch.tensor(length), 64).tolist()
     assert positions[:4] == [0, 1, 2, 3]
     assert positions[-4:] == [67, 66, 65, 64]
     assert len(set(positions)) == length
 
 
+@pytest.mark.parametrize("start", [0, GROOVE_LENGTH])
 @given(length=st.integers(1, 20))
-def test_joint_positions_equal_both_end_positions(length):
-    """Prevents the two forms from counting residues in two ways."""
+def test_both_forms_count_positions_alike(length, start):
+    """Prevents the groove, or padding, from moving the positions of CLS and peptide."""
     encoder = Encoder(EncoderShape(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, max_half_length=10))
-    real = torch.ones(1, GROOVE_LENGTH + 1 + length + 2, dtype=torch.bool)
+    real = torch.ones(1, start + 1 + length + 2, dtype=torch.bool)
     real[:, -2:] = False
-    groove = torch.arange(real.shape[1])[None] < GROOVE_LENGTH
-    found = encoder._joint_positions(real, groove)[0]
-    assert found[:GROOVE_LENGTH].tolist() == list(range(GROOVE_LENGTH))
-    assert found[GROOVE_LENGTH] == GROOVE_LENGTH
-    expected = GROOVE_LENGTH + 1 + both_end_positions(length, 10)
-    assert found[GROOVE_LENGTH + 1 : -2].tolist() == expected.tolist()
-
-
-@pytest.mark.parametrize("length", [0, 129])
-def test_impossible_lengths_are_refused(length):
-    """Prevents a position of the other end, or none, from being taken silently."""
-    with pytest.raises(ValueError, match="outside 1-128"):
-        both_end_positions(length, 64)
+    groove = torch.arange(real.shape[1])[None] < start
+    found = encoder._positions(real, groove)[0]
+    assert found[:start].tolist() == list(range(start))
+    assert found[start] == GROOVE_LENGTH
+    expected = GROOVE_LENGTH + 1 + both_end_positions(torch.arange(length), torch.tensor(length), 10)
+    assert found[start + 1 : -2].tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_prefix_form_equals_joint_form(model, grooves, peptides, count):
     """Prevents training (prefix), pipelines (joint) and the engine from computing different models."""
     generator = np.random.default_rng(count)
-    blocks, chosen = [], []
-    for length in LENGTHS:
-        same = [text for text in peptides if len(text) == length]
-        for allele in range(len(ALLELES)):
-            blocks.append([same[i] for i in generator.integers(len(same), size=count)])
-            chosen.append(allele)
-    order = generator.permutation(len(blocks))
-    flat = [text for i in order for text in blocks[i]]
-    index = torch.tensor([chosen[i] for i in order])
-    peptide_ids = tokens(flat).view(len(blocks), count, -1)
+    index = torch.from_numpy(generator.integers(len(ALLELES), size=24))
+    flat = [peptides[i] for i in generator.integers(len(peptides), size=24 * count)]
+    assert len({len(text) for text in flat}) > 4
+    peptide_ids = tokens(flat).view(24, count, -1)
     with torch.no_grad():
         fast = rows(model(groove_ids=grooves[index], peptide_ids=peptide_ids))
         slow = rows(model(**joint(grooves[index.repeat_interleave(count)], tokens(flat))))
@@ -92,7 +80,7 @@ def test_prefix_form_equals_joint_form(model, grooves, peptides, count):
 
 
 def test_blocks_of_one_length_equal_joint_form(model, grooves, peptides):
-    """Prevents an error in the shortcut that the engine takes: one length, no gathering of blocks."""
+    """Prevents an error in the shortcut that the engine takes: one length, no packing."""
     nine = [text for text in peptides if len(text) == 9]
     with torch.no_grad():
         fast = rows(model(groove_ids=grooves[:1], peptide_ids=tokens(nine)[None]))
