@@ -83,7 +83,8 @@ $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.ya
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 MODEL_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv \
-  ranks.safetensors background.txt.gz calibration.json training_alleles.csv
+  ranks.safetensors background.txt.gz calibration.json training_alleles.csv \
+  training_hashes.bin.gz
 
 data/bundled.sha256: $(RUNS)/student/calibration.json
 	mkdir -p $(BUNDLED)

@@ -8,7 +8,14 @@ import click
 @click.command()
 @click.argument("table", metavar="TABLE")
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
-@click.option("--per-allele", metavar="FILE", help="Write a CSV with one row per model and allele.")
+@click.option("-o", "--output", metavar="FILE", help="Write all metrics as CSV: overall, per allele, length, ...")
+@click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs matplotlib).")
+@click.option(
+    "--by", "columns", metavar="COLUMN", multiple=True, help="Also measure per value of this column, such as a donor."
+)
+@click.option(
+    "--resamples", type=click.IntRange(min=0), default=200, show_default=True, help="For bootstrap intervals."
+)
 @click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
 @click.option(
     "--insert", "document", metavar="FILE", help="Put the table between the result markers of a Markdown file."
@@ -23,7 +30,10 @@ import click
 def evaluate(
     table: str,
     models: tuple[str, ...],
-    per_allele: str | None,
+    output: str | None,
+    report: str | None,
+    columns: tuple[str, ...],
+    resamples: int,
     format_: str,
     document: str | None,
     windows: int | None,
@@ -32,30 +42,47 @@ def evaluate(
 ) -> None:
     """Compare models on TABLE: pairs with the columns peptide, allele and label (1 or 0).
 
-    One row per model: ranking metrics of the score and of the length-neutral rank, classification metrics at a score of
-    0.5, parameters, size, and pairs per second on this machine.
+    Prints one row per model: ranking metrics of the score and of the length-neutral rank, classification metrics at a
+    score of 0.5, how many of the rows the model was trained on, parameters, size, and pairs per second on this machine.
 
     \b
-    Example:
+    Examples:
+      pmhc-distil evaluate labelled.csv -o metrics.csv --report evaluation.html
       pmhc-distil evaluate labelled.csv --model runs/teacher --model runs/student --windows 1000
     """
+    from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
     from pmhc_distil.sequences.files import atomic_path, check_destination
     from pmhc_distil.sequences.readers import read_peptides
 
-    for path in filter(None, (per_allele, document)):
+    for path in filter(None, (output, report, document)):
         check_destination(path)
     pairs = read_peptides(table)
-    from pmhc_distil.evaluation.compare import compare, insert, labels_of, to_markdown
+    for column in columns:
+        if column not in pairs.frame:
+            there = ", ".join(pairs.frame.columns)
+            raise InputError(f"the column is missing; there are: {there}", source=table, column=column)
+    from pmhc_distil.evaluation.compare import evaluate_model, insert, labels_of, summary, to_markdown
+    from pmhc_distil.evaluation.details import detailed_metrics
+    from pmhc_distil.evaluation.page import evaluation_page, require_matplotlib
 
     labels_of(pairs)
+    if report:
+        require_matplotlib()
     folders = [Path(model) for model in models] or [BUNDLED_MODEL]
-    summary, alleles = compare(pairs, folders, windows=windows, threads=threads, device=device)
-    click.echo(to_markdown(summary) if format_ == "markdown" else summary.to_csv(index=False).rstrip())
-    if per_allele:
-        with atomic_path(per_allele) as temporary:
-            alleles.to_csv(temporary, index=False, float_format="%.6g")
+    evaluations = [evaluate_model(pairs, folder, windows=windows, threads=threads, device=device) for folder in folders]
+    overview = summary(evaluations)
+    click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
+    if output or report:
+        details = detailed_metrics(evaluations, columns=columns, resamples=resamples)
+        if output:
+            with atomic_path(output) as temporary:
+                details.to_csv(temporary, index=False, float_format="%.6g")
+        if report:
+            with atomic_path(report) as temporary:
+                page = evaluation_page(Path(table).name, evaluations, details)
+                temporary.write_text(page, encoding="utf-8")
     if document:
-        text = insert(Path(document).read_text(encoding="utf-8"), to_markdown(summary), document)
+        text = insert(Path(document).read_text(encoding="utf-8"), to_markdown(overview), document)
         with atomic_path(document) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -23,6 +23,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.overlap import HASHES_FILE
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,10 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, request.output)
     PMHCTokenizer().save_pretrained(request.output)
-    counts = request.train.parent / TRAINING_FILE
-    if counts.is_file():  # what `pmhc-distil hla explain` tells about the training data
-        shutil.copyfile(counts, request.output / TRAINING_FILE)
+    # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
+    for name in (TRAINING_FILE, HASHES_FILE):
+        if (request.train.parent / name).is_file():
+            shutil.copyfile(request.train.parent / name, request.output / name)
     write_card(request.output, task, model.config, record, epochs)
     return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 

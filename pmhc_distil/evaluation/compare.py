@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.evaluation.ranking import ranking_metrics
 from pmhc_distil.inference.predictor import Predictor
+from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
+from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, hash_peptides
 from pmhc_distil.sequences.readers import PeptideTable
 from pmhc_distil.tasks.metrics import binary_metrics
 
@@ -46,74 +51,114 @@ def labels_of(table: PeptideTable) -> np.ndarray:
     return labels.to_numpy() == 1
 
 
-def compare(
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one table.
+
+    Attributes
+    ----------
+    name : str
+        The model's folder.
+    frame : DataFrame
+        The scored rows: the prediction columns and the user's own.
+    labels : ndarray of bool, shape (rows,)
+    unscored : int
+        Rows left out because they have no score.
+    ligands : ndarray of int, shape (rows,)
+        Training ligands of each row's allele; -1 if the model folder does not tell.
+    training : ndarray of str, shape (rows,)
+        ``pair`` if the row was in the training data, ``peptide`` if its peptide was, with other alleles, ``new`` if
+        neither was; empty if the model folder does not tell.
+    facts : dict
+        ``parameters``, ``size_mb`` (weights on disk), ``pairs_per_second`` (scoring alone, on this machine).
+    """
+
+    name: str
+    frame: pd.DataFrame
+    labels: NDArray[np.bool_]
+    unscored: int
+    ligands: NDArray[np.int64]
+    training: NDArray[np.str_]
+    facts: dict[str, float]
+
+
+def evaluate_model(
     table: PeptideTable,
-    models: Sequence[Path],
+    folder: Path,
     *,
     windows: int | None = None,
     threads: int | None = None,
     device: str | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Evaluate models on the same rows.
+) -> Evaluation:
+    """Predict a labelled table with one model.
 
     Parameters
     ----------
     table : PeptideTable
         Pairs with a column ``label``.
-    models : sequence of Path
+    folder : Path
+        Model folder.
     windows : int, optional
         Random peptides of every length for the ranks of grooves without a calibration; by default all there are.
+    """
+    labels = labels_of(table)
+    predictor = Predictor(folder, threads=threads, device=device, windows=windows)
+    frame = predictor.predict(table, progress=True)
+    scored = frame["score"].notna().to_numpy()
+    kept = frame[scored].reset_index(drop=True)
+    # Timed on pairs that are in memory, after the prefixes are warm, so that only scoring counts.
+    sample = kept.iloc[:: max(1, len(kept) // 20_000)]
+    ligands = np.full(len(kept), -1)
+    if (folder / TRAINING_FILE).is_file():
+        counts = read_training_alleles(folder / TRAINING_FILE)
+        known = {name: counts[name].ligands if name in counts else 0 for name in kept["allele"].unique()}
+        ligands = kept["allele"].map(known).to_numpy(int)
+    training = np.full(len(kept), "", dtype="<U7")
+    if (folder / HASHES_FILE).is_file():
+        hashes = TrainingHashes.read(folder / HASHES_FILE)
+        training[:] = "new"
+        training[hashes.seen(hash_peptides(kept["peptide"]))] = "peptide"
+        training[hashes.seen(hash_pairs(kept["peptide"], kept["allele"]))] = "pair"
+    return Evaluation(
+        name=folder.name,
+        frame=kept,
+        labels=labels[scored],
+        unscored=int((~scored).sum()),
+        ligands=ligands,
+        training=training,
+        facts={
+            "parameters": predictor.engine.parameters,
+            "size_mb": round((folder / "model.safetensors").stat().st_size / 1e6, 2),
+            "pairs_per_second": round(_pairs_per_second(predictor, sample["peptide"].tolist()), -2),
+        },
+    )
+
+
+def summary(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Put models side by side.
 
     Returns
     -------
-    summary : DataFrame
-        One row per model: ``n``, ``unscored``; ``auroc``, ``ap``, and at a score of 0.5 ``accuracy``, ``f1``, ``mcc``;
-        ``auroc_same_length`` and ``ap_same_length`` by the length-neutral output, ``rank_same_length``;
-        ``parameters``, ``size_mb`` (weights on disk) and ``pairs_per_second`` (scoring alone, on this machine).
-    per_allele : DataFrame
-        One row per model and allele: ``positives``, ``negatives``, ``auroc`` and ``auroc_same_length``.
+    DataFrame
+        One row per model: ``n``, ``unscored``, ``in_training`` (rows that the model was trained on); ``auroc``, ``ap``,
+        and at a score of 0.5 ``accuracy``, ``f1``, ``mcc``; ``auroc_same_length`` and ``ap_same_length`` by the
+        length-neutral output, ``rank_same_length``; and the model's ``facts``.
     """
-    labels = labels_of(table)
-    summaries, alleles = [], []
-    for folder in models:
-        predictor = Predictor(folder, threads=threads, device=device, windows=windows)
-        frame = predictor.predict(table, progress=True)
-        scored = frame["score"].notna().to_numpy()
-        kept, truth = frame[scored], labels[scored]
-        # Equal for any machine load: timed on pairs that are in memory, after the prefixes are warm.
-        sample = kept.iloc[:: max(1, len(kept) // 20_000)]
-        speed = _pairs_per_second(predictor, sample["peptide"].tolist())
-        neutral = _same_length_metrics(kept, truth)
-        summaries.append(
+    rows = []
+    for each in evaluations:
+        neutral = ranking_metrics(each.labels, -each.frame["rank_same_length"].to_numpy())
+        rows.append(
             {
-                "model": folder.name,
-                "n": len(kept),
-                "unscored": int((~scored).sum()),
-                **binary_metrics(truth, kept["score"].to_numpy(), threshold=0.5),
-                **neutral,
-                "parameters": predictor.engine.parameters,
-                "size_mb": round((folder / "model.safetensors").stat().st_size / 1e6, 2),
-                "pairs_per_second": round(speed, -2),
+                "model": each.name,
+                "n": len(each.frame),
+                "unscored": each.unscored,
+                "in_training": int((each.training == "pair").sum()) if each.training.any() else np.nan,
+                **binary_metrics(each.labels, each.frame["score"].to_numpy(), threshold=0.5),
+                **{f"{name}_same_length": float(neutral[name][0]) for name in ("auroc", "ap")},
+                **each.facts,
             }
         )
-        for allele, rows in kept.groupby("allele").indices.items():
-            part, own = kept.iloc[rows], truth[rows]
-            alleles.append(
-                {
-                    "model": folder.name,
-                    "allele": allele,
-                    "positives": int(own.sum()),
-                    "negatives": int((~own).sum()),
-                    "auroc": binary_metrics(own, part["score"].to_numpy(), threshold=0.5)["auroc"],
-                    "auroc_same_length": _same_length_metrics(part, own)["auroc_same_length"],
-                }
-            )
-    return pd.DataFrame(summaries), pd.DataFrame(alleles)
-
-
-def _same_length_metrics(frame: pd.DataFrame, truth: np.ndarray) -> dict[str, float]:
-    measured = binary_metrics(truth, -frame["rank_same_length"].to_numpy(), threshold=-2.0)
-    return {f"{name}_same_length": measured[name] for name in ("auroc", "ap")}
+    return pd.DataFrame(rows)
 
 
 def _pairs_per_second(predictor: Predictor, peptides: list[str]) -> float:

@@ -142,7 +142,7 @@ class Encoder(nn.Module):
         return states
 
     def _positions(self, real: Tensor, groove: Tensor) -> Tensor:
-        """Number the positions of groove (if any), CLS and sequence, (batch, tokens) with padding on the right."""
+        """Give the positions of groove (if any), CLS and sequence, (batch, tokens) with padding on the right."""
         index = torch.arange(real.shape[1], device=real.device)[None]
         start = groove.sum(1, keepdim=True)
         residue = index - start - 1

@@ -21,6 +21,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
 
@@ -54,6 +55,8 @@ class Prepared:
     validation: pd.DataFrame
     alleles: pd.DataFrame
     """``allele, ligands, affinities``: what training knows of every allele."""
+    measured: pd.DataFrame
+    """``peptide, allele`` of what was measured, without validation and random negatives."""
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -182,15 +185,15 @@ def prepare(
     held_out = table["peptide"].map(
         {text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()}
     )
-    counts = (
-        positives[~held_out[: len(positives)].to_numpy()]
-        .groupby("allele")["label"]
-        .agg(ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum()))
+    measured = positives[~held_out[: len(positives)].to_numpy()]
+    counts = measured.groupby("allele")["label"].agg(
+        ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
     )
     return Prepared(
         train=table[~held_out].reset_index(drop=True),
         validation=table[held_out].reset_index(drop=True),
         alleles=counts.reset_index(),
+        measured=measured[["peptide", "allele"]],
         dropped=dict(dropped),
     )
 
@@ -285,9 +288,10 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
             text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
             # pandas would write the temporary file's name, another one every time, into the gzip header.
             temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if name.endswith(".gz") else text)
+    write_hashes(prepared.measured["peptide"], prepared.measured["allele"], folder / HASHES_FILE)
     report = {
         "dropped": prepared.dropped,
-        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tables},
+        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*tables, HASHES_FILE)},
     }
     with atomic_path(folder / "report.json") as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,84 @@
+"""Every metric of every output, overall and in groups of rows."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.evaluation.compare import Evaluation
+from pmhc_distil.evaluation.ranking import RANKING_METRICS, intervals, ranking_metrics
+from pmhc_distil.tasks.metrics import binary_metrics
+
+OUTPUTS = {"score": (1, 0.5), "rank": (-1, -2.0), "rank_same_length": (-1, -2.0)}
+"""Sign that makes higher mean positive, and the threshold of decisions."""
+LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
+"""Lowest number of training ligands in every group of alleles."""
+
+
+def detailed_metrics(
+    evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), resamples: int = 200
+) -> pd.DataFrame:
+    """Measure every output of every model, overall and in groups of rows.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns of the user's own whose values group the rows, such as a donor.
+    resamples : int
+        Bootstrap samples for the intervals (95 %).
+
+    Returns
+    -------
+    DataFrame
+        ``model``; ``output`` (score, rank or rank_same_length); ``by`` (all, length, allele, ligands: training ligands
+        of the allele, training: whether the row was trained on, or one of ``columns``) and ``group``; ``positives``,
+        ``negatives``; ``auroc``, ``auroc10``, ``ap`` and ``ppv`` (see :func:`ranking_metrics`), each with ``_low`` and
+        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at a score of 0.5 or a rank of 2 %.
+    """
+    rows = []
+    for each in evaluations:
+        for by, group, chosen in _groups(each, columns):
+            labels = each.labels[chosen]
+            for output, (sign, threshold) in OUTPUTS.items():
+                scores = sign * each.frame[output].to_numpy()[chosen]
+                ranking = {name: float(value[0]) for name, value in ranking_metrics(labels, scores).items()}
+                ends = intervals(labels, scores, resamples=resamples)
+                decided = binary_metrics(labels, scores, threshold=threshold)
+                rows.append(
+                    {
+                        "model": each.name,
+                        "output": output,
+                        "by": by,
+                        "group": group,
+                        "positives": int(labels.sum()),
+                        "negatives": int((~labels).sum()),
+                        **{
+                            key: value
+                            for name in RANKING_METRICS
+                            for key, value in zip(
+                                (name, f"{name}_low", f"{name}_high"), (ranking[name], *ends[name]), strict=True
+                            )
+                        },
+                        **{name: decided[name] for name in ("accuracy", "f1", "mcc")},
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
+    """Give the kind of a group, its name and its rows."""
+    yield "all", "all", np.arange(len(each.frame))
+    bins = np.searchsorted(LIGAND_BINS, each.ligands, side="right") - 1
+    kinds: dict[str, pd.Series] = {
+        "length": each.frame["peptide"].str.len(),
+        "allele": each.frame["allele"],
+        "ligands": pd.Series(np.where(each.ligands < 0, "", np.array([f">={low}" for low in LIGAND_BINS])[bins])),
+        "training": pd.Series(each.training),
+        **{column: each.frame[column].astype(str) for column in columns},
+    }
+    for by, values in kinds.items():
+        groups = values.groupby(values).indices
+        for group in sorted(groups, key=lambda name: (len(str(name)), str(name))):
+            if group != "":
+                yield by, str(group), groups[group]

@@ -1,0 +1,187 @@
+"""The evaluation as one HTML file: tables and plots inside, nothing fetched from elsewhere."""
+
+import html
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil import __version__
+from pmhc_distil.errors import InputError
+from pmhc_distil.evaluation.compare import Evaluation
+from pmhc_distil.evaluation.ranking import calibration_curve, expected_calibration_error
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; } figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
+figcaption, .quiet { color: #555; font-size: 0.9rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; }
+th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+@media print { body { max-width: none; margin: 0; } .wide { overflow: visible; } }
+"""
+TITLES = {
+    "length": "By peptide length",
+    "ligands": "By training ligands of the allele",
+    "training": "By what the model was trained on",
+    "allele": "By allele",
+}
+SHOWN = {"auroc": "AUROC", "auroc10": "AUROC at 10 % FPR", "ap": "average precision", "ppv": "PPV among the top n"}
+
+RELIABILITY_CAPTION = (
+    "Reliability: share of positives among rows of about equal score. The score refers to one ligand in six; on a "
+    "table with another share of positives the curve lies off the diagonal for that reason alone."
+)
+
+
+def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.DataFrame) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    title : str
+        Name of the evaluated file.
+    evaluations : sequence of Evaluation
+    details : DataFrame
+        Of :func:`~pmhc_distil.evaluation.details.detailed_metrics`.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    parts = ["<h2>All rows</h2>", *map(_audit, evaluations), _table(details[details["by"] == "all"])]
+    parts.append(_figure(lambda axis: _reliability(axis, evaluations), RELIABILITY_CAPTION))
+    for by in dict.fromkeys(details["by"]):
+        if by == "all":
+            continue
+        part = details[(details["by"] == by) & details["output"].isin(["score", "rank_same_length"])]
+        parts.append(f"<h2>{html.escape(TITLES.get(by, f'By {by}'))}</h2>")
+        if by == "allele":
+            parts.append(
+                _figure(
+                    lambda axis, part=part: _alleles(axis, part, evaluations),
+                    "Every dot is an allele; AUROC of rank_same_length.",
+                )
+            )
+        elif part["group"].nunique() <= 40:
+            parts.append(_figure(lambda axis, part=part: _bars(axis, part), "AUROC with 95 % bootstrap intervals."))
+        parts.append(_table(part))
+    made = f"pmhc-distil {__version__}; intervals: bootstrap over rows, 95 %."
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}: evaluation</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body><h1>Evaluation on {html.escape(title)}</h1>{''.join(parts)}<p class=quiet>{made}</p></body></html>\n"
+    )
+
+
+def require_matplotlib() -> None:
+    """Refuse to go on without the plotting library.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "the page needs matplotlib", source="--report", hint="pip install 'pmhc-distil[plots]'"
+        ) from error
+
+
+def _audit(each: Evaluation) -> str:
+    seen = each.training
+    told = "its folder does not tell which rows it was trained on"
+    if seen.any():
+        pairs, peptides = (int((seen == kind).sum()) for kind in ("pair", "peptide"))
+        told = f"{pairs:,} rows were in its training data, of {peptides:,} more the peptide"
+    unscored = f"{each.unscored:,} rows without a score left out; " if each.unscored else ""
+    return f"<p>{html.escape(each.name)}: {len(each.frame):,} rows; {unscored}{told}.</p>"
+
+
+def _table(part: pd.DataFrame) -> str:
+    """Write metrics as a table, intervals in brackets."""
+    grouped = part["by"].iloc[0] != "all"
+    head = [*(["group"] if grouped else []), "model", "output", "positives", "negatives", *SHOWN.values(), "MCC"]
+    lines = []
+    for row in part.to_dict("records"):
+        cells = [str(row["group"])] if grouped else []
+        cells += [row["model"], row["output"], f"{row['positives']:,}", f"{row['negatives']:,}"]
+        cells += [_interval(row, name) for name in SHOWN] + [_number(row["mcc"])]
+        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+    columns = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    return f'<div class="wide"><table><thead><tr>{columns}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _interval(row: dict[Any, Any], name: str) -> str:
+    if np.isnan(row[name]):
+        return "-"
+    ends = "" if np.isnan(row[f"{name}_low"]) else f" ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"
+    return f"{row[name]:.4f}{ends}"
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4f}"
+
+
+def _figure(draw: Callable[[Any], None], caption: str) -> str:
+    """Draw one plot as inline SVG, the same bytes for the same numbers."""
+    import matplotlib
+
+    matplotlib.rcParams["svg.hashsalt"] = "pmhc-distil"
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 3.8), layout="constrained")
+    axis = figure.subplots()
+    axis.spines[["top", "right"]].set_visible(False)
+    draw(axis)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    image = stream.getvalue()
+    return f"<figure>{image[image.index('<svg') :]}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def _reliability(axis: Any, evaluations: Sequence[Evaluation]) -> None:
+    axis.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    for each in evaluations:
+        score = each.frame["score"].to_numpy()
+        predicted, observed, _ = calibration_curve(each.labels, score)
+        error = expected_calibration_error(each.labels, score)
+        axis.plot(predicted, observed, marker="o", markersize=4, label=f"{each.name}: calibration error {error:.3f}")
+    axis.set(xlabel="score", ylabel="share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axis.legend(frameon=False)
+
+
+def _bars(axis: Any, part: pd.DataFrame) -> None:
+    series = list(part.groupby(["model", "output"], sort=False))
+    groups = list(dict.fromkeys(part["group"]))
+    places = {group: number for number, group in enumerate(groups)}
+    for number, ((model, output), rows) in enumerate(series):
+        middle = rows["auroc"].to_numpy()
+        spread = np.abs(rows[["auroc_low", "auroc_high"]].to_numpy().T - middle)
+        shift = (number - (len(series) - 1) / 2) * 0.6 / len(series)
+        where = [places[group] + shift for group in rows["group"]]
+        axis.errorbar(where, middle, yerr=spread, fmt="o", markersize=4, capsize=2, label=f"{model}, {output}")
+    axis.set_xticks(range(len(groups)), groups, rotation=45 if max(map(len, groups)) > 6 else 0)
+    axis.set(ylabel="AUROC")
+    axis.legend(frameon=False, fontsize="small")
+
+
+def _alleles(axis: Any, part: pd.DataFrame, evaluations: Sequence[Evaluation]) -> None:
+    for each in evaluations:
+        rows = part[(part["model"] == each.name) & (part["output"] == "rank_same_length")]
+        ligands = dict(zip(each.frame["allele"], each.ligands, strict=True))
+        axis.scatter([1 + ligands[allele] for allele in rows["group"]], rows["auroc"], s=12, label=each.name, alpha=0.7)
+    axis.set_xscale("log")
+    axis.set(xlabel="training ligands of the allele, plus one", ylabel="AUROC")
+    axis.legend(frameon=False)

@@ -1,0 +1,75 @@
+"""Models measured on a labelled file: a table, all metrics as CSV, and a page."""
+
+import io
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from pmhc_distil import cli
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.explain import TRAINING_FILE
+from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, binding_folder, pairs):
+    """Evaluate a model that knows of its training data and one that does not."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    model = shutil.copytree(binding_folder, folder / "told")
+    (model / TRAINING_FILE).write_text("allele,ligands,affinities\nHLA-A*02:01,120,3\nHLA-B*07:02,7,0\n")
+    table = pairs[pairs["label"].notna()].assign(donor=lambda frame: "d" + (frame.index % 2).astype(str))
+    table = pd.concat([table, table.iloc[:1].assign(peptide="SHORT")])
+    write_hashes(table["peptide"][:10], table["allele"][:10], model / HASHES_FILE)
+    file = folder / "labelled <1>.csv"
+    table[["peptide", "allele", "label", "donor"]].to_csv(file, index=False)
+    arguments = [file, "--model", model, "--model", binding_folder, "--windows", 100, "--by", "donor"]
+    arguments += ["--resamples", 20, "-o", folder / "metrics.csv", "--report", folder / "page.html"]
+    result = CliRunner().invoke(cli.group, ["evaluate", *map(str, arguments)], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    return table, pd.read_csv(io.StringIO(result.stdout)), pd.read_csv(folder / "metrics.csv"), page
+
+
+def test_overview(evaluated):
+    """Prevents rows that were trained on, or that have no score, from going unmentioned."""
+    table, overview, _, _ = evaluated
+    assert overview["n"].tolist() == [len(table) - 1] * 2 and overview["unscored"].tolist() == [1, 1]
+    assert overview["in_training"].iloc[0] == 10 and pd.isna(overview["in_training"].iloc[1])
+    assert overview["auroc"].nunique() == 1 and 0 < overview["auroc"].iloc[0] < 1
+
+
+def test_groups_hold_every_row_once(evaluated):
+    """Prevents a group from losing rows, and groups that a model cannot tell from being made up."""
+    table, _, metrics, _ = evaluated
+    told = metrics[metrics["model"] == "told"]
+    assert set(told["by"]) == {"all", "length", "allele", "ligands", "training", "donor"}
+    assert set(metrics.loc[metrics["model"] != "told", "by"]) == {"all", "length", "allele", "donor"}
+    assert set(metrics["output"]) == {"score", "rank", "rank_same_length"}
+    rows = (told["positives"] + told["negatives"]).groupby([told["by"], told["output"]]).sum()
+    assert (rows == len(table) - 1).all()
+    ligands = told[(told["by"] == "ligands") & (told["output"] == "score")]
+    assert ligands["group"].tolist() == [">=0", ">=1", ">=100"]
+    inside = metrics.dropna(subset=["auroc_low"])
+    assert (inside["auroc_low"] <= inside["auroc"] + 0.05).all() and (inside["auroc_high"] <= 1).all()
+
+
+def test_page(evaluated):
+    """Prevents a page that needs the network, shows unescaped names, or lacks its plots."""
+    _, _, metrics, page = evaluated
+    assert page.count("<svg") == 6, "reliability, lengths, ligands, training, alleles, donors"
+    assert "labelled &lt;1&gt;.csv" in page and "<1>" not in page
+    assert not re.search(r'(src|href)="(?!#)', page.replace('xlink:href="#', ""))
+    assert "10 rows were in its training data" in page and "does not tell" in page
+    value = metrics[(metrics["by"] == "all") & (metrics["output"] == "score")]["auroc"].iloc[0]
+    assert f"{value:.4f} (" in page
+
+
+def test_unknown_column(tmp_path, pairs):
+    """Prevents a misspelt column from being found after minutes of scoring."""
+    pairs[pairs["label"].notna()].to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match=r"column 'doner': the column is missing; there are: .*peptide"):
+        cli.group(["evaluate", str(tmp_path / "t.csv"), "--by", "doner"], standalone_mode=False)
