@@ -40,7 +40,7 @@ def sizes():
 
 @pytest.fixture(scope="session")
 def make_model():
-    """Give a function that builds a tiny model whose weights are moved far enough for its logits to vary."""
+    """Give a function that builds a tiny model whose weights spread far enough for its logits to vary."""
     import torch
 
     from pmhc_distil.models.hf.configuration import PMHCConfig
@@ -51,7 +51,8 @@ def make_model():
         model = model_class(PMHCConfig(**{**SIZES, **changed})).eval()
         with torch.no_grad():
             for weight in model.parameters():
-                weight.add_(spread * torch.randn_like(weight))
+                noise = spread * torch.randn_like(weight)
+                weight.copy_(noise if weight.ndim > 1 else weight + noise)
         return model
 
     return make

@@ -8,6 +8,7 @@ import click
 @click.command()
 @click.argument("table", metavar="TABLE")
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
+@click.option("--genotype", is_flag=True, help="The allele column holds a person's alleles, of which the best counts.")
 @click.option("-o", "--output", metavar="FILE", help="Write all metrics as CSV: overall, per allele, length, ...")
 @click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs matplotlib).")
 @click.option(
@@ -30,6 +31,7 @@ import click
 def evaluate(
     table: str,
     models: tuple[str, ...],
+    genotype: bool,
     output: str | None,
     report: str | None,
     columns: tuple[str, ...],
@@ -70,7 +72,10 @@ def evaluate(
     if report:
         require_matplotlib()
     folders = [Path(model) for model in models] or [BUNDLED_MODEL]
-    evaluations = [evaluate_model(pairs, folder, windows=windows, threads=threads, device=device) for folder in folders]
+    evaluations = [
+        evaluate_model(pairs, folder, genotype=genotype, windows=windows, threads=threads, device=device)
+        for folder in folders
+    ]
     overview = summary(evaluations)
     click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
     if output or report:

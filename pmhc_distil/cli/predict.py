@@ -16,7 +16,8 @@ _MODES = """\b
 Three ways to say which alleles meet which peptides:
   pairs          the table has an allele column; each row is scored with its own
   cross product  --hla or --hla-fasta; every peptide is scored with every allele
-  genotype       --hla and --genotype; every peptide with its best allele
+  genotype       --genotype, with --hla or with an allele column whose cells hold the alleles of one person;
+                 every peptide with its best allele
 
 \b
 Examples:

@@ -41,29 +41,29 @@ class Muon(Optimizer):
             for weight in group["params"]:
                 if weight.grad is not None:
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    update(weight, group)
+                    update(weight, weight.grad, group)
         return loss
 
-    def _muon(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _muon(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
-        momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-        update = weight.grad.lerp(momentum, MOMENTUM)
+        momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+        update = gradient.lerp(momentum, MOMENTUM)
         rows, columns = update.shape
         # Query, key and value projections that are stored as one matrix are three matrices to the method.
         parts = update.chunk(3) if rows == 3 * columns else (update,)
         step = torch.cat([orthogonalised(part) for part in parts])
         weight.add_(step, alpha=-group["lr"] * max(1.0, len(parts[0]) / columns) ** 0.5)
 
-    def _adamw(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _adamw(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]
         if not state:
             state.update(step=0, mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
         state["step"] += 1
         first, second = group["betas"]
-        mean = state["mean"].lerp_(weight.grad, 1 - first)
-        square = state["square"].lerp_(weight.grad.square(), 1 - second)
+        mean = state["mean"].lerp_(gradient, 1 - first)
+        square = state["square"].lerp_(gradient.square(), 1 - second)
         scale = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
         weight.addcdiv_(mean, scale, value=-group["lr"] / (1 - first ** state["step"]))
 

@@ -97,21 +97,23 @@ class DistilTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Build Muon if it has a learning rate, else what ``optim`` names."""
         args = self.args
-        if self.optimizer is None and args.muon_learning_rate:
+        if not args.muon_learning_rate:
+            return super().create_optimizer(model)
+        if self.optimizer is None:
             trained = self.accelerator.unwrap_model(self.model if model is None else model)
             layers = layer_list(trained)
             if layers is None:
                 raise InputError(
                     "the layers of this model cannot be found", source="muon_learning_rate", hint="set it to 0"
                 )
-            self.optimizer = muon(
+            self.optimizer: torch.optim.Optimizer | None = muon(
                 trained,
                 layers,
                 matrices=args.muon_learning_rate,
                 others=args.learning_rate,
                 weight_decay=args.weight_decay,
             )
-        return self.optimizer or super().create_optimizer(model)
+        return self.optimizer
 
     def get_train_dataloader(self) -> DataLoader:
         """Give the loader of the training examples."""

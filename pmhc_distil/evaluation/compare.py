@@ -86,6 +86,7 @@ def evaluate_model(
     table: PeptideTable,
     folder: Path,
     *,
+    genotype: bool = False,
     windows: int | None = None,
     threads: int | None = None,
     device: str | None = None,
@@ -98,12 +99,14 @@ def evaluate_model(
         Pairs with a column ``label``.
     folder : Path
         Model folder.
+    genotype : bool
+        A row's alleles are those of one person, of which the best counts.
     windows : int, optional
         Random peptides of every length for the ranks of grooves without a calibration; by default all there are.
     """
     labels = labels_of(table)
     predictor = Predictor(folder, threads=threads, device=device, windows=windows)
-    frame = predictor.predict(table, progress=True)
+    frame = predictor.predict(table, genotype=genotype, progress=True)
     scored = frame["score"].notna().to_numpy()
     kept = frame[scored].reset_index(drop=True)
     # Timed on pairs that are in memory, after the prefixes are warm, so that only scoring counts.

@@ -81,4 +81,4 @@ def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str
         groups = values.groupby(values).indices
         for group in sorted(groups, key=lambda name: (len(str(name)), str(name))):
             if group != "":
-                yield by, str(group), groups[group]
+                yield by, str(group), np.asarray(groups[group])

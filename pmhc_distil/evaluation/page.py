@@ -3,6 +3,7 @@
 import html
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
     """
     require_matplotlib()
     parts = ["<h2>All rows</h2>", *map(_audit, evaluations), _table(details[details["by"] == "all"])]
-    parts.append(_figure(lambda axis: _reliability(axis, evaluations), RELIABILITY_CAPTION))
+    parts.append(_figure(partial(_reliability, evaluations=evaluations), RELIABILITY_CAPTION))
     for by in dict.fromkeys(details["by"]):
         if by == "all":
             continue
@@ -68,12 +69,12 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
         if by == "allele":
             parts.append(
                 _figure(
-                    lambda axis, part=part: _alleles(axis, part, evaluations),
+                    partial(_alleles, part=part, evaluations=evaluations),
                     "Every dot is an allele; AUROC of rank_same_length.",
                 )
             )
         elif part["group"].nunique() <= 40:
-            parts.append(_figure(lambda axis, part=part: _bars(axis, part), "AUROC with 95 % bootstrap intervals."))
+            parts.append(_figure(partial(_bars, part=part), "AUROC with 95 % bootstrap intervals."))
         parts.append(_table(part))
     made = f"pmhc-distil {__version__}; intervals: bootstrap over rows, 95 %."
     return (

@@ -27,6 +27,8 @@ SAMPLE = 64
 """Peptides of every length in the sample."""
 TOP_SHARE = 0.02
 """Share of the peptides of every length, predicted to be strongest, that are scored."""
+TOGETHER = 4
+"""Grooves that are scored in one pass: more would not fit the caches of a CPU."""
 RIDGE = 1.0
 CHECKED_RANKS = (0.5, 2.0, 20.0)
 
@@ -102,8 +104,12 @@ def calibrate(
         done[groove] = to_milli(exact_knots(scores))
         columns.append(np.concatenate(list(scores.values())))
     estimator = Estimator(engine, background, np.stack(columns, axis=1), seed)
-    for groove in tqdm([groove for groove in grooves if groove not in done], desc="grooves", disable=None):
-        done[groove] = to_milli(estimator.knots(groove))
+    others = [groove for groove in grooves if groove not in done]
+    with tqdm(total=len(others), desc="grooves", disable=None) as bar:
+        for first in range(0, len(others), TOGETHER):
+            some = others[first : first + TOGETHER]
+            done |= zip(some, to_milli(estimator.knots(some)), strict=True)
+            bar.update(len(some))
     return RankTable(list(grooves), np.stack([done[groove] for groove in grooves]), facts)
 
 
@@ -136,20 +142,35 @@ class Estimator:
         penalty = RIDGE * np.diag([1.0] * known.shape[1] + [0.0] * len(background))
         self.solver = np.linalg.solve(rows.T @ rows + penalty, rows.T)
 
-    def knots(self, groove: str) -> np.ndarray:
-        """Estimate the knots of one groove, shape (1 + lengths, percentiles)."""
-        prefix = self.engine.prefix(groove)
-        sampled = self.engine.forward_lengths(
-            prefix, {length: tokens[self.samples[length]] for length, tokens in self.background.items()}
-        )
-        predicted = self.features @ (self.solver @ np.concatenate(list(sampled.values()))).astype(np.float32)
-        proxies = dict(zip(self.background, predicted.reshape(len(self.background), -1), strict=True))
+    def knots(self, grooves: Sequence[str]) -> np.ndarray:
+        """Estimate the knots of some grooves, shape (grooves, 1 + lengths, percentiles)."""
+        prefix = self.engine.prefix(*grooves)
+        sampled: Scores = {}
+        for length, tokens in self.background.items():
+            chosen = tokens[self.samples[length]]
+            blocks = np.broadcast_to(chosen, (len(grooves), *chosen.shape))
+            sampled[length] = self.engine.forward_grooves(prefix, blocks)[..., 0]
+        known = np.concatenate(list(sampled.values()), axis=1)
+        predicted = (known @ self.solver.T).astype(np.float32) @ self.features.T
+        proxies = dict(zip(self.background, np.split(predicted, len(self.background), axis=1), strict=True))
         strongest = {
-            length: np.sort(np.argpartition(-proxy, self.top)[: self.top]) for length, proxy in proxies.items()
+            length: np.sort(np.argpartition(-proxy, self.top)[:, : self.top], axis=1)
+            for length, proxy in proxies.items()
         }
-        top = self.engine.forward_lengths(
-            prefix, {length: tokens[strongest[length]] for length, tokens in self.background.items()}
-        )
+        top = {
+            length: self.engine.forward_grooves(prefix, tokens[strongest[length]])[..., 0]
+            for length, tokens in self.background.items()
+        }
+        found = []
+        for number in range(len(grooves)):
+            own = [
+                {length: part[number] for length, part in each.items()} for each in (sampled, proxies, strongest, top)
+            ]
+            found.append(self._knots_of_one(*own))
+        return np.stack(found)
+
+    def _knots_of_one(self, sampled: Scores, proxies: Scores, strongest: Scores, top: Scores) -> np.ndarray:
+        """Join what was scored and what is imputed for one groove."""
         points: Scores = {}
         for length, proxy in proxies.items():
             rest = np.ones(len(proxy), dtype=bool)

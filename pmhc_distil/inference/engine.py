@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +64,10 @@ class Engine:
         return sum(weight.numel() for module in (self.encoder, self.head) for weight in module.parameters())
 
     @torch.inference_mode()
-    def prefix(self, groove: str) -> Prefix:
-        """Compute the keys and values of one groove."""
-        return self.encoder.prefix(self._tensor(encode([groove])))
+    def prefix(self, *grooves: str) -> Prefix:
+        """Compute the keys and values of one or several grooves."""
+        return self.encoder.prefix(self._tensor(encode(grooves)))
 
-    @torch.inference_mode()
     def forward(self, prefix: Prefix, tokens: np.ndarray) -> np.ndarray:
         """Score peptides of one length.
 
@@ -83,36 +82,26 @@ class Engine:
         ndarray of float32, shape (n, 2)
             Presentation logit and affinity logit.
         """
-        parts = [
-            self.head(self.encoder.forward_blocks(prefix, self._tensor(tokens[first : first + CHUNK])[None])[-1])
-            for first in range(0, len(tokens), CHUNK)
-        ]
-        return torch.cat(parts).float().cpu().numpy()
+        parts = [self.forward_grooves(prefix, tokens[None, i : i + CHUNK])[0] for i in range(0, len(tokens), CHUNK)]
+        return np.concatenate(parts)
 
     @torch.inference_mode()
-    def forward_lengths(self, prefix: Prefix, tokens: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
-        """Score as many peptides of every length with one groove, in one pass.
+    def forward_grooves(self, prefix: Prefix, tokens: np.ndarray) -> np.ndarray:
+        """Score as many peptides, all of one length, with every groove, in one pass.
 
         Parameters
         ----------
         prefix : Prefix
-            Of one groove.
-        tokens : mapping of int to ndarray of uint8, shape (n, length)
-            Peptides by length; n is the same for all.
+            Of the grooves.
+        tokens : ndarray of uint8, shape (grooves, n, length)
 
         Returns
         -------
-        dict of int to ndarray of float32, shape (n,)
-            Presentation logits by length.
+        ndarray of float32, shape (grooves, n, 2)
+            Presentation logit and affinity logit.
         """
-        widest = max(tokens)
-        blocks = np.stack([np.pad(part, ((0, 0), (0, widest - length))) for length, part in tokens.items()])
-        repeated = [
-            (key.expand(len(tokens), -1, -1, -1), value.expand(len(tokens), -1, -1, -1)) for key, value in prefix
-        ]
-        states = self.encoder.forward_blocks(repeated, self._tensor(blocks))
-        logits = self.head(states[-1])[:, 0].float().cpu().numpy()
-        return dict(zip(tokens, logits.reshape(len(tokens), -1), strict=True))
+        logits = self.head(self.encoder.forward_blocks(prefix, self._tensor(tokens))[-1])
+        return logits.float().cpu().numpy().reshape(*tokens.shape[:2], 2)
 
     def score(
         self, peptides: Sequence[str], grooves: Sequence[str], groove_index: np.ndarray, *, progress: bool = False

@@ -1,7 +1,8 @@
 """Peptides and alleles laid out as rows to score.  No torch here.
 
-Three modes: pairs (the table has an allele for each peptide), a cross product (every peptide with every allele), and a
-genotype, which is laid out as a cross product and reduced to the best allele of each peptide after scoring.
+Three modes: pairs (the table has an allele for each peptide), a cross product (every peptide with every allele), and
+genotypes (one for all peptides, or one in each row), which are laid out allele by allele and reduced to the best
+allele of each peptide after scoring.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ class Pairs:
     frame : DataFrame
         One row per pair, peptide-major: ``peptide``, ``allele`` (canonical, or as given where it is refused), ``note``,
         then the user's own columns.
+    owner : ndarray of int, shape (M,)
+        Number of the table's row that each row came from, rising.
     allele_index : ndarray of int, shape (M,)
         Place in `grooves` of each row's allele; -1 where the row cannot be scored, and then its ``note`` says why.
     grooves : list of str
@@ -34,6 +37,7 @@ class Pairs:
     """
 
     frame: pd.DataFrame
+    owner: NDArray[np.intp]
     allele_index: NDArray[np.intp]
     grooves: list[str]
     allele_names: list[str]
@@ -61,8 +65,8 @@ def make_pairs(
     Returns
     -------
     Pairs
-        ``len(table)`` rows for a table with alleles, else ``len(table)`` times the number of alleles, those of one
-        peptide together.  A genotype is not reduced here.
+        ``len(table)`` rows for a table with an allele for each row, else a row for every peptide and allele, those of
+        one peptide together.  A genotype is not reduced here.
 
     Raises
     ------
@@ -72,24 +76,26 @@ def make_pairs(
     request = resolve_request(
         table, alleles, grooves=grooves, genotype=genotype, strict=strict, source=source, rows=rows, column=column
     )
-    peptide_notes = table["note"].to_numpy(dtype=object)
     if request.cross:
         n = len(request.allele_names)
-        take = np.repeat(np.arange(len(table)), n)
+        owner = np.repeat(np.arange(len(table)), n)
         index = np.tile(np.arange(n), len(table))
         names = np.array(request.allele_names, dtype=object)[index]
         allele_notes = np.array(request.allele_notes, dtype=object)[index]
-        frame = table.iloc[take].reset_index(drop=True)
-        peptide_notes = peptide_notes[take]
     else:
-        index = request.spelling_index[request.codes]
+        counts = np.diff(request.starts)[request.codes]
+        owner = np.repeat(np.arange(len(table)), counts)
+        within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        entry = request.starts[request.codes][owner] + within
+        index = request.spelling_index[entry]
         known = [
             request.allele_names[place] if place >= 0 else text
             for place, text in zip(request.spelling_index, request.spellings, strict=True)
         ]
-        names = np.array(known, dtype=object)[request.codes]
-        allele_notes = np.array(request.spelling_notes, dtype=object)[request.codes]
-        frame = table.reset_index(drop=True)
+        names = np.array(known, dtype=object)[entry]
+        allele_notes = np.array(request.spelling_notes, dtype=object)[entry]
+    frame = table.iloc[owner].reset_index(drop=True)
+    peptide_notes = frame["note"].to_numpy(dtype=object)
     bad = peptide_notes != ""
     own = [name for name in table.columns if name not in ("peptide", "allele", "note")]
     notes = np.where(bad, peptide_notes, allele_notes)
@@ -98,4 +104,27 @@ def make_pairs(
     frame = frame.assign(allele=pd.Series(names, dtype="str"), note=pd.Series(notes, dtype="str"))
     frame = frame[["peptide", "allele", "note", *own]]
     index = np.where(bad, -1, index)
-    return Pairs(frame, index, request.grooves, request.allele_names, request.warnings)
+    return Pairs(frame, owner, index, request.grooves, request.allele_names, request.warnings)
+
+
+def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
+    """Keep the row of the lowest rank of every owner; one without any rank names no allele.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Predictions.
+    owner : ndarray of int, shape (rows,)
+        Numbers from 0, rising; the rows of one number are the alleles of one person.
+    """
+    rank = frame["rank"].to_numpy()
+    unscored = np.isnan(rank)
+    order = np.lexsort((np.where(unscored, np.inf, rank), owner))
+    best = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
+    kept = frame.iloc[best].reset_index(drop=True)
+    # An allele that cannot be scored must not be missed for another of the same person that can.
+    for row in np.flatnonzero(unscored & ~unscored[best][owner]).tolist():
+        told = [str(kept["note"].iat[int(owner[row])]), f"{frame['allele'].iat[row]}: {frame['note'].iat[row]}"]
+        kept.loc[owner[row], "note"] = "; ".join(filter(None, told))
+    kept.loc[unscored[best], "allele"] = ""
+    return kept

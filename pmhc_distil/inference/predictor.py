@@ -13,7 +13,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.inference import background
 from pmhc_distil.inference.calibration import calibrate_exactly
 from pmhc_distil.inference.engine import Engine
-from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
@@ -93,7 +93,8 @@ class Predictor:
             HLA names in any spelling, or keys of ``grooves``.  Several give a row for every peptide and allele, the
             alleles of one peptide together.
         genotype : bool
-            Take ``alleles`` as one person's: one row per peptide, with the allele of the lowest rank.
+            Take ``alleles``, or what stands in each row's ``allele`` (several, separated by commas, semicolons, bars or
+            blanks), as one person's: one row per peptide, with the allele of the lowest rank.
         grooves : mapping of str to str, optional
             Names to grooves (34 residues) of MHC molecules that are given by sequence.
         progress : bool
@@ -118,7 +119,7 @@ class Predictor:
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
         frame["binder"] = binder_class(numbers["rank"])
         if genotype and len(frame):
-            frame = best_rows(frame, len(pairs.allele_names))
+            frame = best_rows(frame, pairs.owner)
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
         frame = frame[[*PREDICTION_NAMES, *own]]
         validate_predictions(frame)
@@ -172,16 +173,6 @@ class Predictor:
         except (OSError, InputError) as error:
             logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
         return table
-
-
-def best_rows(frame: pd.DataFrame, alleles: int) -> pd.DataFrame:
-    """Keep, of every ``alleles`` successive rows, the one with the lowest rank; an unscored one names no allele."""
-    rank = frame["rank"].to_numpy().reshape(-1, alleles)
-    unscored = np.isnan(rank).all(axis=1)
-    best = np.where(np.isnan(rank), np.inf, rank).argmin(axis=1)
-    kept = frame.iloc[np.arange(len(rank)) * alleles + best].reset_index(drop=True)
-    kept.loc[unscored, "allele"] = ""
-    return kept
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,7 @@
 Alleles are resolved once per distinct spelling, before a model is loaded.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import RESIDUES
 
 EXAMPLE = "for example --hla A*02:01"
+_SEPARATORS = re.compile(r"[,;|\s]+")
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,12 @@ class Request:
     cross : bool
         Whether every peptide meets every allele; otherwise each row has an allele of its own.
     codes : ndarray of int, shape (N,)
-        Without `cross`, which of `spellings` each row has.  Empty with `cross`.
+        Without `cross`, which distinct cell of the allele column each row has, in the order of their first row.  Empty
+        with `cross`.
+    starts : ndarray of int, shape (cells + 1,)
+        Where the alleles of each distinct cell begin in `spellings`; a cell has several only in a genotype.
     spellings : list of str
-        Distinct allele texts of the rows, in the order of their first row.
+        Allele texts of the distinct cells.
     spelling_index : ndarray of int, shape (len(spellings),)
         Place in `grooves`; -1 where the text names no allele that can be scored.
     spelling_notes : list of str
@@ -48,6 +53,7 @@ class Request:
     grooves: list[str]
     cross: bool
     codes: NDArray[np.intp]
+    starts: NDArray[np.intp]
     spellings: list[str]
     spelling_index: NDArray[np.intp]
     spelling_notes: list[str]
@@ -114,7 +120,8 @@ def resolve_request(
     grooves : mapping of str to str, optional
         Sequence-defined alleles by id, which `alleles` and the table may name.
     genotype : bool
-        Whether the alleles are those of one person.  They must then be given by `alleles` or `grooves`.
+        Whether the alleles of a row are those of one person.  A cell of the table's own may then hold several,
+        separated by commas, semicolons, bars or blanks.
     strict : bool
         Refuse a table with an allele that cannot be scored.
     source, rows, column : optional
@@ -132,20 +139,19 @@ def resolve_request(
     """
     own = dict(grooves or {})
     paired = "allele" in table.columns
-    if paired and (alleles is not None or genotype):
-        asked = "--genotype" if alleles is None else "--hla"
+    if paired and alleles is not None:
         raise InputError(
-            f"the table has an allele for each peptide, and {asked} asks for others",
+            "the table has alleles for each peptide, and --hla asks for others",
             source=source,
             column=column,
-            hint=f"leave out {asked} to score the pairs, or pass --allele-column '' to ignore that column",
+            hint="leave out --hla to score the pairs, or pass --allele-column '' to ignore that column",
         )
     for name, groove in own.items():
         if len(groove) != GROOVE_LENGTH or set(groove) - set(RESIDUES):
             raise InputError(f"the groove of '{name}' is not of {GROOVE_LENGTH} standard residues", value=groove)
     found = _Alleles(own)
     if paired:
-        return _resolve_rows(table, found, strict, source, rows, column)
+        return _resolve_rows(table, found, genotype, strict, source, rows, column)
     if alleles is None:
         alleles = list(own)
         if not own and len(table):
@@ -161,43 +167,55 @@ def resolve_request(
             repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
     none = np.empty(0, dtype=np.intp)
     warnings = (*found.warnings, *repeated)
-    return Request(found.names, found.grooves, True, none, [], none, [], found.notes, warnings)
+    return Request(found.names, found.grooves, True, none, none, [], none, [], found.notes, warnings)
 
 
 def _resolve_rows(
     table: pd.DataFrame,
     found: _Alleles,
+    genotype: bool,
     strict: bool,
     source: str | None,
     rows: NDArray[np.int64] | None,
     column: str,
 ) -> Request:
     codes, uniques = pd.factorize(table["allele"].to_numpy(dtype=object), use_na_sentinel=False)
-    spellings = ["" if pd.isna(text) else str(text).strip() for text in uniques]
-    index, notes, refused = [], [], []
-    for code, text in enumerate(spellings):
-        try:
-            place, _ = found.place(text, source, None, column)
-        except InputError as error:
-            first = int(np.argmax(codes == code))
-            if strict:
-                error.row = int(rows[first]) if rows is not None else first + 1
-                raise
-            note = error.reason + (f" ({error.hint})" if error.hint else "")
-            index.append(-1)
-            notes.append(" ".join(note.split()))
-            refused.append(f"{text or column}: {notes[-1]}")
-        else:
+    cells = ["" if pd.isna(text) else str(text).strip() for text in uniques]
+    spellings: list[str] = []
+    index: list[int] = []
+    notes: list[str] = []
+    refused: list[str] = []
+    starts = [0]
+    for code, cell in enumerate(cells):
+        parts = list(dict.fromkeys(filter(None, _SEPARATORS.split(cell)))) if genotype else []
+        for text in parts or [cell]:
+            try:
+                place, _ = found.place(text, source, None, column)
+            except InputError as error:
+                first = int(np.argmax(codes == code))
+                if strict:
+                    error.row = int(rows[first]) if rows is not None else first + 1
+                    raise
+                place = -1
+                note = error.reason + (f" ({error.hint})" if error.hint else "")
+                notes.append(" ".join(note.split()))
+                refused.append(f"{text or column}: {notes[-1]}")
+            else:
+                if place in index[starts[-1] :]:  # another spelling of an allele that this person has already
+                    continue
+                notes.append(found.notes[place])
+            spellings.append(text)
             index.append(place)
-            notes.append(found.notes[place])
+        starts.append(len(spellings))
     return Request(
         found.names,
         found.grooves,
         False,
         codes,
+        np.array(starts, dtype=np.intp),
         spellings,
         np.array(index, dtype=np.intp),
         notes,
         found.notes,
-        (*found.warnings, *refused),
+        (*found.warnings, *dict.fromkeys(refused)),
     )

@@ -186,7 +186,7 @@ class Encoder(nn.Module):
             (blocks * peptides, width).
         """
         real = F.pad(peptide_ids != PAD, (1, 0), value=True)
-        layout = Layout(*real.shape, None if bool(real.all()) else real)
+        layout = Layout(real)
         positions = self._positions(real.flatten(0, 1), torch.zeros_like(real.flatten(0, 1)))
         tokens = F.pad(peptide_ids, (1, 0), value=CLS)
         hidden = self.tokens(layout.pack(tokens)) + self.positions(layout.pack(positions))
@@ -194,7 +194,7 @@ class Encoder(nn.Module):
         for layer, groove in zip(self.stack()[:-1], prefix[:-1], strict=True):
             qkv = layout.unpack(layer.qkv(layer.attention_norm(hidden)))
             query, key, value = layout.heads(qkv, 3, layer.heads)
-            hidden = layer.finish(hidden, layout.repack(_mix(query, key, value, *groove, layout.bias(qkv))))
+            hidden = layer.finish(hidden, layout.repack(_mix(query, key, value, groove, layout.bias(qkv))))
             states.append(hidden)
         layer, width = self.stack()[-1], self.shape.hidden_size
         # The heads read the CLS state alone: the last layer needs keys and values of all tokens, but one query.
@@ -202,7 +202,8 @@ class Encoder(nn.Module):
         key_value = layout.unpack(F.linear(normed, layer.qkv.weight[width:], layer.qkv.bias[width:]))
         query = F.linear(layout.first(normed), layer.qkv.weight[:width], layer.qkv.bias[:width])
         (query,) = layout.heads(query, 1, layer.heads)
-        attended = _mix(query, *layout.heads(key_value, 2, layer.heads), *prefix[-1], layout.bias(key_value))
+        key, value = layout.heads(key_value, 2, layer.heads)
+        attended = _mix(query, key, value, prefix[-1], layout.bias(key_value))
         states.append(self.final_norm(layer.finish(layout.first(hidden), attended)))
         return states
 
@@ -212,16 +213,14 @@ class Layout:
 
     Parameters
     ----------
-    blocks, count, tokens : int
-        Peptides in blocks, and positions of the longest one with CLS.
-    real : Tensor of bool, shape (blocks, count, tokens), optional
-        Which positions are not padding; all of them if it is left out, and then nothing is moved.
+    real : Tensor of bool, shape (blocks, count, tokens)
+        Which positions of CLS and peptides in blocks are not padding; if all are, nothing is moved.
     """
 
-    def __init__(self, blocks: int, count: int, tokens: int, real: Tensor | None) -> None:
-        self.shape = (blocks, count, tokens)
+    def __init__(self, real: Tensor) -> None:
+        self.shape = real.shape
         self.real = real
-        self.index = None if real is None else real.flatten().nonzero()[:, 0]
+        self.index = None if bool(real.all()) else real.flatten().nonzero()[:, 0]
 
     def pack(self, padded: Tensor) -> Tensor:
         """Turn (blocks, count, tokens) into (real tokens)."""
@@ -241,7 +240,7 @@ class Layout:
     def first(self, packed: Tensor) -> Tensor:
         """Take the CLS positions, (real tokens, width) to (blocks * count, width)."""
         blocks, count, tokens = self.shape
-        if self.real is None:
+        if self.index is None:
             return packed.view(blocks * count, tokens, -1)[:, 0]
         lengths = self.real.sum(-1).flatten()
         return packed[lengths.cumsum(0) - lengths]
@@ -254,22 +253,21 @@ class Layout:
 
     def bias(self, like: Tensor) -> Tensor | None:
         """Give what is added to attention on the peptide, (blocks, 1, count, 1, tokens): -inf on padding."""
-        if self.real is None:
+        if self.index is None:
             return None
         zeros = torch.zeros(self.real.shape, dtype=like.dtype, device=like.device)
         return zeros.masked_fill(~self.real, -math.inf)[:, None, :, None]
 
 
-def _mix(
-    query: Tensor, key: Tensor, value: Tensor, prefix_key: Tensor, prefix_value: Tensor, bias: Tensor | None
-) -> Tensor:
+def _mix(query: Tensor, key: Tensor, value: Tensor, groove: tuple[Tensor, Tensor], bias: Tensor | None) -> Tensor:
     """Attend from peptide positions to the groove and to the peptide itself.
 
     Parameters
     ----------
     query : Tensor, shape (blocks, heads, peptides, queries, d)
     key, value : Tensor, shape (blocks, heads, peptides, tokens, d)
-    prefix_key, prefix_value : Tensor, shape (blocks, heads, 34, d)
+    groove : pair of Tensor, shape (blocks, heads, 34, d)
+        Its keys and values.
     bias : Tensor, shape (blocks, 1, peptides, 1, tokens), optional
 
     Returns
@@ -277,14 +275,15 @@ def _mix(
     Tensor, shape (blocks * peptides * queries, heads * d)
     """
     blocks, heads, count, queries, width = query.shape
+    groove_key, groove_value = groove
     query = query / math.sqrt(width)
     flat = query.reshape(blocks, heads, count * queries, width)
-    to_groove = (flat @ prefix_key.transpose(-1, -2)).view(blocks, heads, count, queries, GROOVE_LENGTH)
+    to_groove = (flat @ groove_key.transpose(-1, -2)).view(blocks, heads, count, queries, GROOVE_LENGTH)
     to_peptide = query @ key.transpose(-1, -2)
     if bias is not None:
         to_peptide = to_peptide + bias
     weights = torch.cat([to_groove, to_peptide], dim=-1).softmax(-1)
-    from_groove = weights[..., :GROOVE_LENGTH].reshape(blocks, heads, count * queries, GROOVE_LENGTH) @ prefix_value
+    from_groove = weights[..., :GROOVE_LENGTH].reshape(blocks, heads, count * queries, GROOVE_LENGTH) @ groove_value
     mixed = from_groove.view(blocks, heads, count, queries, width) + weights[..., GROOVE_LENGTH:] @ value
     return mixed.permute(0, 2, 3, 1, 4).reshape(blocks * count * queries, heads * width)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil import cli
-from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
@@ -35,9 +35,7 @@ class FakePredictor:
         frame = frame.assign(score=1 - rank / 100, rank=rank, rank_same_length=rank, affinity_nm=rank * 100)
         frame = frame.assign(binder=pd.Series(binder_class(rank), dtype="str"))[[*PREDICTION_NAMES, *own]]
         if genotype:
-            n = max(len(pairs.allele_names), 1)
-            best = [i + int(np.nan_to_num(rank[i : i + n], nan=200).argmin()) for i in range(0, len(frame), n)]
-            frame = frame.iloc[best].reset_index(drop=True)
+            frame = best_rows(frame, pairs.owner)
         validate_predictions(frame)
         return frame
 
@@ -151,8 +149,7 @@ ERRORS = [
     (("list.txt", "--hla-fasta", "gone.fasta"), "gone.fasta: "),
     (("list.txt", "--hla", "A0201", "-o", "gone/out.csv"), "gone/out.csv: cannot write: its folder does not exist"),
     (("list.txt", "--hla", "A0201", "-o", "out.xlsx"), "out.xlsx: the name of the output does not tell its format"),
-    (("pairs.csv", "--hla", "A0201"), "pairs.csv, column 'HLA': the table has an allele for each peptide, and --hla"),
-    (("pairs.csv", "--genotype"), "pairs.csv, column 'HLA': the table has an allele for each peptide, and --genotype"),
+    (("pairs.csv", "--hla", "A0201"), "pairs.csv, column 'HLA': the table has alleles for each peptide, and --hla"),
     (("pairs.csv", "--strict"), "pairs.csv, row 3, column 'HLA': "),
 ]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference import request
-from pmhc_distil.inference.pairs import make_pairs
+from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.inference.request import resolve_request
 from pmhc_distil.sequences.hla import Allele
 from pmhc_distil.sequences.readers import table_from
@@ -112,11 +112,41 @@ def test_sequence_defined_alleles(names):
         make_pairs(table, grooves={"x": "AAA"})
 
 
-@pytest.mark.parametrize("asked", [{"alleles": ["A2"]}, {"genotype": True}])
-def test_alleles_from_two_places_are_refused(asked):
+@pytest.mark.parametrize("genotype", [False, True])
+def test_alleles_from_two_places_are_refused(genotype):
     """Prevents silent scoring with alleles other than those that stand in the row."""
-    with pytest.raises(InputError, match="the table has an allele for each peptide"):
-        make_pairs(pair_table("A2"), **asked)
+    with pytest.raises(InputError, match="the table has alleles for each peptide"):
+        make_pairs(pair_table("A2"), ["A2"], genotype=genotype)
+
+
+def test_a_genotype_in_each_row(names):
+    """Prevents alleles of one person from being scored with the peptides of another, twice, or not at all."""
+    pairs = make_pairs(pair_table("A1;A2", "foo, A2|A0201", "A2 A1", "A1;A2", ""), genotype=True)
+    a1, a2 = "HLA-A*01:01", "HLA-A*02:01"
+    assert list(pairs.frame["allele"]) == [a1, a2, "foo", a2, a2, a1, a1, a2, ""]
+    assert list(pairs.owner) == [0, 0, 1, 1, 2, 2, 3, 3, 4] == list(pairs.frame["id"])
+    assert [name for name, place in zip(pairs.frame["allele"], pairs.allele_index, strict=True) if place < 0] == [
+        "foo",
+        "",
+    ]
+    assert make_pairs(pair_table("A1;A2")).allele_index.tolist() == [-1], "one allele a row unless a genotype is meant"
+
+
+def test_best_rows():
+    """Prevents the best allele of one person from going to the next, and a refused allele from being forgotten."""
+    nan = float("nan")
+    frame = pd.DataFrame(
+        {
+            "peptide": list("PPQQRR"),
+            "allele": ["a", "b", "c", "d", "e", "f"],
+            "rank": [2.0, 1.0, nan, 3.0, nan, nan],
+            "note": ["", "", "no such allele", "mind", "too short", "too short"],
+        }
+    )
+    kept = best_rows(frame, np.array([0, 0, 1, 1, 2, 2]))
+    assert kept["allele"].tolist() == ["b", "d", ""]
+    assert kept["note"].tolist() == ["", "mind; c: no such allele", "too short"]
+    assert best_rows(frame[:0], np.empty(0, dtype=int)).empty
 
 
 @pytest.mark.parametrize("alleles", [None, []])

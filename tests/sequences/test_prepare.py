@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import (
     TABLE_COLUMNS,
     Source,
@@ -249,7 +250,7 @@ def test_same_seed_same_bytes(folder, proteome, prepared, tmp_path):
     for name, tables in (("a", prepared), ("b", again), ("c", other)):
         write_prepared(tables, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert files == ["report.json", "train.csv.gz", "training_alleles.csv", "validation.csv.gz"]
+    assert files == ["report.json", "train.csv.gz", "training_alleles.csv", HASHES_FILE, "validation.csv.gz"]
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert (tmp_path / "a" / "train.csv.gz").read_bytes() != (tmp_path / "c" / "train.csv.gz").read_bytes()
