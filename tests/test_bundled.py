@@ -1,6 +1,7 @@
 """The bundled student as a user meets it: the numbers that ship with the package."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_known_epitopes_bind(predictor):
     assert (swapped["rank"] > 5 * found["rank"][:4]).all(), "an epitope of A*02:01 suits B*07:02 as well"
 
 
-@pytest.mark.xfail(strict=True, reason="this student gives SLYNTVATL, GILGFVFTL and NLVPMVATV ranks below 2 on B*07:02")
+@pytest.mark.xfail(strict=True, reason="this student gives SLYNTVATL a rank of 0.8 on B*07:02, others just above 2")
 def test_epitopes_of_one_allele_do_not_bind_another(predictor):
     """Epitopes of A*02:01 have no anchor for B*07:02 at P2; a better student has to pass, and then the mark goes."""
     assert (predictor.predict(list(EPITOPES)[:4], "B*07:02")["rank"] > 2).all()
@@ -70,6 +71,14 @@ def test_every_shipped_groove_is_calibrated():
     table = RankTable.load(BUNDLED_MODEL / "ranks.safetensors")
     assert table.grooves == groove_table().unique_grooves()
     assert (np.diff(table.knots, axis=-1) >= 0).all(), "knots rise as the percentile falls"
+
+
+def test_estimated_ranks_are_close():
+    """A rank table whose estimated grooves were never compared with complete scoring, or failed in it."""
+    report = json.loads((BUNDLED_MODEL / "calibration.json").read_text())
+    assert report["peptides"] >= 100_000 and report["checked"] >= 4
+    for rank, limit in (("0.5", 2.0), ("2", 1.7), ("20", 1.4)):
+        assert report["largest_error"][rank] < limit
 
 
 def test_ranks_fall_as_scores_rise_without_ties(predictor):

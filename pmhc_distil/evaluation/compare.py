@@ -155,13 +155,13 @@ def summary(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 "model": each.name,
                 "n": len(each.frame),
                 "unscored": each.unscored,
-                "in_training": int((each.training == "pair").sum()) if each.training.any() else np.nan,
+                "in_training": (each.training == "pair").sum() if each.training.any() else None,
                 **binary_metrics(each.labels, each.frame["score"].to_numpy(), threshold=0.5),
                 **{f"{name}_same_length": float(neutral[name][0]) for name in ("auroc", "ap")},
                 **each.facts,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"in_training": "Int64"})
 
 
 def _pairs_per_second(predictor: Predictor, peptides: list[str]) -> float:
@@ -185,6 +185,8 @@ def to_markdown(frame: pd.DataFrame) -> str:
 
 
 def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return ""
     if isinstance(value, float | np.floating):
         size = abs(float(value))
         return f"{value:.4f}" if size <= 1 else f"{value:,.4g}" if size < 100 else f"{value:,.0f}"

@@ -154,7 +154,7 @@ class Estimator:
         predicted = (known @ self.solver.T).astype(np.float32) @ self.features.T
         proxies = dict(zip(self.background, np.split(predicted, len(self.background), axis=1), strict=True))
         strongest = {
-            length: np.sort(np.argpartition(-proxy, self.top)[:, : self.top], axis=1)
+            length: np.sort(np.argpartition(-proxy, self.top - 1)[:, : self.top], axis=1)
             for length, proxy in proxies.items()
         }
         top = {

@@ -1,6 +1,6 @@
 """Which peptides and pairs a model was trained on, kept as hashes, so that a test file can be audited.
 
-Random negatives are not kept.  A hash has 32 bits: of 10,000 rows that were not in the training data about two are
+Random negatives are not kept.  A hash has 40 bits: of a million rows that were not in the training data about one is
 said to be, for a million hashes.
 """
 
@@ -18,30 +18,31 @@ from pmhc_distil.sequences.files import atomic_path
 HASHES_FILE = "training_hashes.bin.gz"
 """Name of the file beside training tables and in model folders."""
 
+BYTES = 5
 _MAGIC = b"pmhc-distil training hashes 1\n"
 
 
 def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=BYTES).digest(), "little")
 
 
-def hash_pairs(peptides: Iterable[str], alleles: Iterable[str]) -> NDArray[np.uint32]:
+def hash_pairs(peptides: Iterable[str], alleles: Iterable[str]) -> NDArray[np.uint64]:
     """Hash peptides with their alleles by canonical name, in their order."""
     pairs = zip(peptides, alleles, strict=True)
-    return np.array([_hash(f"{peptide} {allele}") for peptide, allele in pairs], dtype=np.uint32)
+    return np.array([_hash(f"{peptide} {allele}") for peptide, allele in pairs], dtype=np.uint64)
 
 
-def hash_peptides(peptides: Iterable[str]) -> NDArray[np.uint32]:
+def hash_peptides(peptides: Iterable[str]) -> NDArray[np.uint64]:
     """Hash peptides alone, in their order."""
-    return np.array([_hash(peptide) for peptide in peptides], dtype=np.uint32)
+    return np.array([_hash(peptide) for peptide in peptides], dtype=np.uint64)
 
 
 def write_hashes(peptides: Iterable[str], alleles: Iterable[str], path: Path) -> None:
     """Write the hashes of training pairs and of their peptides; the same pairs in any order give the same bytes."""
     peptides = list(peptides)
     hashes = np.unique(np.concatenate([hash_pairs(peptides, alleles), hash_peptides(peptides)]))
-    steps = np.diff(hashes, prepend=np.uint32(0)).astype("<u4")
-    planes = np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 4).T)
+    steps = np.diff(hashes, prepend=np.uint64(0)).astype("<u8")
+    planes = np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 8)[:, :BYTES].T)
     with atomic_path(path) as temporary:
         temporary.write_bytes(gzip.compress(_MAGIC + planes.tobytes(), compresslevel=9, mtime=0))
 
@@ -51,11 +52,11 @@ class TrainingHashes:
 
     Parameters
     ----------
-    hashes : ndarray of uint32
+    hashes : ndarray of uint64
         Sorted hashes of pairs and of peptides.
     """
 
-    def __init__(self, hashes: NDArray[np.uint32]) -> None:
+    def __init__(self, hashes: NDArray[np.uint64]) -> None:
         self.hashes = hashes
 
     @classmethod
@@ -72,11 +73,12 @@ class TrainingHashes:
         except (OSError, EOFError) as error:
             raise InputError("cannot be read as training hashes", source=str(path)) from error
         body = content.removeprefix(_MAGIC)
-        if len(body) == len(content) or len(body) % 4:
+        if len(body) == len(content) or len(body) % BYTES:
             raise InputError("is not a file of training hashes", source=str(path))
-        steps = np.frombuffer(body, np.uint8).reshape(4, -1).T
-        return cls(np.cumsum(np.ascontiguousarray(steps).view("<u4")[:, 0], dtype=np.uint32))
+        steps = np.zeros((len(body) // BYTES, 8), dtype=np.uint8)
+        steps[:, :BYTES] = np.frombuffer(body, np.uint8).reshape(BYTES, -1).T
+        return cls(np.cumsum(steps.view("<u8")[:, 0], dtype=np.uint64))
 
-    def seen(self, hashes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    def seen(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tell which of the hashes were in training."""
         return np.isin(hashes, self.hashes)
