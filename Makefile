@@ -13,6 +13,7 @@ BIN := .venv/bin
 STAMP := .venv/.stamp
 CLI := $(BIN)/pmhc-distil
 BUNDLED := pmhc_distil/models/bundled
+TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -82,14 +83,14 @@ $(RUNS)/student_labels/README.md: $(RUNS)/teacher/README.md recipes/distill.yaml
 $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
-MODEL_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv \
-  ranks.safetensors background.txt.gz calibration.json training_alleles.csv \
-  training_hashes.bin.gz
+RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
+MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
 data/bundled.sha256: $(RUNS)/student/calibration.json
-	mkdir -p $(BUNDLED)
+	mkdir -p $(BUNDLED) $(TEACHER)
 	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
-	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) > $@
+	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
+	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
