@@ -98,7 +98,8 @@ class DistilTrainer(Trainer):
         """Build Muon if it has a learning rate, else what ``optim`` names."""
         args = self.args
         if not args.muon_learning_rate:
-            return super().create_optimizer(model)
+            # Older releases of the Trainer take no model here, and give none.
+            return super().create_optimizer() if model is None else super().create_optimizer(model)
         if self.optimizer is None:
             trained = self.accelerator.unwrap_model(self.model if model is None else model)
             layers = layer_list(trained)

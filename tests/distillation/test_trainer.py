@@ -249,6 +249,16 @@ def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, matrices, mak
     assert equal(final, expected)
 
 
+def test_muon_needs_layers(make_model, make_trainer, data):
+    """Prevents a recipe whose learning rate for matrices is silently without effect."""
+    trainer = make_trainer(BINDING, make_model(), data, settings={"muon_learning_rate": 0.01})
+    rates = {group["muon"]: group["lr"] for group in trainer.create_optimizer().param_groups}
+    assert rates == {True: 0.01, False: 1e-3}
+    trainer.model, trainer.optimizer = torch.nn.Linear(2, 2), None
+    with pytest.raises(InputError, match="layers of this model cannot be found"):
+        trainer.create_optimizer()
+
+
 def test_gradient_accumulation_gives_the_mean(make_model, make_trainer, pairs):
     """Prevents the loss of a batch from counting once for every accumulated step (or a part of it)."""
     one = pairs[(pairs["allele"] == "HLA-A*02:01") & pairs["label"].notna()]
