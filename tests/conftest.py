@@ -44,15 +44,20 @@ def make_model():
     import torch
 
     from pmhc_distil.models.hf.configuration import PMHCConfig
-    from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
+    from pmhc_distil.models.hf.modeling import EMBEDDING_STD, PMHCForSequenceClassification
 
     def make(model_class=PMHCForSequenceClassification, seed=0, spread=0.4, **changed):
         torch.manual_seed(seed)
         model = model_class(PMHCConfig(**{**SIZES, **changed})).eval()
         with torch.no_grad():
+            # Start next to nothing, whatever training starts from, so that the spread alone makes the model.
+            for module in model.modules():
+                if isinstance(module, torch.nn.Linear):
+                    module.weight.mul_(0.02 * module.in_features**0.5)
+                elif isinstance(module, torch.nn.Embedding):
+                    module.weight.mul_(0.02 / EMBEDDING_STD)
             for weight in model.parameters():
-                noise = spread * torch.randn_like(weight)
-                weight.copy_(noise if weight.ndim > 1 else weight + noise)
+                weight.add_(spread * torch.randn_like(weight))
         return model
 
     return make

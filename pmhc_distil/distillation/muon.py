@@ -17,7 +17,7 @@ class Muon(Optimizer):
 
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon.  What is not a matrix inside the encoder's layers
     (embeddings, norms, biases, heads) is trained by AdamW (Loshchilov and Hutter 2019), in the same object because the
-    Trainer and its checkpoints know one optimizer.
+    Trainer and its checkpoints know one optimizer.  ``torch.optim.Muon`` (2.9 and later) takes matrices only.
 
     Parameters
     ----------

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 def ranking_metrics(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> dict[str, Floats]:
     """Measure how well scores tell positives from negatives, for one or many weightings of the rows.
 
+    As scikit-learn's functions with ``sample_weight``, but the rows are sorted once for all weightings.
+
     Parameters
     ----------
     labels : array_like of bool, shape (n,)

@@ -65,7 +65,7 @@ def test_page(evaluated):
     assert not re.search(r'(src|href)="(?!#)', page.replace('xlink:href="#', ""))
     assert "10 rows were in its training data" in page and "does not tell" in page
     value = metrics[(metrics["by"] == "all") & (metrics["output"] == "score")]["auroc"].iloc[0]
-    assert f"{value:.4f} (" in page
+    assert float(re.findall(r"(\d\.\d{4}) \(", page)[0]) == pytest.approx(value, abs=1e-4)
 
 
 def test_unknown_column(tmp_path, pairs):

@@ -156,14 +156,11 @@ def test_damaged_table(tmp_path, content):
         RankTable.load(path)
 
 
-@pytest.mark.parametrize("top_share", [0.03, 1.0])
-def test_estimate_is_close_to_complete_scoring(engine, grooves, background, monkeypatch, top_share):
-    """Prevents imputed scores that are biased, or peptides and scores that change places between grooves or lengths.
-
-    How exact the strong end is depends on the model and its anchors: ``test_bundled.py`` looks at the shipped one.
-    """
+def test_estimate_is_close_to_complete_scoring(engine, grooves, background, monkeypatch):
+    """Prevents the short cut over anchors from giving other ranks than scoring every peptide."""
+    # A sample and a top that 1,000 peptides of a length can afford; calibration.json has the error of a real model.
     monkeypatch.setattr("pmhc_distil.inference.calibration.SAMPLE", 128)
-    monkeypatch.setattr("pmhc_distil.inference.calibration.TOP_SHARE", top_share)
+    monkeypatch.setattr("pmhc_distil.inference.calibration.TOP_SHARE", 0.03)
     table = calibrate(engine, grooves, background, anchors=4, seed=3, facts={})
     assert table.grooves == grooves
     anchors = choose_anchors(grooves, 4)
@@ -171,13 +168,20 @@ def test_estimate_is_close_to_complete_scoring(engine, grooves, background, monk
         exact = calibrate_exactly(engine, groove, background)
         if groove in anchors:
             np.testing.assert_array_equal(knots, exact)
-        elif top_share == 1:
-            np.testing.assert_allclose(knots, exact, atol=1)  # thousandths of a logit
-        for rank, limit in ((20, 1.4), (50, 1.2)):
+        # Each length has 1,000 peptides only, so that its 0.5 % is five of them: the class of all lengths is stricter.
+        for rank, all_lengths, one_length in ((0.5, 2.5, 5.0), (2, 1.6, 2.2), (20, 1.25, 1.4)):
             column = list(PERCENTILES).index(rank)
             for kind in range(CLASSES):
                 found = percent_rank(exact[kind, column : column + 1] / 1000, knots[kind])[0]
-                assert max(found / rank, rank / found) < limit, (rank, kind)
+                assert max(found / rank, rank / found) < (one_length if kind else all_lengths), (rank, kind)
+
+
+def test_estimate_from_every_peptide_is_complete_scoring(engine, grooves, background, monkeypatch):
+    """Prevents peptides or scores that change places between the grooves or lengths of one pass."""
+    monkeypatch.setattr("pmhc_distil.inference.calibration.TOP_SHARE", 1.0)
+    table = calibrate(engine, grooves, background, anchors=2, seed=3, facts={})
+    for groove, knots in zip(grooves, table.knots, strict=True):
+        np.testing.assert_allclose(knots, calibrate_exactly(engine, groove, background), atol=1)  # 0.001 of a logit
 
 
 def test_anchors_lie_apart(grooves):
@@ -224,7 +228,7 @@ def test_a_model_folder_is_calibrated(tmp_path, make_model, grooves, protein_fas
     report = calibrate_model(tmp_path, protein_fasta, **arguments)
     assert report["grooves"] == len(grooves) and report["peptides"] == 3200 and report["checked"] == 2
     assert set(report["largest_error"]) == {"0.5", "2", "20"}
-    assert all(error >= 1 for error in report["largest_error"].values())
+    assert all(1 <= error < 4 for error in report["largest_error"].values())
     table = RankTable.load(tmp_path / "ranks.safetensors")
     assert table.grooves == grooves and table.facts["hla_release"] == "test"
     assert (np.diff(table.knots, axis=-1) >= 0).all()

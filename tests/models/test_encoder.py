@@ -64,6 +64,14 @@ def test_both_forms_count_positions_alike(length, start):
     assert found[start + 1 : -2].tolist() == expected.tolist()
 
 
+def test_impossible_lengths_are_refused(make_model, grooves):
+    """Prevents a position of the other end from being taken silently."""
+    model = make_model(max_half_length=4)
+    assert torch.isfinite(rows(model(groove_ids=grooves[:1], peptide_ids=tokens(["SLYNTVAT"])[None]))).all()
+    with pytest.raises(ValueError, match="9 residues: the model has positions for 8"):
+        model(groove_ids=grooves[:1], peptide_ids=tokens(["SLYNTVATL"])[None])
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_prefix_form_equals_joint_form(model, grooves, peptides, count):
     """Prevents training (prefix), pipelines (joint) and the engine from computing different models."""
