@@ -17,7 +17,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint format student clean help
+.PHONY: demo test test-slow lint format student held-out measure clean help
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -48,16 +48,21 @@ format: $(STAMP) ## sort imports and lay the code out
 
 student: data/bundled.sha256 $(RUNS)/student_labels/README.md ## rebuild the bundled model: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-ifneq (,$(filter student,$(MAKECMDGOALS)))
-$(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make student needs $(name)=..., see README.md)))
+held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## the same from less data: DATA=folder PROTEINS=fasta HUMAN=fasta
+
+ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
+$(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
-TABLES = --train $(RUNS)/data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz
 UNFINISHED = @[ ! -e $@ ] || { \
   echo "$(@D) is older than its input: remove it to train anew, or 'touch $@' to keep it" >&2; exit 1; }
+SOURCES = $(wildcard $(HUMAN)) $(if $(DATA),$(wildcard $(DATA)/*.csv $(DATA)/*.csv.gz))
 
-$(RUNS)/data/report.json: recipes/data.yaml $(wildcard $(HUMAN)) $(if $(DATA),$(wildcard $(DATA)/*.csv $(DATA)/*.csv.gz)) | $(STAMP)
+$(RUNS)/data/report.json: recipes/data.yaml $(SOURCES) | $(STAMP)
 	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml -o $(@D)
+
+$(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --held-out recipes/held_out.yaml -o $(@D)
 
 $(RUNS)/proteins/validation.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) -o $(@D)
@@ -67,18 +72,26 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-$(RUNS)/teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/data/report.json recipes/finetune.yaml | $(STAMP)
-	$(UNFINISHED)
-	$(CLI) finetune --model $(RUNS)/pretrained $(TABLES) --recipe recipes/finetune.yaml -o $(@D) --resume
+# Teacher, student, and for comparison the same student without its teacher: once from all data, which are bundled, and
+# once without what is held out to be measured on.
+define TRAINING
+$(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
+	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
 
-$(RUNS)/student/README.md: $(RUNS)/teacher/README.md recipes/distill.yaml | $(STAMP)
-	$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/teacher $(TABLES) --recipe recipes/distill.yaml -o $(@D) --resume
+$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 
-# The same student without its teacher, for comparison; it is not bundled.
-$(RUNS)/student_labels/README.md: $(RUNS)/teacher/README.md recipes/distill.yaml | $(STAMP)
-	$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/teacher $(TABLES) --recipe recipes/distill.yaml -o $(@D) --resume
+$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+endef
+$(eval $(call TRAINING,))
+$(eval $(call TRAINING,held_out_))
 
 $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
@@ -91,6 +104,33 @@ data/bundled.sha256: $(RUNS)/student/calibration.json
 	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
+
+# What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
+
+BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
+VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
+MODELS = $(foreach name,teacher student student_labels,--model $(RUNS)/$(1)$(name))
+EVALUATE = $(CLI) evaluate --windows 500 --format markdown --insert data/evaluation.md
+
+$(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
+	mkdir -p $(@D)
+	$(BENCHMARK) $(OPTIONS) -o $@
+
+$(RUNS)/benchmark/donors.csv.gz: OPTIONS = $(VALIDATION) --donors 21 --decoys 4 --lengths 8-11
+$(RUNS)/benchmark/alleles.csv.gz: OPTIONS = $(VALIDATION) --decoys 100 --lengths 8-11
+$(RUNS)/benchmark/prior.csv.gz: OPTIONS = $(RUNS)/data/validation.csv.gz --decoys 5 --lengths 8-15 --most 300
+$(RUNS)/benchmark/unseen.csv.gz: OPTIONS = $(RUNS)/held_out_data/held_out_ligands.csv.gz --decoys 20 --most 300 \
+  --where 'held_out == "allele" and source == "el_hlathena"'
+
+measure: $(foreach name,donors alleles prior unseen,$(RUNS)/benchmark/$(name).csv.gz) ## measure the trained models for data/evaluation.md
+	mkdir -p data/evaluation
+	$(EVALUATE) $(RUNS)/benchmark/donors.csv.gz $(MODELS) --genotype --by donor --block donors
+	$(EVALUATE) $(RUNS)/benchmark/alleles.csv.gz $(MODELS) --by allele --block alleles
+	$(EVALUATE) $(RUNS)/benchmark/prior.csv.gz $(MODELS) --block prior
+	$(EVALUATE) $(RUNS)/benchmark/unseen.csv.gz $(call MODELS,held_out_) --by allele --block unseen \
+	  -o data/evaluation/unseen_alleles.csv
+	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(call MODELS,held_out_) --block affinity \
+	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

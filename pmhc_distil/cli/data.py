@@ -7,6 +7,21 @@ import click
 from pmhc_distil.cli.recipes import read_recipe
 
 
+def _length_range(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    """Read a range such as 8-11."""
+    from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+
+    if text is None:
+        return None
+    first, dash, last = text.partition("-")
+    if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last):
+        lengths = tuple(range(int(first), int(last) + 1))
+        if set(lengths) <= set(PEPTIDE_LENGTHS):
+            return lengths
+    msg = f"{text!r} is not a range of lengths from {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, such as 8-11"
+    raise click.BadParameter(msg)
+
+
 @click.group()
 def data() -> None:
     """Make training tables."""
@@ -16,26 +31,39 @@ def data() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that negatives are cut from.")
 @click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: sources, negatives, split, seed.")
+@click.option(
+    "--held-out",
+    type=click.Path(path_type=Path),
+    help="YAML: held_out (sources of peptides) and held_out_alleles, which no table will hold.",
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the tables.")
-def prepare(folder: Path, proteins: Path, recipe: Path, output: Path) -> None:
+def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, output: Path) -> None:
     """Join the sources in FOLDER, add negatives and split by peptide.
 
-    Writes train.csv.gz, validation.csv.gz, training_alleles.csv and report.json (what was dropped, and why).
+    Writes train.csv.gz, validation.csv.gz, training_alleles.csv and report.json (what was dropped, and why); with
+    --held-out also held_out_ligands.csv.gz and held_out_affinities.csv.gz, what was kept out.
 
     \b
     Example:
       pmhc-distil data prepare my_data --proteins human.fasta.gz --recipe recipes/data.yaml -o runs/data
     """
+    from pmhc_distil.sequences.prepare import hard_negatives_from_recipe, sources_from_recipe, write_prepared
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
-    from pmhc_distil.sequences.prepare import sources_from_recipe, write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
     needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
-    settings = read_recipe(recipe, needed, needed)
+    settings = read_recipe(recipe, needed | {"hard_negatives"}, needed)
+    if held_out:
+        settings |= read_recipe(held_out, {"held_out", "held_out_alleles"})
+    written = dict(settings)
+    if "hard_negatives" in settings:
+        settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])
     sources = sources_from_recipe(settings.pop("sources"))
+    if "held_out" in settings:
+        settings["held_out"] = sources_from_recipe(settings["held_out"])
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
     prepared = prepare_tables(folder, sources, proteome, **settings)
-    write_prepared(prepared, output)
+    write_prepared(prepared, output, written)
     for reason, count in prepared.dropped.items():
         if count:
             click.echo(f"dropped {count:>9,}  {reason}", err=True)
@@ -46,6 +74,71 @@ def prepare(folder: Path, proteins: Path, recipe: Path, output: Path) -> None:
             f"{int(table['affinity_nm'].notna().sum()):,} affinities",
             err=True,
         )
+
+
+@data.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--where", metavar="CONDITION", help="Which rows of TABLE to take, in the language of DataFrame.query.")
+@click.option("--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that decoys are cut from.")
+@click.option("--decoys", type=click.IntRange(min=1), default=20, show_default=True, help="For every ligand.")
+@click.option(
+    "--lengths",
+    metavar="N-M",
+    callback=_length_range,
+    help="Lengths of the decoys, equally often.  [default: the ligands' own]",
+)
+@click.option("--donors", type=click.IntRange(min=1), help="Simulate so many persons of six alleles each.")
+@click.option("--most", type=click.IntRange(min=1), help="Ligands of an allele, or of a donor, at most.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Table like TABLE, of which no ligand may be a decoy; repeatable.",
+)
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
+def benchmark(
+    table: Path,
+    where: str | None,
+    proteins: Path,
+    decoys: int,
+    lengths: tuple[int, ...] | None,
+    donors: int | None,
+    most: int | None,
+    exclude: tuple[Path, ...],
+    seed: int,
+    output: Path,
+) -> None:
+    """Hide the ligands of TABLE (columns peptide, allele, label) among random windows of proteins.
+
+    The result is for `pmhc-distil evaluate`, that of --donors for `pmhc-distil evaluate --genotype --by donor`.
+
+    \b
+    Example:
+      pmhc-distil data benchmark runs/data/validation.csv.gz --proteins human.fasta.gz \\
+        --exclude runs/data/train.csv.gz --donors 21 --decoys 4 --lengths 8-11 -o donors.csv.gz
+    """
+    import numpy as np
+
+    from pmhc_distil.sequences.benchmark import hits_among_windows, read_ligands, simulated_donors
+    from pmhc_distil.sequences.files import check_destination
+    from pmhc_distil.sequences.prepare import write_csv
+    from pmhc_distil.sequences.proteins import Proteome, read_proteins
+
+    check_destination(output)
+    ligands = read_ligands(table, where)
+    excluded = {text for path in (table, *exclude) for text in read_ligands(path)["peptide"]}
+    generator = np.random.default_rng(seed)
+    if donors:
+        ligands = simulated_donors(ligands, donors, generator)
+    if most:
+        # Shuffled first, so that those kept are no selection.
+        shuffled = ligands.iloc[generator.permutation(len(ligands))]
+        ligands = shuffled.groupby("donor" if donors else "allele").head(most).sort_index()
+    proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
+    made = hits_among_windows(ligands, proteome, decoys=decoys, lengths=lengths, excluded=excluded, generator=generator)
+    write_csv(made, output)
+    click.echo(f"{int(made['label'].sum()):,} ligands, {len(made):,} rows", err=True)
 
 
 @data.command()

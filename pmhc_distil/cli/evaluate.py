@@ -1,5 +1,6 @@
 """``pmhc-distil evaluate``: measure models on labelled pairs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,15 +13,27 @@ import click
 @click.option("-o", "--output", metavar="FILE", help="Write all metrics as CSV: overall, per allele, length, ...")
 @click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs matplotlib).")
 @click.option(
-    "--by", "columns", metavar="COLUMN", multiple=True, help="Also measure per value of this column, such as a donor."
+    "--by",
+    "columns",
+    metavar="COLUMN",
+    multiple=True,
+    help="Also measure per value of this column, such as a donor, and print the mean; repeatable.",
 )
 @click.option(
     "--resamples", type=click.IntRange(min=0), default=200, show_default=True, help="For bootstrap intervals."
 )
-@click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
 @click.option(
-    "--insert", "document", metavar="FILE", help="Put the table between the result markers of a Markdown file."
+    "--threshold", type=float, default=0.5, show_default=True, help="Scores above it count as predicted positives."
 )
+@click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
+@click.option("--insert", "document", metavar="FILE", help="Put the table between two markers of a Markdown file.")
+@click.option(
+    "--block",
+    default="results",
+    show_default=True,
+    help="Name in the markers <!-- NAME:begin --> and <!-- NAME:end -->.",
+)
+@click.option("--where", metavar="CONDITION", help="Measure on these rows only, in the language of DataFrame.query.")
 @click.option(
     "--windows",
     type=click.IntRange(min=100),
@@ -36,16 +49,23 @@ def evaluate(
     report: str | None,
     columns: tuple[str, ...],
     resamples: int,
+    threshold: float,
     format_: str,
     document: str | None,
+    block: str,
+    where: str | None,
     windows: int | None,
     threads: int | None,
     device: str | None,
 ) -> None:
     """Compare models on TABLE: pairs with the columns peptide, allele and label (1 or 0).
 
-    Prints one row per model: ranking metrics of the score and of the length-neutral rank, classification metrics at a
-    score of 0.5, how many of the rows the model was trained on, parameters, size, and pairs per second on this machine.
+    Prints one row per model: ranking metrics of the score and of the length-neutral rank, classification metrics at the
+    threshold (and the one that would be best here), calibration error, how many of the rows the model was trained on,
+    parameters, size, and pairs per second on this machine.
+
+    Instead of a label there may be an affinity, measurement_nM (and its inequality: <, = or >): what binds more
+    strongly than 500 nM is then a positive, and the predicted affinities are compared with the measured ones.
 
     \b
     Examples:
@@ -55,11 +75,17 @@ def evaluate(
     from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
     from pmhc_distil.sequences.files import atomic_path, check_destination
+    from pmhc_distil.sequences.prepare import select_rows
     from pmhc_distil.sequences.readers import read_peptides
 
     for path in filter(None, (output, report, document)):
         check_destination(path)
     pairs = read_peptides(table)
+    if where:
+        kept = select_rows(pairs.frame, where, table)
+        if kept.empty:
+            raise InputError("no row meets the condition", source=table, value=where)
+        pairs = replace(pairs, frame=kept.reset_index(drop=True), rows=pairs.rows[kept.index])
     for column in columns:
         if column not in pairs.frame:
             there = ", ".join(pairs.frame.columns)
@@ -76,10 +102,10 @@ def evaluate(
         evaluate_model(pairs, folder, genotype=genotype, windows=windows, threads=threads, device=device)
         for folder in folders
     ]
-    overview = summary(evaluations)
+    overview = summary(evaluations, columns=columns, threshold=threshold)
     click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
     if output or report:
-        details = detailed_metrics(evaluations, columns=columns, resamples=resamples)
+        details = detailed_metrics(evaluations, columns=columns, threshold=threshold, resamples=resamples)
         if output:
             with atomic_path(output) as temporary:
                 details.to_csv(temporary, index=False, float_format="%.6g")
@@ -88,6 +114,6 @@ def evaluate(
                 page = evaluation_page(Path(table).name, evaluations, details)
                 temporary.write_text(page, encoding="utf-8")
     if document:
-        text = insert(Path(document).read_text(encoding="utf-8"), to_markdown(overview), document)
+        text = insert(Path(document).read_text(encoding="utf-8"), to_markdown(overview), block, document)
         with atomic_path(document) as temporary:
             temporary.write_text(text, encoding="utf-8")

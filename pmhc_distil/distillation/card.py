@@ -13,7 +13,15 @@ FRAMEWORKS = ("pmhc-distil", "torch", "transformers", "accelerate", "safetensors
 NAMES = {"auroc": "AUROC", "ap": "Average precision", "f1": "F1", "mcc": "MCC", "accuracy": "Accuracy"}
 
 
-def write_card(folder: Path, task: Task, config: Any, record: dict[str, Any], epochs: list[dict[str, Any]]) -> None:
+def write_card(
+    folder: Path,
+    task: Task,
+    config: Any,
+    record: dict[str, Any],
+    epochs: list[dict[str, Any]],
+    *,
+    data_recipe: dict[str, Any] | None = None,
+) -> None:
     """Write ``README.md``.
 
     Parameters
@@ -27,6 +35,8 @@ def write_card(folder: Path, task: Task, config: Any, record: dict[str, Any], ep
         What ``recipe.yaml`` holds.
     epochs : list of dict
         One record per epoch.
+    data_recipe : dict, optional
+        Settings that the training table was made with.
     """
     last = epochs[-1]
     measured = {key: value for key, value in last.items() if key not in ("epoch", "step", "training_loss")}
@@ -80,6 +90,7 @@ def write_card(folder: Path, task: Task, config: Any, record: dict[str, Any], ep
         f"validation: {validation['examples']:,} of `{validation['file']}`; SHA-256 of what the model saw: "
         f"`{record['train']['fingerprint'][:16]}` and `{validation['fingerprint'][:16]}`.",
         "",
+        *(_recipe(data_recipe) if data_recipe else []),
         "## Training hyperparameters",
         "",
         *(f"- {key}: {value}" for key, value in record["settings"].items()),
@@ -108,6 +119,17 @@ def _uses(task: Task) -> str:
             "(`pmhc-distil hla explain`)."
         )
     return "A starting point for fine-tuning; by itself it predicts masked residues of proteins."
+
+
+def _recipe(settings: dict[str, Any]) -> list[str]:
+    return [
+        "The tables were made by `pmhc-distil data prepare` from these sources, with these settings:",
+        "",
+        "```yaml",
+        *yaml.safe_dump(settings, sort_keys=False, width=120).splitlines(),
+        "```",
+        "",
+    ]
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

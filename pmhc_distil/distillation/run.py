@@ -5,6 +5,7 @@ and a model card.
 """
 
 import csv
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.overlap import HASHES_FILE
+from pmhc_distil.sequences.prepare import REPORT_FILE
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     for name in (TRAINING_FILE, HASHES_FILE):
         if (request.train.parent / name).is_file():
             shutil.copyfile(request.train.parent / name, request.output / name)
-    write_card(request.output, task, model.config, record, epochs)
+    write_card(request.output, task, model.config, record, epochs, data_recipe=_data_recipe(request.train))
     return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 
 
@@ -178,6 +180,12 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     request.output.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+
+
+def _data_recipe(train: Path) -> dict[str, Any]:
+    """Give the settings that the training table was made with, if the report beside it tells."""
+    report = train.parent / REPORT_FILE
+    return json.loads(report.read_text(encoding="utf-8")).get("recipe", {}) if report.is_file() else {}
 
 
 def save_model(model: PreTrainedModel, folder: Path) -> None:

@@ -11,44 +11,64 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.ranking import ranking_metrics
+from pmhc_distil.evaluation.ranking import best_threshold, expected_calibration_error, ranking_metrics
 from pmhc_distil.inference.predictor import Predictor
+from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED, affinity_to_unit
 from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
 from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, hash_peptides
 from pmhc_distil.sequences.readers import PeptideTable
 from pmhc_distil.tasks.metrics import binary_metrics
 
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
-
-def labels_of(table: PeptideTable) -> np.ndarray:
-    """Take the labels of a table.
+def labels_of(table: PeptideTable) -> NDArray[np.float64]:
+    """Take the labels of a table, or tell binders (stronger than 500 nM) by its measured affinities.
 
     Returns
     -------
-    ndarray of bool, shape (rows,)
+    ndarray of float, shape (rows,)
+        1 or 0; NaN where an affinity known only as weaker or stronger than a bound leaves it open.
 
     Raises
     ------
     InputError
-        If there is no column ``label``, or a value other than 0 and 1 in it.
+        If there is neither a column ``label`` nor ``measurement_nM``, or a value in it that cannot be used.
     """
-    if "label" not in table.frame:
-        raise InputError(
-            "the column is missing", source=table.source, column="label", hint="1 for presented, 0 for not"
-        )
-    labels = pd.to_numeric(table.frame["label"], errors="coerce")
-    bad = np.flatnonzero(~labels.isin([0, 1]))
-    if len(bad):
-        raise InputError(
-            "not a label",
-            source=table.source,
-            row=int(table.rows[bad[0]]),
-            column="label",
-            value=table.frame["label"].iloc[bad[0]],
-            hint="1 for presented, 0 for not",
-        )
-    return labels.to_numpy() == 1
+    frame = table.frame
+    if "label" in frame:
+        labels = pd.to_numeric(frame["label"], errors="coerce").astype(float)
+        _refuse(~labels.isin([0, 1]), table, "label", "not a label", "1 for presented, 0 for not")
+        return np.asarray(labels, dtype=np.float64)
+    if MEASURED not in frame:
+        hint = f"1 for presented, 0 for not; or give affinities in a column {MEASURED}"
+        raise InputError("the column is missing", source=table.source, column="label", hint=hint)
+    affinity, inequality = affinities_of(table)
+    binder = affinity < BINDER_NM
+    is_open = ((inequality == "<") & ~binder) | ((inequality == ">") & binder)
+    return np.where(is_open, np.nan, binder)
+
+
+def affinities_of(table: PeptideTable) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Take the measured affinities (nM) of a table and their inequalities (``<``, ``=`` or ``>``).
+
+    Raises
+    ------
+    InputError
+        For an affinity that is not a positive number.
+    """
+    frame = table.frame
+    affinity = pd.to_numeric(frame[MEASURED], errors="coerce").astype(float)
+    _refuse(~(affinity > 0), table, MEASURED, "not an affinity", "a positive number, in nM")
+    inequality = frame["inequality"].astype(str) if "inequality" in frame else pd.Series("", frame.index)
+    inequality = inequality.where(inequality.isin(["<", ">"]), "=")
+    return np.asarray(affinity, dtype=np.float64), np.asarray(inequality, dtype=np.str_)
+
+
+def _refuse(bad: pd.Series, table: PeptideTable, column: str, reason: str, hint: str) -> None:
+    """Name the first bad row."""
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        value = table.frame[column].iloc[row]
+        raise InputError(reason, source=table.source, row=int(table.rows[row]), column=column, value=value, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -62,8 +82,10 @@ class Evaluation:
     frame : DataFrame
         The scored rows: the prediction columns and the user's own.
     labels : ndarray of bool, shape (rows,)
+    affinities : ndarray of float, shape (rows,)
+        Measured affinity in nM; NaN where none was measured, or only a bound is known.
     unscored : int
-        Rows left out because they have no score.
+        Rows left out because they have no score, or an affinity that leaves open whether they bind.
     ligands : ndarray of int, shape (rows,)
         Training ligands of each row's allele; -1 if the model folder does not tell.
     training : ndarray of str, shape (rows,)
@@ -76,6 +98,7 @@ class Evaluation:
     name: str
     frame: pd.DataFrame
     labels: NDArray[np.bool_]
+    affinities: NDArray[np.float64]
     unscored: int
     ligands: NDArray[np.int64]
     training: NDArray[np.str_]
@@ -96,7 +119,7 @@ def evaluate_model(
     Parameters
     ----------
     table : PeptideTable
-        Pairs with a column ``label``.
+        Pairs with a column ``label`` or ``measurement_nM``.
     folder : Path
         Model folder.
     genotype : bool
@@ -107,7 +130,11 @@ def evaluate_model(
     labels = labels_of(table)
     predictor = Predictor(folder, threads=threads, device=device, windows=windows)
     frame = predictor.predict(table, genotype=genotype, progress=True)
-    scored = frame["score"].notna().to_numpy()
+    scored = frame["score"].notna().to_numpy() & ~np.isnan(labels)
+    affinities = np.full(len(frame), np.nan)
+    if MEASURED in table.frame:
+        affinities, inequality = affinities_of(table)
+        affinities = np.where(inequality == "=", affinities, np.nan)
     kept = frame[scored].reset_index(drop=True)
     # Timed on pairs that are in memory, after the prefixes are warm, so that only scoring counts.
     sample = kept.iloc[:: max(1, len(kept) // 20_000)]
@@ -125,7 +152,8 @@ def evaluate_model(
     return Evaluation(
         name=folder.name,
         frame=kept,
-        labels=labels[scored],
+        labels=labels[scored] == 1,
+        affinities=affinities[scored],
         unscored=int((~scored).sum()),
         ligands=ligands,
         training=training,
@@ -137,18 +165,30 @@ def evaluate_model(
     )
 
 
-def summary(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+def summary(evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), threshold: float = 0.5) -> pd.DataFrame:
     """Put models side by side.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns whose values group the rows, such as a donor.
+    threshold : float
+        Scores above it count as predicted positives.
 
     Returns
     -------
     DataFrame
         One row per model: ``n``, ``unscored``, ``in_training`` (rows that the model was trained on); ``auroc``, ``ap``,
-        and at a score of 0.5 ``accuracy``, ``f1``, ``mcc``; ``auroc_same_length`` and ``ap_same_length`` by the
-        length-neutral output, ``rank_same_length``; and the model's ``facts``.
+        and at the threshold ``accuracy``, ``f1``, ``mcc``; ``best_threshold``, at which the MCC of this table would be
+        highest; ``calibration_error`` of the score; ``auroc_same_length`` and ``ap_same_length`` by the
+        length-neutral output, ``rank_same_length``; for each of ``columns`` the mean over its groups of ``auroc``,
+        ``ap`` and ``ppv`` by the score; for measured affinities ``affinity_pearson``, the correlation on the scale of
+        :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by the predicted affinity;
+        and the model's ``facts``.
     """
     rows = []
     for each in evaluations:
+        score = each.frame["score"].to_numpy()
         neutral = ranking_metrics(each.labels, -each.frame["rank_same_length"].to_numpy())
         rows.append(
             {
@@ -156,12 +196,36 @@ def summary(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 "n": len(each.frame),
                 "unscored": each.unscored,
                 "in_training": (each.training == "pair").sum() if each.training.any() else None,
-                **binary_metrics(each.labels, each.frame["score"].to_numpy(), threshold=0.5),
+                **binary_metrics(each.labels, score, threshold=threshold),
+                "best_threshold": best_threshold(each.labels, score),
+                "calibration_error": expected_calibration_error(each.labels, score),
                 **{f"{name}_same_length": float(neutral[name][0]) for name in ("auroc", "ap")},
+                **{key: value for column in columns for key, value in _group_means(each, column).items()},
+                **_affinity_metrics(each),
                 **each.facts,
             }
         )
     return pd.DataFrame(rows).astype({"in_training": "Int64"})
+
+
+def _group_means(each: Evaluation, column: str) -> dict[str, float]:
+    """Average metrics over the groups of a column that have both classes."""
+    scores = each.frame["score"].to_numpy()
+    groups = [rows for _, rows in sorted(each.frame.groupby(column).indices.items())]
+    measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups]
+    mean = pd.DataFrame({name: [float(one[name][0]) for one in measured] for name in ("auroc", "ap", "ppv")}).mean()
+    return {f"{name}_mean_by_{column}": float(value) for name, value in mean.items()}
+
+
+def _affinity_metrics(each: Evaluation) -> dict[str, float]:
+    exact = ~np.isnan(each.affinities)
+    if exact.sum() < 2:
+        return {}
+    predicted = affinity_to_unit(each.frame["affinity_nm"].to_numpy())
+    return {
+        "affinity_pearson": float(np.corrcoef(predicted[exact], affinity_to_unit(each.affinities[exact]))[0, 1]),
+        "affinity_auroc": float(ranking_metrics(each.labels, predicted)["auroc"][0]),
+    }
 
 
 def _pairs_per_second(predictor: Predictor, peptides: list[str]) -> float:
@@ -193,16 +257,17 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
 
 
-def insert(text: str, block: str, source: str) -> str:
-    """Replace what stands between the result markers of a Markdown text.
+def insert(text: str, table: str, block: str, source: str) -> str:
+    """Replace what stands between ``<!-- block:begin -->`` and ``<!-- block:end -->`` in a Markdown text.
 
     Raises
     ------
     InputError
         If the text does not hold both markers, in order.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"the markers {BEGIN} and {END} are missing", source=source)
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+    begin, end = f"<!-- {block}:begin -->", f"<!-- {block}:end -->"
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise InputError(f"the markers {begin} and {end} are missing", source=source)
+    return f"{before}{begin}\n{table}\n{end}{after}"

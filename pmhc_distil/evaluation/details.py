@@ -10,14 +10,15 @@ from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.tasks.metrics import binary_metrics
 
-OUTPUTS = {"score": (1, 0.5), "rank": (-1, -2.0), "rank_same_length": (-1, -2.0)}
-"""Sign that makes higher mean positive, and the threshold of decisions."""
+OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1}
+"""Outputs and the sign that makes higher mean positive."""
+BINDER_RANK = 2.0
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
 """Lowest number of training ligands in every group of alleles."""
 
 
 def detailed_metrics(
-    evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), resamples: int = 200
+    evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), threshold: float = 0.5, resamples: int = 200
 ) -> pd.DataFrame:
     """Measure every output of every model, overall and in groups of rows.
 
@@ -25,6 +26,8 @@ def detailed_metrics(
     ----------
     columns : sequence of str
         Columns of the user's own whose values group the rows, such as a donor.
+    threshold : float
+        Scores above it count as predicted positives.
     resamples : int
         Bootstrap samples for the intervals (95 %).
 
@@ -34,17 +37,17 @@ def detailed_metrics(
         ``model``; ``output`` (score, rank or rank_same_length); ``by`` (all, length, allele, ligands: training ligands
         of the allele, training: whether the row was trained on, or one of ``columns``) and ``group``; ``positives``,
         ``negatives``; ``auroc``, ``auroc10``, ``ap`` and ``ppv`` (see :func:`ranking_metrics`), each with ``_low`` and
-        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at a score of 0.5 or a rank of 2 %.
+        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of the score or a rank of 2 %.
     """
     rows = []
     for each in evaluations:
         for by, group, chosen in _groups(each, columns):
             labels = each.labels[chosen]
-            for output, (sign, threshold) in OUTPUTS.items():
+            for output, sign in OUTPUTS.items():
                 scores = sign * each.frame[output].to_numpy()[chosen]
                 ranking = {name: float(value[0]) for name, value in ranking_metrics(labels, scores).items()}
                 ends = intervals(labels, scores, resamples=resamples)
-                decided = binary_metrics(labels, scores, threshold=threshold)
+                decided = binary_metrics(labels, scores, threshold=threshold if output == "score" else -BINDER_RANK)
                 rows.append(
                     {
                         "model": each.name,

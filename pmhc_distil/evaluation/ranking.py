@@ -95,6 +95,26 @@ def intervals(
     return result
 
 
+def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Find the threshold above which to call a row positive for the highest Matthews correlation.
+
+    Returns
+    -------
+    float
+        Midway between two neighbouring scores; NaN where a class is missing.
+    """
+    labels, scores = np.asarray(labels, dtype=bool), np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-scores, kind="stable")
+    called = np.flatnonzero(np.diff(scores[order]) < 0) + 1
+    positives, rows = int(labels.sum()), len(labels)
+    if not 0 < positives < rows or not len(called):
+        return float("nan")
+    hits = labels[order].cumsum()[called - 1]
+    mcc = (hits * rows - called * positives) / np.sqrt(called * (rows - called) * float(positives) * (rows - positives))
+    last = called[int(mcc.argmax())]
+    return float((scores[order[last - 1]] + scores[order[last]]) / 2)
+
+
 def calibration_curve(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> tuple[Floats, Floats, Floats]:
     """Compare predicted probabilities with what happened, in bins that hold equally many rows.
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, PAD, VOCABULARY
+from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, MASK, PAD, VOCABULARY
 
 Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of the groove, one pair per layer, each of shape (alleles, heads, 34, head width)."""
@@ -23,7 +23,11 @@ Prefix = list[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Sizes that fix the weights of an :class:`Encoder`."""
+    """Sizes that fix the weights of an :class:`Encoder`, and what is left out of it in training.
+
+    ``groove_dropout`` is the share of the groove's residues that training hides, drawn for every block of the prefix
+    form, so that a new allele, which has a groove never seen as a whole, is no surprise.
+    """
 
     vocab_size: int = len(VOCABULARY)
     hidden_size: int = 128
@@ -32,6 +36,7 @@ class EncoderShape:
     intermediate_size: int = 512
     max_half_length: int = 64
     dropout: float = 0.0
+    groove_dropout: float = 0.0
     layer_norm_eps: float = 1e-5
 
     @classmethod
@@ -157,6 +162,9 @@ class Encoder(nn.Module):
         ----------
         groove_ids : Tensor of int64, shape (alleles, 34)
         """
+        if self.training and self.shape.groove_dropout:
+            hidden_residues = torch.rand(groove_ids.shape, device=groove_ids.device) < self.shape.groove_dropout
+            groove_ids = groove_ids.masked_fill(hidden_residues, MASK)
         hidden = self.embed_groove(groove_ids)
         prefix = []
         for number, layer in enumerate(self.stack(), start=1):

@@ -4,6 +4,10 @@ import numpy as np
 
 WEAKEST_NM = 50_000.0
 """Affinity that maps to 0; the strongest, 1 nM, maps to 1."""
+BINDER_NM = 500.0
+"""Affinity below which a peptide is called a binder."""
+MEASURED = "measurement_nM"
+"""Column of measured affinities; ``inequality`` beside it says whether the true value is ``<``, ``=`` or ``>``."""
 
 
 def affinity_to_unit(affinity_nm: np.ndarray) -> np.ndarray:

@@ -9,22 +9,28 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.affinity import MEASURED
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
 
+REPORT_FILE = "report.json"
+"""Name of the report beside training tables."""
 TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "offset", "source"]
 
 
@@ -47,6 +53,22 @@ class Source:
     where: str = ""
 
 
+@dataclass(frozen=True)
+class HardNegatives:
+    """Many negatives for training, of which mostly those are kept that are hard to tell from ligands.
+
+    Attributes
+    ----------
+    per_positive : float
+        Negatives drawn for each ligand.
+    least_kept : float
+        Probability to keep a negative that looks nothing like a ligand, above 0 and at most 1.
+    """
+
+    per_positive: float
+    least_kept: float
+
+
 @dataclass
 class Prepared:
     """Tables of :func:`prepare` and what was left out on the way."""
@@ -57,6 +79,9 @@ class Prepared:
     """``allele, ligands, affinities``: what training knows of every allele."""
     measured: pd.DataFrame
     """``peptide, allele`` of what was measured, without validation and random negatives."""
+    held_out: pd.DataFrame
+    """What was kept out of the tables: ``peptide, allele, label, measurement_nM, inequality, source`` and ``held_out``,
+    which tells why: ``allele`` or ``peptide``."""
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -67,27 +92,8 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     -------
     DataFrame with :data:`TABLE_COLUMNS`
     """
-    path = folder / source.file
-    try:
-        frame = pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
-        ) from error
-    if source.where:
-        try:
-            kept = frame.query(source.where)
-        except Exception as error:  # the language of query raises errors of many kinds
-            hint = f"the columns are: {', '.join(frame.columns)}"
-            raise InputError(
-                "the condition cannot be evaluated", source=str(path), value=source.where, hint=hint
-            ) from error
-        dropped[f"{source.file}: not {source.where}"] += len(frame) - len(kept)
-        frame = kept
-    for column in ("peptide", "allele"):
-        if column not in frame:
-            there = ", ".join(frame.columns)
-            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column)
+    frame, left_out = read_rows(folder / source.file, ("peptide", "allele"), source.where)
+    dropped[f"{source.file}: not {source.where}"] += left_out
     names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
     table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
     table["allele"] = frame["allele"].map(names)
@@ -96,8 +102,8 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     table["affinity_nm"] = np.nan
     table["inequality"] = ""
     table["offset"] = 0.0
-    if "measurement_nM" in frame:
-        table["affinity_nm"] = pd.to_numeric(frame["measurement_nM"], errors="coerce")
+    if MEASURED in frame:
+        table["affinity_nm"] = pd.to_numeric(frame[MEASURED], errors="coerce")
         if "inequality" in frame:
             table["inequality"] = frame["inequality"]
         table["inequality"] = table["inequality"].where(table["inequality"].isin(["<", ">"]), "=")
@@ -116,6 +122,50 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     return table.loc[reason == "", TABLE_COLUMNS]
 
 
+def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> tuple[pd.DataFrame, int]:
+    """Read those rows of a CSV file, plain or gzip, that meet a condition.
+
+    Returns
+    -------
+    frame : DataFrame
+        With all columns of the file; those in ``columns`` must be there.
+    left_out : int
+        Rows that do not meet the condition.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, the condition cannot be evaluated, or a column is missing.
+    """
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, low_memory=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
+        ) from error
+    there = ", ".join(frame.columns)
+    for column in columns:
+        if column not in frame:
+            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column)
+    kept = select_rows(frame, where, str(path)) if where else frame
+    return kept, len(frame) - len(kept)
+
+
+def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
+    """Keep the rows that meet a condition, written in the language of ``DataFrame.query``.
+
+    Raises
+    ------
+    InputError
+        If the condition cannot be evaluated.
+    """
+    try:
+        return frame.query(where)
+    except Exception as error:  # the language of query raises errors of many kinds
+        hint = f"the columns are: {', '.join(frame.columns)}"
+        raise InputError("the condition cannot be evaluated", source=source, value=where, hint=hint) from error
+
+
 def _canonical(text: str) -> str:
     try:
         return resolve_allele(text).name
@@ -132,6 +182,9 @@ def prepare(
     uniform_share: float,
     validation_share: float,
     seed: int,
+    hard_negatives: HardNegatives | None = None,
+    held_out: Sequence[Source] = (),
+    held_out_alleles: Sequence[str] = (),
 ) -> Prepared:
     """Join the sources, add negatives and split by peptide.
 
@@ -142,29 +195,52 @@ def prepare(
     restricted to some lengths counts as if it had its missing lengths too.  A window that is a known ligand or binder
     of any allele is not used.
 
+    Most random windows are told from ligands at a glance, and teach little.  With ``hard_negatives``, training has
+    negatives of a larger number, each kept with the probability that it is a ligand by the allele's motif, but not less
+    than with ``least_kept``; the offset takes that back, too (local case-control sampling, Fithian and Hastie 2014).
+    Validation and the meaning of the logit stay as they are.
+
     Parameters
     ----------
     folder : Path
         Holds the sources.
     negatives_per_positive : float
-        Negatives for each ligand of a source that holds all lengths.
+        Negatives for each ligand of a source that holds all lengths: the odds that the logit is about.
     uniform_share : float
         Share of the negatives, above 0 and at most 1, whose lengths are equally likely.
     validation_share : float
         Share of the peptides, 0 to 1, that go to validation.
     seed : int
         Draws the negatives and the split.
+    hard_negatives : HardNegatives, optional
+    held_out : sequence of Source
+        Files of peptides that no table may hold.
+    held_out_alleles : sequence of str
+        Alleles that no table may hold.
     """
-    for name, value, most in (
+    ranges = [
         ("negatives_per_positive", negatives_per_positive, 1000),
         ("uniform_share", uniform_share, 1),
         ("validation_share", validation_share, 1),
-    ):
+    ]
+    if hard_negatives:
+        ranges += [
+            ("hard_negatives: per_positive", hard_negatives.per_positive, 1000),
+            ("hard_negatives: least_kept", hard_negatives.least_kept, 1),
+        ]
+    for name, value, most in ranges:
         if not isinstance(value, int | float) or not 0 < value <= most:
             raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
+    peptides = {text for part in held_out for text in read_source(folder, part, Counter())["peptide"]}
+    alleles = [resolve_allele(name).name for name in held_out_alleles]
+    reason = pd.Series("", joined.index).mask(joined["peptide"].isin(peptides), "peptide")
+    reason = reason.mask(joined["allele"].isin(alleles), "allele")
+    absent = joined.assign(held_out=reason)[reason != ""]
+    dropped["held out"] += len(absent)
+    joined = joined[reason == ""]
     unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
     unique = _one_affinity_per_pair(unique)
     again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
@@ -178,22 +254,38 @@ def prepare(
     shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform
-    negatives = _negatives(ligands, sources, shares, negatives_per_positive * drawn, proteome, known, seed)
-    table = pd.concat([positives, negatives], ignore_index=True)
-    labelled = table["label"].notna()
-    table["offset"] = table["peptide"].str.len().map(dict(np.log(uniform / drawn))).where(labelled, 0.0)
-    held_out = table["peptide"].map(
-        {text: in_validation(text, validation_share, seed) for text in table["peptide"].unique()}
-    )
-    measured = positives[~held_out[: len(positives)].to_numpy()]
+    draw = partial(_negatives, ligands, sources, shares, proteome, known)
+    table = pd.concat([positives, draw(negatives_per_positive * drawn, seed)], ignore_index=True)
+    for_lengths = dict(np.log(uniform / drawn))
+    table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
+    in_split = _in_validation(table["peptide"], validation_share, seed)
+    train, validation = table[~in_split], table[in_split]
+    if hard_negatives and len(ligands):
+        random = train["source"] == "negative"
+        motifs = Motifs(train[train["label"] == 1], train[random])
+
+        def kept(pairs: pd.DataFrame) -> NDArray[np.float64]:
+            guessed = motifs.probability(pairs["peptide"], pairs["allele"], hard_negatives.per_positive)
+            return np.maximum(guessed, hard_negatives.least_kept)
+
+        hard = draw(hard_negatives.per_positive * drawn, seed + 1, kept)
+        hard = hard[~_in_validation(hard["peptide"], validation_share, seed)]
+        hard["offset"] = hard["peptide"].str.len().map(for_lengths)
+        train = pd.concat([train[~random], hard], ignore_index=True)
+        # Negatives that a source brings along were not chosen this way.
+        chosen = (train["label"] == 1) | (train["source"] == "negative")
+        more = hard_negatives.per_positive / negatives_per_positive
+        train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
+    measured = positives[~in_split[: len(positives)]]
     counts = measured.groupby("allele")["label"].agg(
         ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
     )
     return Prepared(
-        train=table[~held_out].reset_index(drop=True),
-        validation=table[held_out].reset_index(drop=True),
+        train=train.reset_index(drop=True),
+        validation=validation.reset_index(drop=True),
         alleles=counts.reset_index(),
         measured=measured[["peptide", "allele"]],
+        held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
 
@@ -202,6 +294,11 @@ def in_validation(peptide: str, share: float, seed: int) -> bool:
     """Tell whether a peptide belongs to validation: a property of the peptide and the seed alone."""
     digest = hashlib.sha256(f"{seed}:{peptide}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _in_validation(peptides: "pd.Series[str]", share: float, seed: int) -> NDArray[np.bool_]:
+    unique = peptides.unique()
+    return peptides.map({text: in_validation(text, share, seed) for text in unique}).to_numpy(bool)
 
 
 def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
@@ -223,12 +320,13 @@ def _negatives(
     ligands: pd.DataFrame,
     sources: Sequence[Source],
     shares: "pd.Series[float]",
-    rates: "pd.Series[float]",
     proteome: Proteome,
     known: set[str],
+    rates: "pd.Series[float]",
     seed: int,
+    kept: Callable[[pd.DataFrame], NDArray[np.float64]] | None = None,
 ) -> pd.DataFrame:
-    """Draw negatives for every source and allele; see :func:`prepare`."""
+    """Draw negatives for every source and allele, and keep each with the probability given; see :func:`prepare`."""
     generator = np.random.default_rng(seed)
     frames = []
     for source in sources:
@@ -246,7 +344,10 @@ def _negatives(
                     )
                 drawn += fresh
             allele = np.repeat(counts.index.to_numpy(), numbers)
-            frames.append(pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}))
+            frame = pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}, dtype="str")
+            if kept and len(frame):
+                frame = frame[generator.random(len(frame)) < kept(frame)]
+            frames.append(frame)
     table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
     return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
 
@@ -275,26 +376,53 @@ def sources_from_recipe(entries: Any) -> list[Source]:
     return sources
 
 
-def write_prepared(prepared: Prepared, folder: Path) -> None:
-    """Write the tables and the report of :func:`prepare`; the same input gives the same bytes."""
+def hard_negatives_from_recipe(entry: Any) -> HardNegatives:
+    """Read ``hard_negatives`` of a recipe: a mapping of ``per_positive`` and ``least_kept``.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if not isinstance(entry, dict) or set(entry) != {"per_positive", "least_kept"}:
+        hint = "a mapping such as {per_positive: 40, least_kept: 0.025}"
+        raise InputError("not settings of hard negatives", source="hard_negatives", value=entry, hint=hint)
+    return HardNegatives(**entry)
+
+
+def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] | None = None) -> None:
+    """Write the tables and the report of :func:`prepare`; the same input gives the same bytes.
+
+    The report holds what was dropped, the settings in ``recipe`` and the checksums of the tables.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {
         "train.csv.gz": prepared.train,
         "validation.csv.gz": prepared.validation,
         TRAINING_FILE: prepared.alleles,
     }
+    if len(prepared.held_out):
+        measured = prepared.held_out[MEASURED].notna()
+        tables["held_out_ligands.csv.gz"] = prepared.held_out[~measured].drop(columns=[MEASURED, "inequality"])
+        tables["held_out_affinities.csv.gz"] = prepared.held_out[measured].drop(columns="label")
     for name, table in tables.items():
-        with atomic_path(folder / name) as temporary:
-            text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
-            # pandas would write the temporary file's name, another one every time, into the gzip header.
-            temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if name.endswith(".gz") else text)
+        write_csv(table, folder / name)
     write_hashes(prepared.measured["peptide"], prepared.measured["allele"], folder / HASHES_FILE)
     report = {
+        "recipe": dict(recipe or {}),
         "dropped": prepared.dropped,
         "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*tables, HASHES_FILE)},
     }
-    with atomic_path(folder / "report.json") as temporary:
+    with atomic_path(folder / REPORT_FILE) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, packed if the name ends in ``.gz``; the same table gives the same bytes."""
+    with atomic_path(path) as temporary:
+        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+        # pandas would write the temporary file's name, another one every time, into the gzip header.
+        temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if path.suffix == ".gz" else text)
 
 
 def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int) -> tuple[int, int]:

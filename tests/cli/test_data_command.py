@@ -1,7 +1,9 @@
 """``data prepare`` and ``data split`` turn files into files, and mistakes into one line."""
 
 import gzip
+import json
 
+import click
 import pandas as pd
 import pytest
 import yaml
@@ -33,17 +35,18 @@ def prepare(tmp_path, protein_fasta, peptides):
     short = [text for text in peptides if len(text) < 12]
     pd.DataFrame({"peptide": short, "allele": "A0201"}).to_csv(tmp_path / "ligands.csv", index=False)
 
-    def run(recipe):
+    def run(recipe, *more):
         (tmp_path / "data.yaml").write_text(yaml.safe_dump(recipe))
         files = ["--proteins", protein_fasta, "--recipe", tmp_path / "data.yaml", "-o", tmp_path / "out"]
-        return call("data", "prepare", tmp_path, *files)
+        return call("data", "prepare", tmp_path, *files, *more)
 
     return run
 
 
 def test_prepare_writes_tables(prepare, tmp_path):
-    """Prevents a command that does not hand its recipe on."""
+    """Prevents a command that does not hand its recipe on, or does not write down what the tables were made with."""
     result = prepare(RECIPE)
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["recipe"] == RECIPE
     table = pd.concat(pd.read_csv(tmp_path / "out" / f"{name}.csv.gz") for name in ("train", "validation"))
     # Two for each of 20 ligands: half of them follow the ligands' four lengths, half are spread over eight.
     assert (table["label"] == 1).sum() == 20 and (table["label"] == 0).sum() == pytest.approx(20 + 20 / 2, abs=3)
@@ -69,6 +72,9 @@ def test_every_setting_is_needed(prepare, key, tmp_path):
         {"negatives_per_positive": "many"},
         {"uniform_share": 0},
         {"uniform_share": 2},
+        {"hard_negatives": 40},
+        {"hard_negatives": {"per_positive": 40}},
+        {"hard_negatives": {"per_positive": 40, "least_kept": 0}},
     ],
     ids=str,
 )
@@ -88,3 +94,42 @@ def test_split(tmp_path, protein_fasta, proteins):
     ]
     assert sum(counts) == len(proteins) and min(counts) > 0
     assert result.stderr == f"train: {counts[0]} proteins, validation: {counts[1]}\n"
+
+
+def test_hard_negatives_of_a_recipe(prepare, tmp_path):
+    """Prevents a setting that is read and not used."""
+    prepare(RECIPE)
+    plain = pd.read_csv(tmp_path / "out" / "train.csv.gz")
+    prepare({**RECIPE, "hard_negatives": {"per_positive": 8, "least_kept": 0.5}})
+    hard = pd.read_csv(tmp_path / "out" / "train.csv.gz")
+    assert (hard["label"] == 0).sum() > (plain["label"] == 0).sum()
+    assert (hard["label"] == 1).sum() == (plain["label"] == 1).sum()
+
+
+def test_held_out_and_benchmark(prepare, tmp_path, protein_fasta):
+    """Prevents a benchmark of rows that were trained on."""
+    pd.DataFrame({"peptide": ["SLYNTVATL", "GILGFVFTL"], "allele": "B0702"}).to_csv(tmp_path / "b.csv", index=False)
+    (tmp_path / "held_out.yaml").write_text("held_out_alleles: ['B*07:02']\n")
+    sources = [*RECIPE["sources"], {"file": "b.csv"}]
+    prepare({**RECIPE, "sources": sources}, "--held-out", tmp_path / "held_out.yaml")
+    out = tmp_path / "out"
+    assert not pd.read_csv(out / "train.csv.gz")["allele"].str.contains("B").any()
+    made = tmp_path / "unseen.csv.gz"
+    options = ["--proteins", protein_fasta, "--exclude", out / "train.csv.gz", "--decoys", 3, "--most", 1]
+    call("data", "benchmark", out / "held_out_ligands.csv.gz", "--where", "held_out == 'allele'", *options, "-o", made)
+    table = pd.read_csv(made)
+    assert table["label"].tolist() == [1, 0, 0, 0] and table["peptide"].str.len().eq(9).all()
+    again = tmp_path / "again.csv.gz"
+    call("data", "benchmark", out / "held_out_ligands.csv.gz", "--where", "held_out == 'allele'", *options, "-o", again)
+    assert again.read_bytes() == made.read_bytes()
+    call(
+        "data", "benchmark", out / "held_out_ligands.csv.gz", *options, "--lengths", "8-11", "--decoys", 4, "-o", again
+    )
+    assert sorted(pd.read_csv(again)["peptide"].str.len()[1:]) == [8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("lengths", ["7-11", "11-8", "9", "a-b"])
+def test_lengths_of_decoys_are_checked(lengths, tmp_path, protein_fasta):
+    """Prevents a traceback, and decoys that no model scores."""
+    with pytest.raises(click.BadParameter, match="8 to 15"):
+        call("data", "benchmark", "x.csv", "--proteins", protein_fasta, "--lengths", lengths, "-o", tmp_path / "o.csv")

@@ -73,3 +73,24 @@ def test_unknown_column(tmp_path, pairs):
     pairs[pairs["label"].notna()].to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(InputError, match=r"column 'doner': the column is missing; there are: .*peptide"):
         cli.group(["evaluate", str(tmp_path / "t.csv"), "--by", "doner"], standalone_mode=False)
+
+
+def test_measured_affinities(tmp_path, binding_folder, pairs):
+    """Prevents affinities from being compared in the wrong direction, and open bounds from counting."""
+    table = pairs[["peptide", "allele"]].drop_duplicates().head(40)
+    predicted = tmp_path / "predicted.csv"
+    table.to_csv(tmp_path / "pairs.csv", index=False)
+    arguments = ["predict", tmp_path / "pairs.csv", "--model", binding_folder, "-o", predicted]
+    assert CliRunner().invoke(cli.group, list(map(str, arguments)), standalone_mode=False).exception is None
+    # Stretched so that both sides of 500 nM are there; the order stays.
+    affinity = pd.read_csv(predicted)["affinity_nm"].rank()
+    table = table.assign(measurement_nM=(10 + affinity * 40).to_numpy(), inequality="=", half=[0, 1] * 20)
+    table.loc[table.index[:3], ["measurement_nM", "inequality"]] = [9000, "<"]
+    table.to_csv(tmp_path / "measured.csv", index=False)
+    arguments = ["evaluate", tmp_path / "measured.csv", "--model", binding_folder, "--by", "half"]
+    result = CliRunner().invoke(cli.group, list(map(str, arguments)), standalone_mode=False)
+    assert result.exception is None
+    overview = pd.read_csv(io.StringIO(result.stdout)).iloc[0]
+    assert overview["n"] == 37 and overview["unscored"] == 3
+    assert overview["affinity_auroc"] == 1 and 0.8 < overview["affinity_pearson"] <= 1
+    assert 0 <= overview["auroc_mean_by_half"] <= 1

@@ -1,6 +1,7 @@
 """A run directory tells what was trained, how, and how well."""
 
 import csv
+import json
 import math
 import shutil
 
@@ -31,6 +32,7 @@ SETTINGS = {
 def finished(tmp_path_factory, make_model, pair_files):
     """Give a finished distillation: its directory, the returned metrics and the model in memory."""
     output = tmp_path_factory.mktemp("runs") / "student"
+    (pair_files[0].parent / "report.json").write_text(json.dumps({"recipe": {"sources": [{"file": "mine.csv"}]}}))
     teacher = make_model()
     student = halve(teacher, [0, 3])
     metrics = run(RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS), student, teacher)
@@ -120,6 +122,7 @@ def test_card_has_parsable_front_matter_and_results(finished):
         assert f"## {heading}\n" in body
     assert "more information needed" not in text.lower()
     assert "layers [0, 3]" in body and "distilled from a teacher" in body and "- alpha_soft: 1.0" in body
+    assert "- file: mine.csv" in body, "which data"
 
 
 def test_saved_model_is_the_trained_one(finished):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.compare import BEGIN, END, insert, labels_of, to_markdown
+from pmhc_distil.evaluation.compare import insert, labels_of, to_markdown
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.tasks.metrics import binary_metrics
 
@@ -31,12 +31,34 @@ def test_a_missing_label_column_is_an_error():
         labels_of(table_from(table([1]).drop(columns="label")))
 
 
+def measured(rows: list[tuple[object, str]]) -> pd.DataFrame:
+    values, inequalities = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {"peptide": "SLYNTVATL", "allele": "A*02:01", "measurement_nM": values, "inequality": inequalities}
+    )
+
+
+def test_affinities_tell_binders():
+    """A bound must not decide what it leaves open."""
+    rows = [(499, "="), (500, ""), (100, "<"), (900, "<"), (900, ">"), (100, ">")]
+    assert labels_of(table_from(measured(rows))).tolist() == pytest.approx([1, 0, 1, np.nan, 0, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("value", ["", "high", 0, -5])
+def test_a_bad_affinity_names_its_row(value):
+    """A missing affinity must not count as a weak one."""
+    with pytest.raises(InputError, match=r"row 2, column 'measurement_nM'"):
+        labels_of(table_from(measured([(10, "="), (value, "=")])))
+
+
 def test_results_replace_only_their_block():
-    """A second run must not leave the first run's numbers, nor touch the text around them."""
-    text = f"a\n{BEGIN}\nold\n{END}\nb\n"
-    assert insert(text, "new", "README.md") == f"a\n{BEGIN}\nnew\n{END}\nb\n"
-    with pytest.raises(InputError, match="markers"):
-        insert("no markers", "new", "README.md")
+    """A second run must not leave the first run's numbers, nor touch the text around them, nor other results."""
+    text = "a\n<!-- one:begin -->\nold\n<!-- one:end -->\nb\n<!-- two:begin -->\nkept\n<!-- two:end -->\n"
+    assert insert(text, "new", "one", "README.md") == text.replace("old", "new")
+    assert insert(text, "new", "two", "README.md") == text.replace("kept", "new")
+    for markers in ("no markers", "<!-- one:end --><!-- one:begin -->"):
+        with pytest.raises(InputError, match="markers"):
+            insert(markers, "new", "one", "README.md")
 
 
 def test_markdown_keeps_digits():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from pmhc_distil.evaluation.ranking import (
+    best_threshold,
     calibration_curve,
     expected_calibration_error,
     intervals,
@@ -80,3 +81,15 @@ def test_calibration_error_sees_overconfidence():
     predicted, observed, share = calibration_curve(labels, truth, bins=10)
     assert np.all(np.diff(predicted) > 0) and share == pytest.approx(np.full(10, 0.1))
     assert observed == pytest.approx(predicted, abs=0.05)
+
+
+def test_best_threshold_is_that_of_the_highest_mcc():
+    """Prevents a threshold off by one row, or one that splits equal scores."""
+    generator = np.random.default_rng(5)
+    labels = generator.random(200) < 0.3
+    scores = np.round(generator.normal(labels, 1.0), 1)
+    found = best_threshold(labels, scores)
+    candidates = np.unique(scores)
+    tried = {value: matthews_corrcoef(labels, scores > value) for value in (candidates[:-1] + candidates[1:]) / 2}
+    assert matthews_corrcoef(labels, scores > found) == pytest.approx(max(tried.values()))
+    assert np.isnan(best_threshold([1, 1], [0.1, 0.2])) and np.isnan(best_threshold([1, 0], [0.1, 0.1]))

@@ -10,6 +10,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import (
     TABLE_COLUMNS,
+    HardNegatives,
     Source,
     in_validation,
     prepare,
@@ -303,3 +304,96 @@ def test_proteins_are_split_by_sequence(tmp_path, proteins):
         assert (tmp_path / "one" / f"{name}.fasta.gz").read_bytes() == (
             tmp_path / "two" / f"{name}.fasta.gz"
         ).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def motif_folder(tmp_path_factory):
+    """Ligands with anchors at both ends, so that a motif can tell most windows from them."""
+    folder = tmp_path_factory.mktemp("motifs")
+    generator = np.random.default_rng(12)
+    anchors = {"A*02:01": ("L", "V"), "B*07:02": ("P", "L")}
+    rows = [
+        (text[0] + second + text[2:-1] + last, allele)
+        for allele, (second, last) in anchors.items()
+        for text in random(generator, [9] * 300 + [10] * 60)
+    ]
+    pd.DataFrame(rows, columns=["peptide", "allele"]).to_csv(folder / "ligands.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain_and_hard(motif_folder):
+    proteome = Proteome(random(np.random.default_rng(13), [4000] * 20))
+    hard = HardNegatives(per_positive=40, least_kept=0.05)
+    return [
+        prepare(motif_folder, [Source("ligands.csv")], proteome, **SETTINGS, hard_negatives=settings)
+        for settings in (None, hard)
+    ]
+
+
+def test_hard_negatives_look_like_ligands(plain_and_hard):
+    """Prevents negatives that are chosen at random, or the wrong way round."""
+    anchored = []
+    for prepared in plain_and_hard:
+        negatives = prepared.train[prepared.train["label"] == 0]
+        own = negatives[negatives["allele"] == A2]["peptide"]
+        anchored.append((own.str[1].eq("L") & own.str[-1].eq("V")).mean())
+    assert anchored[1] > 5 * anchored[0] > 0
+    counts = [(prepared.train["label"] == 0).sum() for prepared in plain_and_hard]
+    assert counts[1] < counts[0], "forty for each ligand, and yet fewer than four are kept"
+
+
+def test_offset_undoes_the_choice_of_hard_negatives(plain_and_hard):
+    """Prevents a model from learning how the negatives were chosen: weighed by the offset, they are as without it."""
+    plain, hard = (prepared.train[prepared.train["label"] == 0] for prepared in plain_and_hard)
+    for allele in (A2, B7):
+        per_length = []
+        for table in (plain, hard):
+            own = table[table["allele"] == allele]
+            per_length.append(np.exp(own["offset"]).groupby(own["peptide"].str.len()).sum())
+        np.testing.assert_allclose(per_length[1], per_length[0], rtol=0.15)
+
+
+def test_ligands_have_the_offset_of_windows_like_them(plain_and_hard):
+    """Prevents the odds of peptides that are kept for certain from being shifted otherwise than by their number."""
+    plain, hard = (prepared.train[prepared.train["label"] == 1] for prepared in plain_and_hard)
+    shift = hard["offset"].to_numpy() - plain["offset"].to_numpy()
+    assert (hard["peptide"].to_numpy() == plain["peptide"].to_numpy()).all()
+    certain = np.log(SETTINGS["negatives_per_positive"] / 40)
+    assert (shift >= certain - 1e-9).all() and (shift <= certain - np.log(0.05) + 1e-9).all()
+    assert np.median(shift) < certain + 1
+
+
+def test_hard_negatives_leave_validation_as_it_is(plain_and_hard):
+    """Prevents metrics of validation that depend on the choice of training negatives."""
+    plain, hard = plain_and_hard
+    pd.testing.assert_frame_equal(plain.validation, hard.validation)
+    assert not set(hard.train["peptide"]) & set(hard.validation["peptide"])
+
+
+def test_held_out(folder, proteome, prepared, tmp_path):
+    """Prevents what models are measured on from being trained on, under another allele or as an affinity."""
+    affinities = pd.read_csv(folder / "affinity.csv")
+    known = pd.read_csv(folder / "wide.csv.gz")
+    fold = pd.concat([affinities["peptide"][:10], known["peptide"][:10]])
+    fold.to_frame().assign(allele="A*02:01", fold="c4", label=1).to_csv(folder / "fold.csv", index=False)
+    made = prepare(
+        folder,
+        SOURCES,
+        proteome,
+        **SETTINGS,
+        held_out=[Source("fold.csv", where="fold == 'c4'")],
+        held_out_alleles=["B0702"],
+    )
+    rest = whole(made)
+    assert B7 not in set(rest["allele"]) | set(made.measured["allele"]) | set(made.alleles["allele"])
+    assert not set(fold) & (set(rest["peptide"]) | set(made.measured["peptide"]))
+    reasons = made.held_out.groupby("held_out").size().to_dict()
+    assert reasons == {"allele": 100, "peptide": 15}, "five of the ten ligands are of the allele"
+    assert made.dropped["held out"] == 115
+    assert made.held_out.loc[made.held_out["source"] == "affinity", "measurement_nM"].notna().all()
+    write_prepared(made, tmp_path)
+    ligands, measured = (pd.read_csv(tmp_path / f"held_out_{name}.csv.gz") for name in ("ligands", "affinities"))
+    assert (len(ligands), len(measured)) == (105, 10)
+    assert (ligands["label"] == 1).all() and (measured["measurement_nM"] > 0).all()
+    assert prepared.held_out.empty

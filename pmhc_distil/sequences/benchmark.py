@@ -1,0 +1,114 @@
+"""Tables to measure models on: ligands among random windows of proteins, for single alleles or for simulated donors."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.prepare import read_rows
+from pmhc_distil.sequences.proteins import Proteome
+
+LOCI = ("A", "B", "C")
+
+
+def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
+    """Read ``peptide`` and ``allele`` of the rows of a CSV file whose ``label`` is 1, each pair once.
+
+    Raises
+    ------
+    InputError
+        As :func:`~pmhc_distil.sequences.prepare.read_rows`; or if there is none.
+    """
+    frame, _ = read_rows(path, ("peptide", "allele", "label"), where)
+    ligands = frame.loc[pd.to_numeric(frame["label"], errors="coerce") == 1, ["peptide", "allele"]]
+    if ligands.empty:
+        raise InputError("no ligand found", source=str(path), value=where, hint="label 1 is a ligand")
+    return ligands.drop_duplicates(ignore_index=True)
+
+
+def hits_among_windows(
+    hits: pd.DataFrame,
+    proteome: Proteome,
+    *,
+    decoys: int,
+    lengths: Sequence[int] | None,
+    excluded: Collection[str],
+    generator: np.random.Generator,
+) -> pd.DataFrame:
+    """Hide ligands among random windows.
+
+    Parameters
+    ----------
+    hits : DataFrame
+        ``peptide`` and ``allele``, and optionally ``donor``.
+    decoys : int
+        Windows for every hit.
+    lengths : sequence of int, optional
+        Lengths of the windows, equally often; by default each hit's own.
+    excluded : collection of str
+        Peptides that no window may be.
+
+    Returns
+    -------
+    DataFrame
+        Allele by allele (and donor by donor) its hits (``label`` 1), then its windows (``label`` 0).
+
+    Raises
+    ------
+    InputError
+        If nearly every window of a length is excluded.
+    """
+    parts = []
+    for _, own in hits.groupby([name for name in ("donor", "allele") if name in hits], sort=True):
+        parts.append(own.assign(label=1))
+        own_lengths = own["peptide"].str.len().to_numpy()
+        if lengths is None:
+            wanted = np.repeat(own_lengths, decoys)
+        else:
+            wanted = np.resize(generator.permutation(lengths), decoys * len(own))
+        for length, count in zip(*np.unique(wanted, return_counts=True), strict=True):
+            drawn: list[str] = []
+            for _ in range(100):
+                fresh = proteome.draw(int(length), int(count), generator)
+                drawn += [text for text in fresh if text not in excluded]
+                if len(drawn) >= count:
+                    break
+            else:
+                reason = f"nearly every window of {length} residues is a known ligand"
+                raise InputError(reason, source="proteins", hint="give more proteins")
+            decoy = own.iloc[np.zeros(count, dtype=int)]
+            parts.append(decoy.assign(peptide=drawn[:count], label=0))
+    return pd.concat(parts, ignore_index=True)
+
+
+def simulated_donors(ligands: pd.DataFrame, donors: int, generator: np.random.Generator) -> pd.DataFrame:
+    """Pool the ligands of six alleles, two of every locus, as if they had been eluted from one person.
+
+    Parameters
+    ----------
+    ligands : DataFrame
+        ``peptide`` and ``allele``, of at least two alleles each of HLA-A, -B and -C.
+
+    Returns
+    -------
+    DataFrame
+        ``peptide``, ``allele`` (six names, separated by commas) and ``donor`` (1, 2, ...): each peptide once per donor.
+
+    Raises
+    ------
+    InputError
+        If a locus has fewer than two alleles.
+    """
+    names = sorted(ligands["allele"].unique())
+    loci = {locus: [name for name in names if name.startswith(f"HLA-{locus}*")] for locus in LOCI}
+    for locus, own in loci.items():
+        if len(own) < 2:
+            raise InputError(f"donors need ligands of two alleles of HLA-{locus}", source="ligands", value=len(own))
+    parts = []
+    for donor in range(1, donors + 1):
+        genotype = [str(name) for own in loci.values() for name in generator.choice(own, 2, replace=False)]
+        peptides = ligands.loc[ligands["allele"].isin(genotype), "peptide"].unique()
+        parts.append(pd.DataFrame({"peptide": peptides, "allele": ",".join(genotype), "donor": donor}))
+    return pd.concat(parts, ignore_index=True)
