@@ -109,8 +109,9 @@ data/bundled.sha256: $(RUNS)/student/calibration.json
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = $(foreach name,teacher student student_labels,--model $(RUNS)/$(1)$(name))
-EVALUATE = $(CLI) evaluate --windows 500 --format markdown --insert data/evaluation.md
+MODELS = --model $(RUNS)/teacher --model $(RUNS)/student --model $(RUNS)/student_labels
+HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
+EVALUATE = $(CLI) evaluate --windows 1000 --format markdown --insert data/evaluation.md
 
 $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
 	mkdir -p $(@D)
@@ -119,17 +120,19 @@ $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/repor
 $(RUNS)/benchmark/donors.csv.gz: OPTIONS = $(VALIDATION) --donors 21 --decoys 4 --lengths 8-11
 $(RUNS)/benchmark/alleles.csv.gz: OPTIONS = $(VALIDATION) --decoys 100 --lengths 8-11
 $(RUNS)/benchmark/prior.csv.gz: OPTIONS = $(RUNS)/data/validation.csv.gz --decoys 5 --lengths 8-15 --most 300
+$(RUNS)/benchmark/balanced.csv.gz: OPTIONS = $(RUNS)/data/validation.csv.gz --decoys 1
 $(RUNS)/benchmark/unseen.csv.gz: OPTIONS = $(RUNS)/held_out_data/held_out_ligands.csv.gz --decoys 20 --most 300 \
   --where 'held_out == "allele" and source == "el_hlathena"'
 
-measure: $(foreach name,donors alleles prior unseen,$(RUNS)/benchmark/$(name).csv.gz) ## measure the trained models for data/evaluation.md
+measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$(name).csv.gz) ## measure the trained models for data/evaluation.md
 	mkdir -p data/evaluation
 	$(EVALUATE) $(RUNS)/benchmark/donors.csv.gz $(MODELS) --genotype --by donor --block donors
 	$(EVALUATE) $(RUNS)/benchmark/alleles.csv.gz $(MODELS) --by allele --block alleles
 	$(EVALUATE) $(RUNS)/benchmark/prior.csv.gz $(MODELS) --block prior
-	$(EVALUATE) $(RUNS)/benchmark/unseen.csv.gz $(call MODELS,held_out_) --by allele --block unseen \
+	$(EVALUATE) $(RUNS)/benchmark/balanced.csv.gz $(MODELS) --block balanced
+	$(EVALUATE) $(RUNS)/benchmark/unseen.csv.gz $(HELD_OUT_MODELS) --by allele --block unseen \
 	  -o data/evaluation/unseen_alleles.csv
-	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(call MODELS,held_out_) --block affinity \
+	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay

@@ -6,6 +6,22 @@ from pathlib import Path
 import click
 
 
+def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
+    """Read thresholds such as 0.3 (for every output) or score=0.3."""
+    from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS
+
+    thresholds = dict(DEFAULT_THRESHOLDS)
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        if name and name not in thresholds:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(thresholds)}")
+        try:
+            thresholds |= dict.fromkeys([name] if name else thresholds, float(number))
+        except ValueError as error:
+            raise click.BadParameter(f"{number!r} is not a number") from error
+    return thresholds
+
+
 @click.command()
 @click.argument("table", metavar="TABLE")
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
@@ -23,7 +39,12 @@ import click
     "--resamples", type=click.IntRange(min=0), default=200, show_default=True, help="For bootstrap intervals."
 )
 @click.option(
-    "--threshold", type=float, default=0.5, show_default=True, help="Scores above it count as predicted positives."
+    "--threshold",
+    "thresholds",
+    metavar="[OUTPUT=]NUMBER",
+    multiple=True,
+    callback=_thresholds,
+    help="Rows above it count as predicted positives; for score and score_same_length.  Repeatable.  [default: 0.5]",
 )
 @click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
 @click.option("--insert", "document", metavar="FILE", help="Put the table between two markers of a Markdown file.")
@@ -49,7 +70,7 @@ def evaluate(
     report: str | None,
     columns: tuple[str, ...],
     resamples: int,
-    threshold: float,
+    thresholds: dict[str, float],
     format_: str,
     document: str | None,
     block: str,
@@ -60,9 +81,9 @@ def evaluate(
 ) -> None:
     """Compare models on TABLE: pairs with the columns peptide, allele and label (1 or 0).
 
-    Prints one row per model: ranking metrics of the score and of the length-neutral rank, classification metrics at the
-    threshold (and the one that would be best here), calibration error, how many of the rows the model was trained on,
-    parameters, size, and pairs per second on this machine.
+    Prints for every model a row by the score and one by the length-neutral score: ranking metrics, classification
+    metrics at the threshold (and the one that would be best here), calibration error, how many of the rows the model
+    was trained on, parameters, size, and pairs per second on this machine.
 
     Instead of a label there may be an affinity, measurement_nM (and its inequality: <, = or >): what binds more
     strongly than 500 nM is then a positive, and the predicted affinities are compared with the measured ones.
@@ -102,10 +123,10 @@ def evaluate(
         evaluate_model(pairs, folder, genotype=genotype, windows=windows, threads=threads, device=device)
         for folder in folders
     ]
-    overview = summary(evaluations, columns=columns, threshold=threshold)
+    overview = summary(evaluations, columns=columns, thresholds=thresholds)
     click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
     if output or report:
-        details = detailed_metrics(evaluations, columns=columns, threshold=threshold, resamples=resamples)
+        details = detailed_metrics(evaluations, columns=columns, thresholds=thresholds, resamples=resamples)
         if output:
             with atomic_path(output) as temporary:
                 details.to_csv(temporary, index=False, float_format="%.6g")

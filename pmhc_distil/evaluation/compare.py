@@ -1,7 +1,7 @@
 """Models side by side on one table of labelled pairs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.ranking import best_threshold, expected_calibration_error, ranking_metrics
+from pmhc_distil.evaluation.ranking import (
+    DEFAULT_THRESHOLDS,
+    best_threshold,
+    expected_calibration_error,
+    ranking_metrics,
+)
 from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED, affinity_to_unit
 from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
@@ -165,52 +170,55 @@ def evaluate_model(
     )
 
 
-def summary(evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), threshold: float = 0.5) -> pd.DataFrame:
+def summary(
+    evaluations: Sequence[Evaluation],
+    *,
+    columns: Sequence[str] = (),
+    thresholds: Mapping[str, float] = DEFAULT_THRESHOLDS,
+) -> pd.DataFrame:
     """Put models side by side.
 
     Parameters
     ----------
     columns : sequence of str
         Columns whose values group the rows, such as a donor.
-    threshold : float
-        Scores above it count as predicted positives.
+    thresholds : mapping of str to float
+        For ``score`` and ``score_same_length``, above what a row counts as a predicted positive.
 
     Returns
     -------
     DataFrame
-        One row per model: ``n``, ``unscored``, ``in_training`` (rows that the model was trained on); ``auroc``, ``ap``,
-        and at the threshold ``accuracy``, ``f1``, ``mcc``; ``best_threshold``, at which the MCC of this table would be
-        highest; ``calibration_error`` of the score; ``auroc_same_length`` and ``ap_same_length`` by the
-        length-neutral output, ``rank_same_length``; for each of ``columns`` the mean over its groups of ``auroc``,
-        ``ap`` and ``ppv`` by the score; for measured affinities ``affinity_pearson``, the correlation on the scale of
+        For every model a row by ``score`` and one by the length-neutral ``score_same_length``: ``model``, ``output``;
+        ``n``, ``unscored``, ``in_training`` (rows that the model was trained on); ``auroc``, ``ap``, and at the
+        threshold ``accuracy``, ``f1``, ``mcc``; ``best_threshold``, at which the MCC of this table would be highest;
+        ``calibration_error``; for each of ``columns`` the means over its groups of ``auroc``, ``ap`` and ``ppv``; for
+        measured affinities ``affinity_pearson``, the correlation on the scale of
         :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by the predicted affinity;
         and the model's ``facts``.
     """
-    rows = []
-    for each in evaluations:
-        score = each.frame["score"].to_numpy()
-        neutral = ranking_metrics(each.labels, -each.frame["rank_same_length"].to_numpy())
-        rows.append(
-            {
-                "model": each.name,
-                "n": len(each.frame),
-                "unscored": each.unscored,
-                "in_training": (each.training == "pair").sum() if each.training.any() else None,
-                **binary_metrics(each.labels, score, threshold=threshold),
-                "best_threshold": best_threshold(each.labels, score),
-                "calibration_error": expected_calibration_error(each.labels, score),
-                **{f"{name}_same_length": float(neutral[name][0]) for name in ("auroc", "ap")},
-                **{key: value for column in columns for key, value in _group_means(each, column).items()},
-                **_affinity_metrics(each),
-                **each.facts,
-            }
-        )
+    rows = [
+        {
+            "model": each.name,
+            "output": output,
+            "n": len(each.frame),
+            "unscored": each.unscored,
+            "in_training": (each.training == "pair").sum() if each.training.any() else None,
+            **binary_metrics(each.labels, each.frame[output].to_numpy(), threshold=threshold),
+            "best_threshold": best_threshold(each.labels, each.frame[output]),
+            "calibration_error": expected_calibration_error(each.labels, each.frame[output]),
+            **{key: value for column in columns for key, value in _group_means(each, output, column).items()},
+            **_affinity_metrics(each),
+            **each.facts,
+        }
+        for each in evaluations
+        for output, threshold in thresholds.items()
+    ]
     return pd.DataFrame(rows).astype({"in_training": "Int64"})
 
 
-def _group_means(each: Evaluation, column: str) -> dict[str, float]:
+def _group_means(each: Evaluation, output: str, column: str) -> dict[str, float]:
     """Average metrics over the groups of a column that have both classes."""
-    scores = each.frame["score"].to_numpy()
+    scores = each.frame[output].to_numpy()
     groups = [rows for _, rows in sorted(each.frame.groupby(column).indices.items())]
     measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups]
     mean = pd.DataFrame({name: [float(one[name][0]) for one in measured] for name in ("auroc", "ap", "ppv")}).mean()

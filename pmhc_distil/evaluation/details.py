@@ -1,16 +1,16 @@
 """Every metric of every output, overall and in groups of rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.evaluation.compare import Evaluation
-from pmhc_distil.evaluation.ranking import RANKING_METRICS, intervals, ranking_metrics
+from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.tasks.metrics import binary_metrics
 
-OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1}
+OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 1}
 """Outputs and the sign that makes higher mean positive."""
 BINDER_RANK = 2.0
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
@@ -18,7 +18,11 @@ LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
 
 
 def detailed_metrics(
-    evaluations: Sequence[Evaluation], *, columns: Sequence[str] = (), threshold: float = 0.5, resamples: int = 200
+    evaluations: Sequence[Evaluation],
+    *,
+    columns: Sequence[str] = (),
+    thresholds: Mapping[str, float] = DEFAULT_THRESHOLDS,
+    resamples: int = 200,
 ) -> pd.DataFrame:
     """Measure every output of every model, overall and in groups of rows.
 
@@ -26,18 +30,18 @@ def detailed_metrics(
     ----------
     columns : sequence of str
         Columns of the user's own whose values group the rows, such as a donor.
-    threshold : float
-        Scores above it count as predicted positives.
+    thresholds : mapping of str to float
+        As for :func:`~pmhc_distil.evaluation.compare.summary`.
     resamples : int
         Bootstrap samples for the intervals (95 %).
 
     Returns
     -------
     DataFrame
-        ``model``; ``output`` (score, rank or rank_same_length); ``by`` (all, length, allele, ligands: training ligands
+        ``model``; ``output`` (one of :data:`OUTPUTS`); ``by`` (all, length, allele, ligands: training ligands
         of the allele, training: whether the row was trained on, or one of ``columns``) and ``group``; ``positives``,
         ``negatives``; ``auroc``, ``auroc10``, ``ap`` and ``ppv`` (see :func:`ranking_metrics`), each with ``_low`` and
-        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of the score or a rank of 2 %.
+        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of a score or a rank of 2 %.
     """
     rows = []
     for each in evaluations:
@@ -47,7 +51,7 @@ def detailed_metrics(
                 scores = sign * each.frame[output].to_numpy()[chosen]
                 ranking = {name: float(value[0]) for name, value in ranking_metrics(labels, scores).items()}
                 ends = intervals(labels, scores, resamples=resamples)
-                decided = binary_metrics(labels, scores, threshold=threshold if output == "score" else -BINDER_RANK)
+                decided = binary_metrics(labels, scores, threshold=thresholds.get(output, -BINDER_RANK))
                 rows.append(
                     {
                         "model": each.name,

@@ -12,7 +12,7 @@ import pandas as pd
 from pmhc_distil import __version__
 from pmhc_distil.errors import InputError
 from pmhc_distil.evaluation.compare import Evaluation
-from pmhc_distil.evaluation.ranking import calibration_curve, expected_calibration_error
+from pmhc_distil.evaluation.ranking import NEUTRAL, calibration_curve, expected_calibration_error
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -64,13 +64,13 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
     for by in dict.fromkeys(details["by"]):
         if by == "all":
             continue
-        part = details[(details["by"] == by) & details["output"].isin(["score", "rank_same_length"])]
+        part = details[(details["by"] == by) & details["output"].isin(["score", NEUTRAL])]
         parts.append(f"<h2>{html.escape(TITLES.get(by, f'By {by}'))}</h2>")
         if by == "allele":
             parts.append(
                 _figure(
                     partial(_alleles, part=part, evaluations=evaluations),
-                    "Every dot is an allele; AUROC of rank_same_length.",
+                    f"Every dot is an allele; AUROC of {NEUTRAL}.",
                 )
             )
         elif part["group"].nunique() <= 40:
@@ -180,7 +180,7 @@ def _bars(axis: Any, part: pd.DataFrame) -> None:
 
 def _alleles(axis: Any, part: pd.DataFrame, evaluations: Sequence[Evaluation]) -> None:
     for each in evaluations:
-        rows = part[(part["model"] == each.name) & (part["output"] == "rank_same_length")]
+        rows = part[(part["model"] == each.name) & (part["output"] == NEUTRAL)]
         ligands = dict(zip(each.frame["allele"], each.ligands, strict=True))
         axis.scatter([1 + ligands[allele] for allele in rows["group"]], rows["auroc"], s=12, label=each.name, alpha=0.7)
     axis.set_xscale("log")

@@ -1,8 +1,14 @@
 """Ranking metrics with bootstrap intervals."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+NEUTRAL = "score_same_length"
+"""The output that does not count how often an allele presents peptides of a length."""
+DEFAULT_THRESHOLDS: Mapping[str, float] = {"score": 0.5, NEUTRAL: 0.5}
+"""Above what a row counts as a predicted positive."""
 RANKING_METRICS = ("auroc", "auroc10", "ap", "ppv")
 CHUNK = 4_000_000
 """Largest number of weights that are held at once."""

@@ -18,6 +18,7 @@ from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.readers import PeptideTable, table_from
+from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
 RANKS_FILE = "ranks.safetensors"
@@ -133,17 +134,20 @@ class Predictor:
         texts = peptides.to_numpy()[scorable]
         logits = self.engine.score(texts.tolist(), grooves, index[scorable], progress=progress).astype(np.float64)
         lengths = np.array([len(text) for text in texts], dtype=int)
-        rank, same_length = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
+        rank, same_length, neutral = (np.full(len(texts), np.nan) for _ in range(3))
         for number, groove in enumerate(grooves):
             rows = np.flatnonzero(index[scorable] == number)
             if len(rows):
                 table = self._table(groove)
                 rank[rows], same_length[rows] = table.ranks(groove, logits[rows, 0], lengths[rows])
+                preference = table.length_log_odds(groove)[lengths[rows] - MIN_PEPTIDE_LENGTH]
+                neutral[rows] = logits[rows, 0] - preference
         values = {
             "score": 1 / (1 + np.exp(-logits[:, 0])),
             "rank": rank,
             "rank_same_length": same_length,
             "affinity_nm": unit_to_affinity(1 / (1 + np.exp(-logits[:, 1]))),
+            "score_same_length": 1 / (1 + np.exp(-neutral)),
         }
         full = {name: np.full(len(peptides), np.nan) for name in values}
         for name, part in values.items():

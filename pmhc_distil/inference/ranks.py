@@ -55,6 +55,8 @@ CLASSES = 1 + len(PEPTIDE_LENGTHS)
 """All lengths together, then every length."""
 MILLI = 1000
 """Logits are stored as integers, in thousandths."""
+_GRID = np.append(0.0, 10.0 ** np.linspace(-4, 2, 301))
+"""Edges, in percent, of the slices over which scores are averaged."""
 _TAIL = int(np.flatnonzero(PERCENTILES == 0.2)[0])
 _SMALLEST_STEP = 1e-3
 
@@ -76,6 +78,7 @@ class RankTable:
         self.knots = knots
         self.facts = dict(facts)
         self._place = {groove: number for number, groove in enumerate(grooves)}
+        self._length_log_odds: dict[str, np.ndarray] = {}
 
     def __contains__(self, groove: str) -> bool:
         return groove in self._place
@@ -101,6 +104,19 @@ class RankTable:
             rows = lengths == length
             same_length[rows] = percent_rank(logits[rows], knots[number])
         return percent_rank(logits, knots[0]), same_length
+
+    def length_log_odds(self, groove: str) -> np.ndarray:
+        """Say how much more often than others an allele presents random peptides of each length.
+
+        Returns
+        -------
+        ndarray of float, shape (lengths,)
+            Logarithm of the mean score of random peptides of a length over that of all.
+        """
+        if groove not in self._length_log_odds:
+            means = np.array([mean_score(knots) for knots in self.knots[self._place[groove], 1:]])
+            self._length_log_odds[groove] = np.log(means / means.mean())
+        return self._length_log_odds[groove]
 
     def save(self, path: Path) -> None:
         """Write the table as safetensors."""
@@ -148,16 +164,31 @@ def percent_rank(logits: np.ndarray, knots: np.ndarray) -> np.ndarray:
     ndarray of float, shape (n,)
         Percent; 100 at and below the weakest knot, falling strictly above it.
     """
+    levels, exponents, slope = _curve(knots)
+    result = np.interp(logits, levels, exponents)
+    beyond = logits > levels[-1]
+    result[beyond] = exponents[-1] - slope * (logits[beyond] - levels[-1])
+    return 10.0**result
+
+
+def mean_score(knots: np.ndarray) -> float:
+    """Average the score (the sigmoid of the logit) over the random peptides that knots were made from."""
+    levels, exponents, slope = _curve(knots)
+    middle = np.log10((_GRID[1:] + _GRID[:-1]) / 2)
+    logits = np.interp(middle, exponents[::-1], levels[::-1])
+    beyond = middle < exponents[-1]
+    logits[beyond] = levels[-1] + (exponents[-1] - middle[beyond]) / slope
+    return float((np.diff(_GRID) / 100 / (1 + np.exp(-logits))).sum())
+
+
+def _curve(knots: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Give logits, the logarithms of their ranks, and how fast these fall beyond the strongest knot."""
     levels = knots.astype(np.float64) / MILLI
     # Knots that coincide after rounding are moved apart a little: a rank has to fall as the score rises.
     steps = _SMALLEST_STEP * np.arange(len(levels))
     levels = np.maximum.accumulate(levels - steps) + steps
     exponents = np.log10(PERCENTILES)
-    result = np.interp(logits, levels, exponents)
-    beyond = logits > levels[-1]
-    slope = (exponents[_TAIL] - exponents[-1]) / (levels[-1] - levels[_TAIL])
-    result[beyond] = exponents[-1] - slope * (logits[beyond] - levels[-1])
-    return 10.0**result
+    return levels, exponents, float((exponents[_TAIL] - exponents[-1]) / (levels[-1] - levels[_TAIL]))
 
 
 def knots_of(scores: np.ndarray) -> np.ndarray:

@@ -62,6 +62,13 @@ PREDICTION_COLUMNS = (
     Column("affinity_nm", "float64", "nM", "Predicted affinity; **lower** binds better.", 5),
     Column("binder", "str", "", "`SB` where `rank` <= 0.5, `WB` where `rank` <= 2, else empty."),
     Column("note", "str", "", "Why a row has no score, or what to mind about it; else empty."),
+    Column(
+        "score_same_length",
+        "float64",
+        "0-1",
+        "The score if the allele presented peptides of all lengths equally often; **higher** binds better.",
+        7,
+    ),
 )
 """Our columns, in order.  The user's own columns follow them."""
 
@@ -182,14 +189,21 @@ def validate_predictions(frame: pd.DataFrame) -> None:
     if not frame.columns.is_unique:
         raise ValueError(f"a column name occurs twice in {tuple(frame.columns)}")
     numbers = {name: frame[name].to_numpy(dtype=np.float64) for name in _DIGITS}
-    for name, highest in (("score", 1.0), ("rank", 100.0), ("rank_same_length", 100.0), ("affinity_nm", np.inf)):
+    highest_of = {
+        "score": 1.0,
+        "rank": 100.0,
+        "rank_same_length": 100.0,
+        "affinity_nm": np.inf,
+        "score_same_length": 1.0,
+    }
+    for name, highest in highest_of.items():
         wrong = (numbers[name] < 0) | (numbers[name] > highest) | np.isinf(numbers[name])
         if wrong.any():
             raise ValueError(f"{name} is out of range: {numbers[name][wrong][0]}")
     unscored = np.isnan(numbers["score"])
     if (frame["note"].to_numpy(dtype=object)[unscored] == "").any():
         raise ValueError("a row without a score has no note")
-    for name in ("rank", "rank_same_length", "affinity_nm"):
+    for name in _DIGITS:
         if not np.isnan(numbers[name][unscored]).all():
             raise ValueError(f"a row without a score has a {name}")
     if (frame["binder"].to_numpy(dtype=object) != binder_class(numbers["rank"])).any():

@@ -166,7 +166,7 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) ->
     """
     shown = frame.head(max_rows)
     own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
-    wanted = [name for name in PREDICTION_NAMES if name != "rank_same_length" and name in frame.columns]
+    wanted = [name for name in PREDICTION_NAMES if not name.endswith("_same_length") and name in frame.columns]
     if "note" in wanted and not (shown["note"] != "").any():
         wanted.remove("note")
     blocks: list[list[str]] = []

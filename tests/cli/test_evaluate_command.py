@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -37,9 +38,33 @@ def evaluated(tmp_path_factory, binding_folder, pairs):
 def test_overview(evaluated):
     """Prevents rows that were trained on, or that have no score, from going unmentioned."""
     table, overview, _, _ = evaluated
-    assert overview["n"].tolist() == [len(table) - 1] * 2 and overview["unscored"].tolist() == [1, 1]
-    assert overview["in_training"].iloc[0] == 10 and pd.isna(overview["in_training"].iloc[1])
-    assert overview["auroc"].nunique() == 1 and 0 < overview["auroc"].iloc[0] < 1
+    assert overview["n"].tolist() == [len(table) - 1] * 4 and overview["unscored"].tolist() == [1] * 4
+    assert overview["output"].tolist() == ["score", "score_same_length"] * 2
+    assert overview["in_training"].iloc[1] == 10 and pd.isna(overview["in_training"].iloc[2])
+    assert overview["auroc"][::2].nunique() == 1 and overview["auroc"].between(0, 1, inclusive="neither").all()
+
+
+def test_thresholds(tmp_path, binding_folder, pairs):
+    """Prevents a threshold that is read and not used, or used for another output."""
+    table = tmp_path / "labelled.csv"
+    pairs[pairs["label"].notna()][["peptide", "allele", "label"]].to_csv(table, index=False)
+    base = ["evaluate", str(table), "--model", str(binding_folder), "--windows", "100"]
+
+    def overview(*more):
+        result = CliRunner().invoke(cli.group, [*base, *more], standalone_mode=False)
+        if result.exception is not None:
+            raise result.exception
+        return pd.read_csv(io.StringIO(result.stdout)).set_index("output")
+
+    default = overview()
+    best = default.loc["score_same_length", "best_threshold"]
+    tuned = overview("--threshold", f"score_same_length={best}")
+    assert tuned.loc["score_same_length", "mcc"] >= default.loc["score_same_length", "mcc"]
+    assert tuned.loc["score", "mcc"] == default.loc["score", "mcc"]
+    assert (overview("--threshold", "1")["f1"] == 0).all()
+    for bad in ("rank=2", "score=high"):
+        with pytest.raises(click.BadParameter):
+            overview("--threshold", bad)
 
 
 def test_groups_hold_every_row_once(evaluated):
@@ -48,7 +73,7 @@ def test_groups_hold_every_row_once(evaluated):
     told = metrics[metrics["model"] == "told"]
     assert set(told["by"]) == {"all", "length", "allele", "ligands", "training", "donor"}
     assert set(metrics.loc[metrics["model"] != "told", "by"]) == {"all", "length", "allele", "donor"}
-    assert set(metrics["output"]) == {"score", "rank", "rank_same_length"}
+    assert set(metrics["output"]) == {"score", "rank", "rank_same_length", "score_same_length"}
     rows = (told["positives"] + told["negatives"]).groupby([told["by"], told["output"]]).sum()
     assert (rows == len(table) - 1).all()
     ligands = told[(told["by"] == "ligands") & (told["output"] == "score")]

@@ -15,7 +15,7 @@ from pmhc_distil.inference import calibration
 from pmhc_distil.inference.background import draw_windows, read_windows, write_windows
 from pmhc_distil.inference.calibration import calibrate, calibrate_exactly, calibrate_model, choose_anchors, score_all
 from pmhc_distil.inference.engine import Engine
-from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, percent_rank, to_milli
+from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, mean_score, percent_rank, to_milli
 from pmhc_distil.models.vocabulary import encode
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome
@@ -238,3 +238,21 @@ def test_a_model_folder_is_calibrated(tmp_path, make_model, grooves, protein_fas
     again = RankTable.load(tmp_path / "ranks.safetensors")
     assert again.facts == table.facts
     np.testing.assert_array_equal(again.knots, table.knots)
+
+
+@given(scores)
+def test_mean_score_is_that_of_the_peptides(drawn):
+    """Prevents an average over knots that misses the few peptides with high scores, which make most of it."""
+    assert mean_score(to_milli(knots_of(drawn))) == pytest.approx((1 / (1 + np.exp(-drawn))).mean(), rel=0.1)
+
+
+def test_length_neutral_scores_add_up_alike(engine, grooves, background):
+    """Prevents a score that still tells how often an allele presents peptides of a length."""
+    table = RankTable([grooves[0]], calibrate_exactly(engine, grooves[0], background)[None], {})
+    odds = table.length_log_odds(grooves[0])
+    assert np.exp(odds).mean() == pytest.approx(1)
+    logits = score_all(engine, grooves[0], background)
+    means = {length: (1 / (1 + np.exp(-part))).mean() for length, part in logits.items()}
+    for length, preference in zip(PEPTIDE_LENGTHS, odds, strict=True):
+        expected = np.log(means[length] / np.mean(list(means.values())))
+        assert preference == pytest.approx(expected, abs=0.1)
