@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from pmhc_distil import Predictor
+from pmhc_distil.inference.background import FILE_NAME, read_windows
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
+from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.tables import PREDICTION_NAMES
 
@@ -93,9 +95,6 @@ def test_ranks_fall_as_scores_rise_without_ties(predictor):
 
 def test_random_human_peptides_rank_uniformly(predictor):
     """A calibration that promises 2 % and delivers another share, for a common allele and for a rare one."""
-    from pmhc_distil.inference.background import FILE_NAME, read_windows
-    from pmhc_distil.models.vocabulary import VOCABULARY
-
     tokens = read_windows(BUNDLED_MODEL / FILE_NAME)
     assert sum(len(part) for part in tokens.values()) >= 100_000
     letters = np.array([token[0] for token in VOCABULARY])
@@ -104,6 +103,27 @@ def test_random_human_peptides_rank_uniformly(predictor):
         ranks = predictor.predict(peptides, allele)["rank"]
         assert ranks.mean() == pytest.approx(50, abs=3)
         assert (ranks <= 2).mean() * 100 == pytest.approx(2, abs=1)
+
+
+def test_random_peptides_share_no_rank(predictor):
+    """Ranks in steps: many peptides with one rank cannot be told apart, whatever their scores."""
+    generator = np.random.default_rng(6)
+    windows = read_windows(BUNDLED_MODEL / FILE_NAME)[9]
+    letters = np.array([token[0] for token in VOCABULARY])
+    peptides = ["".join(row) for row in letters[windows[generator.choice(len(windows), 2000, replace=False)]]]
+    for allele in ("A*02:01", "B*46:01", "C*07:02"):
+        found = predictor.predict(peptides, allele).drop_duplicates("peptide")
+        assert found["rank"].round(6).value_counts(normalize=True).max() <= 0.01
+        assert found["rank_same_length"].round(6).value_counts(normalize=True).max() <= 0.01
+
+
+def test_alleles_far_from_the_training_data_are_marked(predictor):
+    """A prediction for a groove like no other must not look as certain as one for A*02:01."""
+    near = predictor.predict(["GILGFVFTL"], "A*02:01")
+    assert near["distance"].iloc[0] == 0 and near["note"].iloc[0] == ""
+    far = predictor.predict(["GILGFVFTL", "SHORT"], grooves={"mine": groove_table().groove("HLA-F*01:01")})
+    assert far["distance"].iloc[0] > 0.08 and "far from the training data" in far["note"].iloc[0]
+    assert np.isnan(far["distance"].iloc[1]) and "far" not in far["note"].iloc[1]
 
 
 def test_order_neighbours_and_threads_do_not_matter(predictor):

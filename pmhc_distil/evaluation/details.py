@@ -1,6 +1,7 @@
 """Every metric of every output, overall and in groups of rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 
 from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
+from pmhc_distil.sequences.explain import FAR
 from pmhc_distil.tasks.metrics import binary_metrics
 
 OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 1}
 """Outputs and the sign that makes higher mean positive."""
 BINDER_RANK = 2.0
+DISTANCE_BINS = np.array([0, 0.04, FAR])
+"""Lowest groove distance to the nearest allele with enough training ligands in every group of rows."""
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
 """Lowest number of training ligands in every group of alleles."""
 
@@ -39,7 +43,8 @@ def detailed_metrics(
     -------
     DataFrame
         ``model``; ``output`` (one of :data:`OUTPUTS`); ``by`` (all, length, allele, ligands: training ligands
-        of the allele, training: whether the row was trained on, or one of ``columns``) and ``group``; ``positives``,
+        of the allele, distance: groove distance to the nearest allele with enough of them, training: whether the row
+        was trained on, or one of ``columns``) and ``group``; ``positives``,
         ``negatives``; ``auroc``, ``auroc10``, ``ap`` and ``ppv`` (see :func:`ranking_metrics`), each with ``_low`` and
         ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of a score or a rank of 2 %.
     """
@@ -73,14 +78,20 @@ def detailed_metrics(
     return pd.DataFrame(rows)
 
 
+def _bins(values: pd.Series, lowest: NDArray[Any]) -> pd.Series:
+    """Name the bin of every value, ``>=`` its lowest; empty for a negative or missing one."""
+    place = np.searchsorted(lowest, values.fillna(-1), side="right")
+    return pd.Series(np.array(["", *(f">={low:g}" for low in lowest)])[place])
+
+
 def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
     """Give the kind of a group, its name and its rows."""
     yield "all", "all", np.arange(len(each.frame))
-    bins = np.searchsorted(LIGAND_BINS, each.ligands, side="right") - 1
     kinds: dict[str, pd.Series] = {
         "length": each.frame["peptide"].str.len(),
         "allele": each.frame["allele"],
-        "ligands": pd.Series(np.where(each.ligands < 0, "", np.array([f">={low}" for low in LIGAND_BINS])[bins])),
+        "ligands": _bins(pd.Series(each.ligands), LIGAND_BINS),
+        "distance": _bins(each.frame["distance"], DISTANCE_BINS),
         "training": pd.Series(each.training),
         **{column: each.frame[column].astype(str) for column in columns},
     }

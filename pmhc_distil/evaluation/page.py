@@ -26,6 +26,7 @@ th:first-child, td:first-child { text-align: left; }
 TITLES = {
     "length": "By peptide length",
     "ligands": "By training ligands of the allele",
+    "distance": "By groove distance to the nearest allele with enough training ligands",
     "training": "By what the model was trained on",
     "allele": "By allele",
 }

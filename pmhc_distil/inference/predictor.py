@@ -17,6 +17,7 @@ from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
+from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
 from pmhc_distil.sequences.readers import PeptideTable, table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
@@ -63,6 +64,8 @@ class Predictor:
         self.engine = Engine(self.folder, threads=threads, device=device)
         self.weights = hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()
         self.windows = windows
+        training = self.folder / TRAINING_FILE
+        self.training = TrainingDistance(read_training_alleles(training) if training.is_file() else {})
         self._tables: list[RankTable] = []
         if (self.folder / RANKS_FILE).exists():
             table = RankTable.load(self.folder / RANKS_FILE)
@@ -119,6 +122,7 @@ class Predictor:
         numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
         frame["binder"] = binder_class(numbers["rank"])
+        self._mind_distance(frame, pairs.allele_index, pairs.grooves)
         if genotype and len(frame):
             frame = best_rows(frame, pairs.owner)
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
@@ -153,6 +157,18 @@ class Predictor:
         for name, part in values.items():
             full[name][scorable] = part
         return full
+
+    def _mind_distance(self, frame: pd.DataFrame, index: np.ndarray, grooves: list[str]) -> None:
+        """Add how far each row's allele is from those with training data, and a note where that is far."""
+        if not grooves:
+            frame["distance"] = np.nan
+            return
+        nearest, distances = zip(*map(self.training.nearest, grooves), strict=True)
+        frame["distance"] = np.where(index >= 0, np.array(distances)[index], np.nan)
+        for number in np.flatnonzero(np.array(distances) > FAR):
+            rows = np.flatnonzero(index == number)
+            note = f"far from the training data: nearest is {nearest[number]} at a distance of {distances[number]:.2f}"
+            frame.loc[rows, "note"] = [f"{before}; {note}" if before else note for before in frame["note"].iloc[rows]]
 
     def _table(self, groove: str) -> RankTable:
         """Find the calibration of a groove, or make it (some seconds) and keep it for the next time."""

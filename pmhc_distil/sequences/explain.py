@@ -1,6 +1,7 @@
 """What is known about an allele: its groove, who shares it, and how near the training data come to it."""
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from pmhc_distil.sequences.hla import Allele
 
 TRAINING_FILE = "training_alleles.csv"
 """Name of the table of training counts beside training tables and in model folders."""
+
+ENOUGH_LIGANDS = 50
+"""Training ligands from which on the distance of other alleles to an allele counts."""
+FAR = 0.08
+"""Distance to the nearest of these alleles from which on predictions are clearly worse (`data/evaluation.md`)."""
 
 TRAINING_COLUMNS = ("allele", "ligands", "affinities")
 """Columns of the table of training counts."""
@@ -100,6 +106,33 @@ def read_training_alleles(path: str | Path) -> dict[str, TrainingCounts]:
     if not any(name in groove_table() and count.total for name, count in counts.items()):
         raise InputError("no HLA allele with training data", source)
     return counts
+
+
+class TrainingDistance:
+    """How far grooves are from those with training ligands.
+
+    Parameters
+    ----------
+    training : mapping
+        Training counts by canonical name.
+    """
+
+    def __init__(self, training: Mapping[str, TrainingCounts]) -> None:
+        table = groove_table()
+        self.trained = [name for name, count in training.items() if name in table and count.ligands >= ENOUGH_LIGANDS]
+        self._known: dict[str, tuple[str, float]] = {}
+
+    def nearest(self, groove: str) -> tuple[str, float]:
+        """Find the nearest allele with enough ligands.
+
+        Returns
+        -------
+        tuple of str and float
+            Name and distance; an empty name and NaN if no allele has enough.
+        """
+        if groove not in self._known:
+            self._known[groove] = nearest_allele(groove, self.trained) if self.trained else ("", math.nan)
+        return self._known[groove]
 
 
 def _count(text: str | None, source: str, row: int, column: str) -> int:

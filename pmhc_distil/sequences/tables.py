@@ -69,6 +69,13 @@ PREDICTION_COLUMNS = (
         "The score if the allele presented peptides of all lengths equally often; **higher** binds better.",
         7,
     ),
+    Column(
+        "distance",
+        "float64",
+        "0-1",
+        "Groove distance to the nearest allele with enough training ligands; **lower** is more certain.",
+        3,
+    ),
 )
 """Our columns, in order.  The user's own columns follow them."""
 
@@ -189,15 +196,9 @@ def validate_predictions(frame: pd.DataFrame) -> None:
     if not frame.columns.is_unique:
         raise ValueError(f"a column name occurs twice in {tuple(frame.columns)}")
     numbers = {name: frame[name].to_numpy(dtype=np.float64) for name in _DIGITS}
-    highest_of = {
-        "score": 1.0,
-        "rank": 100.0,
-        "rank_same_length": 100.0,
-        "affinity_nm": np.inf,
-        "score_same_length": 1.0,
-    }
-    for name, highest in highest_of.items():
-        wrong = (numbers[name] < 0) | (numbers[name] > highest) | np.isinf(numbers[name])
+    highest_of = {"score": 1.0, "rank": 100.0, "rank_same_length": 100.0, "score_same_length": 1.0}
+    for name in _DIGITS:
+        wrong = (numbers[name] < 0) | (numbers[name] > highest_of.get(name, np.inf)) | np.isinf(numbers[name])
         if wrong.any():
             raise ValueError(f"{name} is out of range: {numbers[name][wrong][0]}")
     unscored = np.isnan(numbers["score"])

@@ -31,6 +31,7 @@ _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"
 _DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 _CHUNK = 50_000
 _TERMINAL_DIGITS = 3
+_ON_TERMINAL = ("peptide", "allele", "score", "rank", "affinity_nm", "binder", "note")
 
 
 def choose_format(destination: str | Path, wanted: str | None = None) -> str:
@@ -166,7 +167,7 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) ->
     """
     shown = frame.head(max_rows)
     own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
-    wanted = [name for name in PREDICTION_NAMES if not name.endswith("_same_length") and name in frame.columns]
+    wanted = [name for name in _ON_TERMINAL if name in frame.columns]
     if "note" in wanted and not (shown["note"] != "").any():
         wanted.remove("note")
     blocks: list[list[str]] = []

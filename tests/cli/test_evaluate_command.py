@@ -71,13 +71,14 @@ def test_groups_hold_every_row_once(evaluated):
     """Prevents a group from losing rows, and groups that a model cannot tell from being made up."""
     table, _, metrics, _ = evaluated
     told = metrics[metrics["model"] == "told"]
-    assert set(told["by"]) == {"all", "length", "allele", "ligands", "training", "donor"}
+    assert set(told["by"]) == {"all", "length", "allele", "ligands", "distance", "training", "donor"}
     assert set(metrics.loc[metrics["model"] != "told", "by"]) == {"all", "length", "allele", "donor"}
     assert set(metrics["output"]) == {"score", "rank", "rank_same_length", "score_same_length"}
     rows = (told["positives"] + told["negatives"]).groupby([told["by"], told["output"]]).sum()
     assert (rows == len(table) - 1).all()
     ligands = told[(told["by"] == "ligands") & (told["output"] == "score")]
     assert ligands["group"].tolist() == [">=0", ">=1", ">=100"]
+    assert set(told.loc[told["by"] == "distance", "group"]) == {">=0", ">=0.08"}
     inside = metrics.dropna(subset=["auroc_low"])
     assert (inside["auroc_low"] <= inside["auroc"] + 0.05).all() and (inside["auroc_high"] <= 1).all()
 
@@ -85,7 +86,7 @@ def test_groups_hold_every_row_once(evaluated):
 def test_page(evaluated):
     """Prevents a page that needs the network, shows unescaped names, or lacks its plots."""
     _, _, metrics, page = evaluated
-    assert page.count("<svg") == 6, "reliability, lengths, ligands, training, alleles, donors"
+    assert page.count("<svg") == 7, "reliability, lengths, ligands, distance, training, alleles, donors"
     assert "labelled &lt;1&gt;.csv" in page and "<1>" not in page
     assert not re.search(r'(src|href)="(?!#)', page.replace('xlink:href="#', ""))
     assert "10 rows were in its training data" in page and "does not tell" in page

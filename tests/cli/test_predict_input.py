@@ -33,7 +33,7 @@ class FakePredictor:
         rank = np.where(scored, [sum(map(ord, row)) % 97 / 10 for row in text], np.nan)
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
         frame = frame.assign(score=1 - rank / 100, rank=rank, rank_same_length=rank, affinity_nm=rank * 100)
-        frame["score_same_length"] = frame["score"]
+        frame = frame.assign(score_same_length=frame["score"], distance=np.where(scored, 0.0, np.nan))
         frame = frame.assign(binder=pd.Series(binder_class(rank), dtype="str"))[[*PREDICTION_NAMES, *own]]
         if genotype:
             frame = best_rows(frame, pairs.owner)
