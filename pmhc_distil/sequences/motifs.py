@@ -18,6 +18,8 @@ _INDEX[[ord(residue) for residue in RESIDUES]] = np.arange(len(RESIDUES))
 class Motifs:
     """Motif and length preference of every allele, weighed by a logistic regression to tell ligands from windows.
 
+    An allele without ligands has no motif, and the usual lengths.
+
     Parameters
     ----------
     ligands, windows : DataFrame
@@ -43,7 +45,8 @@ class Motifs:
         residues, background_residues = _ends(ligands["peptide"]), _ends(windows["peptide"])
         background = np.stack([np.bincount(column, minlength=len(RESIDUES)) for column in background_residues.T]) + 1.0
         background /= background.sum(1, keepdims=True)
-        counts = np.zeros((len(self.alleles), *background.shape))
+        # The last row is that of an allele without ligands, which the index finds as -1.
+        counts = np.zeros((len(self.alleles) + 1, *background.shape))
         np.add.at(counts, (row[:, None], positions, residues), 1.0)
         frequencies = counts + PSEUDOCOUNT * background
         self.residue_log_odds = np.log(frequencies / frequencies.sum(2, keepdims=True) / background)
@@ -52,7 +55,7 @@ class Motifs:
         usual = np.bincount(lengths, minlength=len(PEPTIDE_LENGTHS)) + 1.0
         usual /= usual.sum()
         drawn = np.bincount(window_lengths, minlength=len(PEPTIDE_LENGTHS)) + 1.0
-        seen = np.zeros((len(self.alleles), len(PEPTIDE_LENGTHS)))
+        seen = np.zeros((len(self.alleles) + 1, len(PEPTIDE_LENGTHS)))
         np.add.at(seen, (row, lengths), 1.0)
         seen += PSEUDOCOUNT * usual
         self.length_log_odds = np.log(seen / seen.sum(1, keepdims=True) / (drawn / drawn.sum()))
@@ -71,11 +74,6 @@ class Motifs:
         peptides, alleles : Series of str, shape (n,)
         windows_per_ligand : float
             How many windows there are for every ligand.
-
-        Raises
-        ------
-        KeyError
-            For an allele without a motif.
         """
         logits = self._regression.decision_function(self._features(peptides, alleles))
         return 1 / (1 + np.exp(np.log(windows_per_ligand / self._windows_per_ligand) - logits))
@@ -83,8 +81,6 @@ class Motifs:
     def _features(self, peptides: "pd.Series[str]", alleles: "pd.Series[str]") -> NDArray[np.float64]:
         """Give the log-odds of the residues and of the length, shape (n, 2)."""
         row = self.alleles.get_indexer(alleles)
-        if (row < 0).any():
-            raise KeyError(alleles.iloc[int((row < 0).argmax())])
         residues = self.residue_log_odds[row[:, None], np.arange(2 * ANCHORED), _ends(peptides)].sum(1)
         return np.stack([residues, self.length_log_odds[row, _lengths(peptides)]], axis=1)
 

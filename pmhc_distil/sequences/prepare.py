@@ -260,9 +260,9 @@ def prepare(
     table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
     in_split = _in_validation(table["peptide"], validation_share, seed)
     train, validation = table[~in_split], table[in_split]
-    if hard_negatives and len(ligands):
-        random = train["source"] == "negative"
-        motifs = Motifs(train[train["label"] == 1], train[random])
+    presented, random = train["label"] == 1, train["source"] == "negative"
+    if hard_negatives and presented.any() and random.any():
+        motifs = Motifs(train[presented], train[random])
 
         def kept(pairs: pd.DataFrame) -> NDArray[np.float64]:
             guessed = motifs.probability(pairs["peptide"], pairs["allele"], hard_negatives.per_positive)

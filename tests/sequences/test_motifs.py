@@ -69,9 +69,10 @@ def test_probabilities_are_calibrated(motifs):
 
 
 def test_what_has_no_motif(motifs):
-    """Prevents the motif of another allele from being used without a word."""
-    with pytest.raises(KeyError, match="C"):
-        motifs.probability(pd.Series(["GLGGGGGGV"]), pd.Series(["C"]), 5.0)
+    """Prevents the motif of another allele from being used, and a failure where all ligands went to validation."""
+    own = pd.Series(["GLGGGGGGV", "GPGGGGGGF", "GAGGGGGGA"])
+    unknown = motifs.probability(own, pd.Series(["C"] * 3), 5.0)
+    assert unknown == pytest.approx([unknown[0]] * 3) and unknown[0] < 0.5
     empty = pd.DataFrame({"peptide": [], "allele": []}, dtype="str")
     with pytest.raises(ValueError, match="ligands and windows"):
         Motifs(empty, empty)
