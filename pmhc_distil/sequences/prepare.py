@@ -250,7 +250,7 @@ def prepare(
     others = unique[unique["label"] != 1]
     positives = pd.concat([ligands, others], ignore_index=True)
     binders = others.loc[(others["affinity_nm"] < 500) & (others["inequality"] != ">"), "peptide"]
-    known = set(ligands["peptide"]) | set(binders)
+    known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"])
     shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform

@@ -324,7 +324,7 @@ def motif_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plain_and_hard(motif_folder):
     proteome = Proteome(random(np.random.default_rng(13), [4000] * 20))
-    hard = HardNegatives(per_positive=40, least_kept=0.05)
+    hard = HardNegatives(per_positive=40, least_kept=0.25)
     return [
         prepare(motif_folder, [Source("ligands.csv")], proteome, **SETTINGS, hard_negatives=settings)
         for settings in (None, hard)
@@ -338,9 +338,9 @@ def test_hard_negatives_look_like_ligands(plain_and_hard):
         negatives = prepared.train[prepared.train["label"] == 0]
         own = negatives[negatives["allele"] == A2]["peptide"]
         anchored.append((own.str[1].eq("L") & own.str[-1].eq("V")).mean())
-    assert anchored[1] > 5 * anchored[0] > 0
+    assert anchored[1] > 2 * anchored[0] > 0
     counts = [(prepared.train["label"] == 0).sum() for prepared in plain_and_hard]
-    assert counts[1] < counts[0], "forty for each ligand, and yet fewer than four are kept"
+    assert counts[1] < 0.5 * counts[0] * 40 / 4, "most of the forty for each ligand are left out"
 
 
 def test_offset_undoes_the_choice_of_hard_negatives(plain_and_hard):
@@ -351,7 +351,8 @@ def test_offset_undoes_the_choice_of_hard_negatives(plain_and_hard):
         for table in (plain, hard):
             own = table[table["allele"] == allele]
             per_length.append(np.exp(own["offset"]).groupby(own["peptide"].str.len()).sum())
-        np.testing.assert_allclose(per_length[1], per_length[0], rtol=0.15)
+        np.testing.assert_allclose(per_length[1], per_length[0], rtol=0.4)
+        assert per_length[1].sum() == pytest.approx(per_length[0].sum(), rel=0.1)
 
 
 def test_ligands_have_the_offset_of_windows_like_them(plain_and_hard):
@@ -360,7 +361,7 @@ def test_ligands_have_the_offset_of_windows_like_them(plain_and_hard):
     shift = hard["offset"].to_numpy() - plain["offset"].to_numpy()
     assert (hard["peptide"].to_numpy() == plain["peptide"].to_numpy()).all()
     certain = np.log(SETTINGS["negatives_per_positive"] / 40)
-    assert (shift >= certain - 1e-9).all() and (shift <= certain - np.log(0.05) + 1e-9).all()
+    assert (shift >= certain - 1e-9).all() and (shift <= certain - np.log(0.25) + 1e-9).all()
     assert np.median(shift) < certain + 1
 
 
