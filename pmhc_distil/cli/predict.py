@@ -1,5 +1,6 @@
 """``pmhc-distil predict``: peptides and alleles in, predictions out."""
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,11 @@ import click
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
-    from pmhc_distil.sequences.readers import PeptideTable
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from pmhc_distil.sequences.readers import PeptideSource
 
 _MODES = """\b
 Three ways to say which alleles meet which peptides:
@@ -28,6 +33,7 @@ Examples:
 """
 
 _MOST_WARNINGS = 20
+_PAIRS_AT_ONCE = 200_000
 
 
 @click.command(epilog=_MODES)
@@ -74,7 +80,8 @@ def predict(
     that cannot be scored has empty numbers and says why in the column note.
     """
     from pmhc_distil.inference.request import resolve_request
-    from pmhc_distil.sequences.writers import STDOUT, choose_format, terminal_table, write_predictions
+    from pmhc_distil.sequences.tables import empty_predictions
+    from pmhc_distil.sequences.writers import STDOUT, choose_format, open_predictions, terminal_table
 
     # Everything that the user can have got wrong is looked at before torch is imported.
     for_terminal = output is None and format_ is None and sys.stdout.isatty()
@@ -87,38 +94,54 @@ def predict(
         from pmhc_distil.sequences.grooves import read_mhc_fasta
 
         grooves = read_mhc_fasta(hla_fasta)
-    table = _read(source, peptides, peptide_column, allele_column, strict)
+    rows = _open(source, peptides, peptide_column, allele_column, strict)
+    overview = rows.check()
     request = resolve_request(
-        table.frame,
+        overview.distinct(),
         alleles,
         grooves=grooves,
         genotype=genotype,
         strict=strict,
-        source=table.source,
-        rows=table.rows,
-        column=table.allele_column or "allele",
+        source=rows.source,
+        rows=overview.first_rows(),
+        column=rows.allele_column or "allele",
     )
-    warnings = (*table.warnings, *request.warnings)
+    warnings = (*overview.warnings, *request.warnings)
     for line in warnings[:_MOST_WARNINGS]:
         _tell(f"warning: {line}")
     if len(warnings) > _MOST_WARNINGS:
         _tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
-    if len(table.frame):
+    per_row = len(request.allele_names) if request.cross else 1
+    size = max(1, _PAIRS_AT_ONCE // max(1, per_row))
+
+    def predicted() -> "Iterator[pd.DataFrame]":
+        if not overview.rows:
+            yield empty_predictions(rows.own_columns)
+            return
+        from tqdm import tqdm
+
         from pmhc_distil.inference.predictor import Predictor
 
         predictor = Predictor(model, threads=threads, device=device)
-        frame = predictor.predict(table, alleles, genotype=genotype, grooves=grooves, progress=True)
-    else:
-        from pmhc_distil.sequences.tables import PREDICTION_NAMES, empty_predictions
+        with tqdm(total=overview.rows * per_row, unit=" pairs", unit_scale=True, disable=None) as bar:
+            for table in rows.tables(size):
+                yield predictor.predict(table, alleles, genotype=genotype, grooves=grooves)
+                bar.update(len(table.frame) * per_row)
 
-        frame = empty_predictions(name for name in table.frame.columns if name not in PREDICTION_NAMES)
-    unscored = int(frame["score"].isna().sum())
+    count = unscored = 0
+    head: list[pd.DataFrame] = []
+    with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_) as writer:
+        for frame in predicted():
+            count += len(frame)
+            unscored += int(frame["score"].isna().sum())
+            if writer is not None:
+                writer.write(frame)
+            elif not head:
+                head.append(frame)
     if unscored:
-        _tell(f"{unscored:,} of {len(frame):,} rows have no score; the column note says why")
-    if for_terminal:
-        click.echo(terminal_table(frame, shutil.get_terminal_size().columns))
-    else:
-        write_predictions(frame, output or STDOUT, format_)
+        _tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
+    if head:
+        click.echo(terminal_table(head[0], shutil.get_terminal_size().columns, total=count))
 
 
 def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:
@@ -131,12 +154,12 @@ def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:
     return alleles
 
 
-def _read(
+def _open(
     source: str | None, peptides: tuple[str, ...], peptide_column: str | None, allele_column: str | None, strict: bool
-) -> "PeptideTable":
-    """Read the one source of peptides there is."""
+) -> "PeptideSource":
+    """Open the one source of peptides there is."""
     from pmhc_distil.sequences.files import STDIN
-    from pmhc_distil.sequences.readers import read_peptides, table_from
+    from pmhc_distil.sequences.readers import PeptideSource, open_peptides
 
     if peptides:
         if source is not None:
@@ -144,13 +167,13 @@ def _read(
             raise InputError("peptides are given both by a file and by --peptide", source=source, hint=hint)
         for name in filter(None, (peptide_column, allele_column)):
             raise InputError("--peptide has no columns, but one was asked for", value=name)
-        return table_from(peptides, strict=strict, source="--peptide")
+        return PeptideSource.of_list(peptides, "--peptide", strict=strict)
     if source is None:
         if sys.stdin is None or sys.stdin.isatty():
             hint = "for example pmhc-distil predict peptides.fasta --hla A*02:01"
             raise InputError("no peptides are given", hint=hint)
         source = STDIN
-    return read_peptides(source, peptide_column=peptide_column, allele_column=allele_column, strict=strict)
+    return open_peptides(source, peptide_column=peptide_column, allele_column=allele_column, strict=strict)
 
 
 def _tell(line: str) -> None:

@@ -50,10 +50,10 @@ def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tu
     return header, int(numbers[0])
 
 
-def read_columns(
+def read_parts(
     stream: TextIO, source: str, skipped: int, delimiter: str, header: list[str]
-) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
-    """Read all rows below the header; blank lines are none.
+) -> Iterator[tuple[list[tuple[str, ...]], NDArray[np.int64]]]:
+    """Read all rows below the header, a bounded number at a time; blank lines are none.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def read_columns(
     header : list of str
         What it returned.
 
-    Returns
-    -------
-    columns : dict of str to list of str
-        Header to cells.
+    Yields
+    ------
+    columns : list of tuple of str
+        Cells of every column of the header.
     rows : ndarray of int, shape (N,)
         1-based line on which each row starts.
 
@@ -74,8 +74,6 @@ def read_columns(
     InputError
         For the first row with more or fewer fields than the header, or with a quotation mark that is not closed.
     """
-    cells: list[list[str]] = [[] for _ in header]
-    rows: list[NDArray[np.int64]] = []
     below_header = 1
     for chunk, numbers in _chunks(stream, source, skipped, delimiter):
         chunk, numbers = chunk[below_header:], numbers[below_header:]
@@ -87,10 +85,8 @@ def read_columns(
                 if len(fields) != len(header):
                     reason = f"the row has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {len(header)}"
                     raise InputError(reason, source=source, row=int(number), value=delimiter.join(fields))
-        rows.append(numbers)
-        for column, more in zip(cells, zip(*chunk, strict=True), strict=False):
-            column.extend(more)
-    return dict(zip(header, cells, strict=True)), np.concatenate(rows)
+        if chunk:
+            yield list(zip(*chunk, strict=True)), numbers
 
 
 def _is_blank(fields: list[str]) -> bool:

@@ -11,15 +11,17 @@ whose peptide is empty and a FASTA record without a sequence are rows.
 """
 
 import csv
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.delimited import read_columns, read_header
+from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
 
 PEPTIDE_NAMES = ("peptide", "peptides", "pep", "sequence", "seq", "epitope", "ligand", "peptidesequence", "epitopeseq")
@@ -31,20 +33,25 @@ Only ``peptides`` spells a peptide that could be scored; as the first line of a 
 ALLELE_NAMES = ("allele", "alleles", "hla", "mhc", "hlaallele", "mhcallele", "hlatype")
 """Headers of an allele column, in lower case without separators."""
 
+_CHUNK = 2_000
 _PROTEIN_LENGTH = 50
 _LIKELY_PROTEIN_LENGTH = 30
 
 
+Part = tuple[Sequence[Sequence[str]], NDArray[np.int64]]
+"""Cells of some rows, column by column, and the 1-based line, or FASTA record, of each row."""
+
+
 @dataclass(frozen=True)
 class Records:
-    """The text of an input, by column.
+    """An input, taken apart.
 
     Attributes
     ----------
-    columns : dict of str to list of str
-        Header to cells, all of one length, as they stand in the input.
-    rows : ndarray of int, shape (N,)
-        1-based line, or FASTA record, of each row.
+    columns : tuple of str
+        Header.
+    parts : callable
+        Reads the input from its beginning, some rows at a time; the rows stand as they do in the input.
     peptide : str
         Header of the peptide column.
     allele : str or None
@@ -53,8 +60,8 @@ class Records:
         What the user should know.
     """
 
-    columns: dict[str, list[str]]
-    rows: NDArray[np.int64]
+    columns: tuple[str, ...]
+    parts: Callable[[], Iterator[Part]]
     peptide: str = "peptide"
     allele: str | None = None
     warnings: tuple[str, ...] = ()
@@ -68,7 +75,7 @@ def parse_records(
     Parameters
     ----------
     stream : TextIO
-        Seekable text with ``\n`` line ends.
+        Seekable text with ``\n`` line ends, which stays open as long as parts are read.
     source : str
         Its name, for messages.
     peptide_column, allele_column : str, optional
@@ -82,7 +89,7 @@ def parse_records(
     Raises
     ------
     InputError
-        If the input is not what its first line promises.
+        If the input is not what its first line promises; while parts are read, if later ones are not.
     """
     skipped, head = 0, ""
     for line in stream:
@@ -91,15 +98,15 @@ def parse_records(
             break
         skipped += 1
     if not head:
-        return Records({"peptide": []}, np.empty(0, np.int64), warnings=(f"{source} holds no peptides",))
+        return Records(("peptide",), lambda: iter(()), warnings=(f"{source} holds no peptides",))
     if head.startswith(">"):
         _refuse_columns("a FASTA file", source, peptide_column, allele_column)
-        return _fasta(stream, source)
+        return Records(("peptide", "name"), partial(_fasta, stream, source))
     delimiter = _delimiter(head, peptide_column)
     if delimiter:
         return _table(stream, source, skipped, delimiter, peptide_column, allele_column)
     _refuse_columns("a plain list", source, peptide_column, allele_column)
-    return _plain_list(stream)
+    return Records(("peptide",), partial(_plain_list, stream))
 
 
 def find_column(
@@ -170,39 +177,48 @@ def _refuse_columns(kind: str, source: str, *wanted: str | None) -> None:
         raise InputError(f"{kind} has no columns, but one was asked for", source=source, value=name)
 
 
-def _fasta(stream: TextIO, source: str) -> Records:
+def _fasta(stream: TextIO, source: str) -> Iterator[Part]:
     from Bio.SeqIO.FastaIO import SimpleFastaParser  # a quarter of a second that only FASTA should cost
 
     stream.seek(0)
-    names, sequences = [], []
-    for title, sequence in SimpleFastaParser(stream):
-        names.append(title.split(None, 1)[0] if title.strip() else "")
-        sequences.append(sequence)
-    lengths = [len(sequence) for sequence in sequences]
-    longest = max(lengths)
-    limit = _LIKELY_PROTEIN_LENGTH if min(lengths) > MAX_PEPTIDE_LENGTH else _PROTEIN_LENGTH
-    if longest > limit:
-        row = next(i for i, length in enumerate(lengths) if length > limit)
-        expected = f"{MIN_PEPTIDE_LENGTH} to {MAX_PEPTIDE_LENGTH} residues"
-        raise InputError(
-            f"the record has {lengths[row]} residues: this is a protein, and peptides of {expected} are expected",
-            source=source,
-            row=row + 1,
-            value=names[row],
-            hint=f"cut proteins into windows of {expected} first; a command that scans proteins is not there yet",
-        )
-    return Records({"peptide": sequences, "name": names}, np.arange(1, len(names) + 1))
+    parser = SimpleFastaParser(stream)
+    count, shortest = 0, _PROTEIN_LENGTH
+    # The first record that could be a protein: its number, name and length.
+    long: tuple[int, str, int] | None = None
+    while records := list(itertools.islice(parser, _CHUNK)):
+        names = [title.split(None, 1)[0] if title.strip() else "" for title, _ in records]
+        sequences = [sequence for _, sequence in records]
+        shortest = min(shortest, *map(len, sequences))
+        for number, (name, sequence) in enumerate(zip(names, sequences, strict=True), count + 1):
+            if len(sequence) > _PROTEIN_LENGTH:
+                raise _protein(source, number, name, len(sequence))
+            if long is None and len(sequence) > _LIKELY_PROTEIN_LENGTH:
+                long = number, name, len(sequence)
+        yield [sequences, names], np.arange(count + 1, count + len(records) + 1)
+        count += len(records)
+    if long and shortest > MAX_PEPTIDE_LENGTH:
+        raise _protein(source, *long)
 
 
-def _plain_list(stream: TextIO) -> Records:
+def _protein(source: str, row: int, name: str, length: int) -> InputError:
+    expected = f"{MIN_PEPTIDE_LENGTH} to {MAX_PEPTIDE_LENGTH} residues"
+    return InputError(
+        f"the record has {length} residues: this is a protein, and peptides of {expected} are expected",
+        source=source,
+        row=row,
+        value=name,
+        hint=f"cut proteins into windows of {expected} first; a command that scans proteins is not there yet",
+    )
+
+
+def _plain_list(stream: TextIO) -> Iterator[Part]:
     stream.seek(0)
-    peptides, rows = [], []
-    for number, line in enumerate(stream, 1):
-        text = line.strip()
-        if text and text[0] != "#":
-            peptides.append(text)
-            rows.append(number)
-    return Records({"peptide": peptides}, np.array(rows, dtype=np.int64))
+    lines = enumerate(stream, 1)
+    while some := list(itertools.islice(lines, _CHUNK)):
+        kept = [(number, text) for number, line in some if (text := line.strip()) and text[0] != "#"]
+        if kept:
+            rows, peptides = zip(*kept, strict=True)
+            yield [peptides], np.array(rows, dtype=np.int64)
 
 
 def _table(
@@ -215,8 +231,7 @@ def _table(
         raise InputError("no peptide column", source=source, row=row, hint=_missing_hint(header))
     if peptide == allele:
         raise InputError("the peptide and the allele column are the same", source=source, row=row, column=peptide)
-    columns, rows = read_columns(stream, source, skipped, delimiter, header)
-    return Records(columns, rows, peptide, allele)
+    return Records(tuple(header), partial(read_parts, stream, source, skipped, delimiter, header), peptide, allele)
 
 
 def _missing_hint(header: list[str]) -> str:

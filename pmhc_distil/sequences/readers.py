@@ -3,9 +3,10 @@
 A peptide that cannot be scored keeps its row and says why in the column ``note``.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,20 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import open_text
-from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, PEPTIDE_NAMES, find_column, parse_records
+from pmhc_distil.sequences.peptide_formats import (
+    ALLELE_NAMES,
+    PEPTIDE_NAMES,
+    Part,
+    Records,
+    find_column,
+    parse_records,
+)
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, RESIDUES, peptide_problem
 from pmhc_distil.sequences.tables import unclashing_names
 
 _SCORABLE = re.compile(f"[{RESIDUES}]{{{MIN_PEPTIDE_LENGTH},{MAX_PEPTIDE_LENGTH}}}").fullmatch
-_NUCLEOTIDES = re.compile("[ACGT]+").fullmatch
+_NUCLEOTIDES = frozenset("ACGT")
+_PART = 50_000
 _UPPER = {ord(letter): letter.upper() for letter in "abcdefghijklmnopqrstuvwxyz"}
 
 
@@ -82,12 +91,156 @@ def read_peptides(
     InputError
         If the input cannot be read or understood, or, where `strict`, a peptide cannot be scored.
     """
+    peptides = open_peptides(source, peptide_column=peptide_column, allele_column=allele_column, strict=strict)
+    (table,) = peptides.tables()
+    return table
+
+
+def open_peptides(
+    source: str | Path, *, peptide_column: str | None = None, allele_column: str | None = None, strict: bool = False
+) -> "PeptideSource":
+    """Open a file of peptides to read it in parts; see :func:`read_peptides`."""
     name = str(source)
-    with open_text(source) as stream:
-        records = parse_records(stream, name, peptide_column, allele_column)
-    return _table(
-        records.columns, records.peptide, records.allele, name, records.rows, strict=strict, warnings=records.warnings
-    )
+    records = parse_records(open_text(source), name, peptide_column, allele_column)
+    return PeptideSource(records, name, strict=strict)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a source of peptides holds.
+
+    Attributes
+    ----------
+    rows, n_problems : int
+        All rows, and those whose peptide cannot be scored.
+    alleles : dict of str to int or None
+        Distinct cells of the allele column, each with the line of its first row; None where there is no such column.
+    warnings : tuple of str
+        What the user should know, one line each.
+    """
+
+    rows: int
+    n_problems: int
+    alleles: dict[str, int] | None
+    warnings: tuple[str, ...]
+
+    def distinct(self) -> pd.DataFrame:
+        """Give a table like that of all rows, with one row for every distinct cell of the allele column.
+
+        Without such a column it has one row, and none if there are no rows at all.
+        """
+        count = min(self.rows, 1) if self.alleles is None else len(self.alleles)
+        frame = pd.DataFrame({"peptide": [""] * count, "note": [""] * count}, dtype="str")
+        return frame if self.alleles is None else frame.assign(allele=_text_series(list(self.alleles)))
+
+    def first_rows(self) -> NDArray[np.int64]:
+        """Give the line of each row of :meth:`distinct`."""
+        return np.array(list((self.alleles or {"": 1}).values()), dtype=np.int64)
+
+
+class PeptideSource:
+    """Peptides that are read some at a time, as often as needed.
+
+    Parameters
+    ----------
+    records : Records
+    source : str
+        Their name, for messages.
+    strict : bool
+        Refuse the source at its first peptide that cannot be scored.
+    """
+
+    def __init__(self, records: Records, source: str, *, strict: bool = False) -> None:
+        self.source = source
+        self.allele_column = records.allele
+        self._records = records
+        self._strict = strict
+        used = (records.peptide, records.allele)
+        self._renamed = unclashing_names(name for name in records.columns if name not in used)
+
+    @classmethod
+    def of_list(cls, peptides: Sequence[str], source: str, *, strict: bool = False) -> "PeptideSource":
+        """Make a source of peptides in memory."""
+        rows = np.arange(1, len(peptides) + 1)
+        return cls(Records(("peptide",), lambda: iter([([list(peptides)], rows)])), source, strict=strict)
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The user's own columns, as they will be called."""
+        return list(self._renamed.values())
+
+    def check(self) -> Overview:
+        """Read everything once, to find what there is to refuse or to say before anything is predicted.
+
+        Raises
+        ------
+        InputError
+            As :func:`read_peptides`.
+        """
+        rows = problems = 0
+        alleles: dict[str, int] | None = None if self.allele_column is None else {}
+        letters: set[str] = set()
+        for table in self.tables(_PART):
+            rows += len(table.frame)
+            problems += table.n_problems
+            if alleles is not None:
+                for cell, row in zip(table.frame["allele"], table.rows.tolist(), strict=True):
+                    alleles.setdefault(cell, row)
+            if letters <= _NUCLEOTIDES:
+                scorable = table.frame["note"].to_numpy(dtype=object) == ""
+                letters.update(*table.frame["peptide"].to_numpy(dtype=object)[scorable])
+        return Overview(rows, problems, alleles, self._warnings(letters))
+
+    def tables(self, size: int | None = None) -> Iterator[PeptideTable]:
+        """Read from the beginning.
+
+        Parameters
+        ----------
+        size : int, optional
+            Rows in a table, at most; by default all, in one table that has the warnings, too.
+
+        Yields
+        ------
+        PeptideTable
+            Without rows only if the source has none.
+        """
+        if size is None:
+            columns, rows = _join(list(self._records.parts()), len(self._records.columns))
+            table = self._table(columns, rows)
+            scorable = (
+                text for text, note in zip(table.frame["peptide"], table.frame["note"], strict=True) if not note
+            )
+            yield replace(table, warnings=self._warnings(set().union(*scorable)))
+            return
+        kept: list[Part] = []
+        count = 0
+        for part in self._records.parts():
+            kept.append(part)
+            count += len(part[1])
+            while count >= size:
+                columns, rows = _join(kept, len(self._records.columns))
+                yield self._table([column[:size] for column in columns], rows[:size])
+                kept, count = [([column[size:] for column in columns], rows[size:])], count - size
+        if count:
+            yield self._table(*_join(kept, len(self._records.columns)))
+
+    def _table(self, cells: Sequence[Sequence[str]], rows: NDArray[np.int64]) -> PeptideTable:
+        records = self._records
+        columns = dict(zip(records.columns, cells, strict=True))
+        return _table(columns, records.peptide, records.allele, self._renamed, self.source, rows, strict=self._strict)
+
+    def _warnings(self, letters: set[str]) -> tuple[str, ...]:
+        """Warn of the records, of renamed columns and, by the letters of all scorable peptides, of nucleotides."""
+        return (
+            *self._records.warnings,
+            *_rename_warnings(self._renamed, self.source),
+            *_nucleotide_warning(letters, self.source),
+        )
+
+
+def _join(parts: Sequence[Part], width: int) -> Part:
+    columns = [list(itertools.chain.from_iterable(cells[i] for cells, _ in parts)) for i in range(width)]
+    return columns, np.concatenate([rows for _, rows in parts] or [np.empty(0, np.int64)])
 
 
 def table_from(
@@ -136,7 +289,11 @@ def table_from(
         for name in filter(None, (peptide, allele)):
             columns[name] = _texts(columns[name])
     rows = np.arange(1, len(columns[peptide]) + 1)
-    return _table(columns, peptide, allele, source, rows, strict=strict)
+    renamed = unclashing_names(name for name in columns if name not in (peptide, allele))
+    table = _table(columns, peptide, allele, renamed, source, rows, strict=strict)
+    scorable = (text for text, note in zip(table.frame["peptide"], table.frame["note"], strict=True) if not note)
+    warnings = (*_rename_warnings(renamed, source), *_nucleotide_warning(set().union(*scorable), source))
+    return replace(table, warnings=warnings)
 
 
 def _texts(values: pd.Series) -> list[str]:
@@ -147,11 +304,11 @@ def _table(
     columns: Mapping[str, Any],
     peptide: str,
     allele: str | None,
+    renamed: Mapping[str, str],
     source: str,
     rows: NDArray[np.int64],
     *,
     strict: bool,
-    warnings: tuple[str, ...] = (),
 ) -> PeptideTable:
     peptides = _upper(columns[peptide])
     notes = ["" if _SCORABLE(text) else peptide_problem(text) for text in peptides]
@@ -160,23 +317,27 @@ def _table(
         i = next(i for i, note in enumerate(notes) if note)
         hint = "without --strict such rows are kept, without a score"
         raise InputError(notes[i], source, int(rows[i]), peptide, peptides[i] or None, hint)
-    renamed = unclashing_names(name for name in columns if name not in (peptide, allele))
-    warnings += tuple(
-        f"{source}: column '{old}' is written as '{new}', because the predictions have a column '{old}'"
-        for old, new in renamed.items()
-        if old != new
-    )
-    if len(notes) > n_problems and all(
-        _NUCLEOTIDES(text) for text, note in zip(peptides, notes, strict=True) if not note
-    ):
-        warnings += (f"{source}: all peptides consist of A, C, G and T only; are they nucleotides?",)
     content: dict[str, Any] = {"peptide": _text_series(peptides)}
     if allele is not None:
         content["allele"] = _text_series([text.strip() for text in columns[allele]])
     content["note"] = _text_series(notes)
     for old, new in renamed.items():
         content[new] = _text_series(columns[old]) if isinstance(columns[old], list) else columns[old]
-    return PeptideTable(source, pd.DataFrame(content), rows, n_problems, allele, warnings)
+    return PeptideTable(source, pd.DataFrame(content), rows, n_problems, allele)
+
+
+def _rename_warnings(renamed: Mapping[str, str], source: str) -> tuple[str, ...]:
+    return tuple(
+        f"{source}: column '{old}' is written as '{new}', because the predictions have a column '{old}'"
+        for old, new in renamed.items()
+        if old != new
+    )
+
+
+def _nucleotide_warning(letters: set[str], source: str) -> tuple[str, ...]:
+    if letters and letters <= _NUCLEOTIDES:
+        return (f"{source}: all peptides consist of A, C, G and T only; are they nucleotides?",)
+    return ()
 
 
 def _upper(peptides: list[str]) -> list[str]:

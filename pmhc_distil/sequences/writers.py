@@ -5,6 +5,7 @@ decimal numbers that read back as floats; a missing number is empty in CSV and T
 gives the same bytes, also when it is packed.
 """
 
+import contextlib
 import csv
 import gzip
 import io
@@ -13,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,63 @@ def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str 
     ----------
     frame : DataFrame
         Predictions, or any table that has some of their columns.
+    destination, format
+        As for :func:`open_predictions`.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_predictions`.
+    """
+    with open_predictions(destination, format) as writer:
+        writer.write(frame)
+
+
+class PredictionWriter:
+    """Writes a prediction table some rows at a time.
+
+    Parameters
+    ----------
+    text : TextIO
+    format : {"csv", "tsv", "jsonl"}
+    """
+
+    def __init__(self, text: TextIO, format: str) -> None:
+        self._text = text
+        delimiter = "\t" if format == "tsv" else ","
+        self._rows = None if format == "jsonl" else csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        self._names: list[str] = []
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Write more rows; the first table decides on the columns.
+
+        Raises
+        ------
+        ValueError
+            If a later table has other columns.
+        """
+        names = [str(name) for name in frame.columns]
+        if not self._names:
+            self._names = names
+            if self._rows is not None:
+                self._rows.writerow(names)
+        elif names != self._names:
+            msg = f"the columns change from {self._names} to {names}"
+            raise ValueError(msg)
+        for rows in _chunks(frame):
+            if self._rows is not None:
+                self._rows.writerows(rows)
+            else:
+                encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+                self._text.writelines(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows)
+
+
+@contextlib.contextmanager
+def open_predictions(destination: str | Path, format: str | None = None) -> Iterator[PredictionWriter]:
+    """Open a prediction table for writing.
+
+    Parameters
+    ----------
     destination : str or Path
         A path, written whole or not at all and packed if it ends in ``.gz``; or ``"-"`` for standard output, where a
         reader that has seen enough (``| head``) ends the writing quietly.
@@ -87,45 +145,31 @@ def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str 
         If the format is unknown or the destination cannot be written.
     """
     format = choose_format(destination, format)
-    if str(destination) == STDOUT:
-        _write_stdout(frame, format)
-        return
-    with atomic_path(destination) as path:
-        try:
-            with path.open("wb") as raw:
-                if Path(destination).suffix == ".gz":
-                    with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
-                        _write_bytes(frame, cast("BinaryIO", packed), format)
-                else:
-                    _write_bytes(frame, raw, format)
-        except OSError as error:  # no space left, quota, a file system that went away
-            raise InputError(f"cannot write: {error.strerror or error}", source=str(destination)) from error
+    shown = "standard output" if str(destination) == STDOUT else str(destination)
+    with _told(shown), contextlib.ExitStack() as stack:
+        if str(destination) == STDOUT:
+            raw = cast("BinaryIO", sys.stdout.buffer)
+        else:
+            raw = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
+            if Path(destination).suffix == ".gz":
+                packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+                raw = cast("BinaryIO", stack.enter_context(packed))
+        text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
+        stack.callback(text.detach)
+        yield PredictionWriter(text, format)
+        text.flush()
 
 
-def _write_stdout(frame: pd.DataFrame, format: str) -> None:
+@contextlib.contextmanager
+def _told(shown: str) -> Iterator[None]:
+    """Put what goes wrong while a table is written into one line."""
     try:
-        _write_bytes(frame, cast("BinaryIO", sys.stdout.buffer), format)
+        yield
     except BrokenPipeError:
         # The interpreter flushes once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        raise InputError(f"cannot write: {error.strerror or error}", source="standard output") from error
-
-
-def _write_bytes(frame: pd.DataFrame, raw: BinaryIO, format: str) -> None:
-    text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
-    names = [str(name) for name in frame.columns]
-    if format == "jsonl":
-        encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
-        for rows in _chunks(frame):
-            text.writelines(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows)
-    else:
-        writer = csv.writer(text, delimiter="\t" if format == "tsv" else ",", lineterminator="\n")
-        writer.writerow(names)
-        for rows in _chunks(frame):
-            writer.writerows(rows)
-    text.flush()
-    text.detach()
+    except OSError as error:  # no space left, quota, a file system that went away
+        raise InputError(f"cannot write: {error.strerror or error}", source=shown) from error
 
 
 def _chunks(frame: pd.DataFrame) -> Iterator[Iterator[tuple[Any, ...]]]:
@@ -148,7 +192,7 @@ def _values(series: pd.Series, name: str) -> list[Any]:
     return values
 
 
-def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) -> str:
+def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, total: int | None = None) -> str:
     """Lay out the first rows for reading.
 
     Parameters
@@ -159,6 +203,8 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) ->
         Characters in a line.  Columns that do not fit are left out, the user's own first.
     max_rows : int
         Rows to show, in their order.
+    total : int, optional
+        Rows that there are, of which `frame` has the first.
 
     Returns
     -------
@@ -185,7 +231,8 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20) ->
         blocks.append([align(text, size) for text in cells])
         room -= size + 2
     lines = ["  ".join(line).rstrip() for line in zip(*blocks, strict=True)]
-    left = [f"{len(frame) - len(shown):,} more rows"] * (len(frame) > len(shown))
+    more = (len(frame) if total is None else total) - len(shown)
+    left = [f"{more:,} more rows"] * (more > 0)
     left += [f"{hidden} more column{'s' * (hidden > 1)}"] * (hidden > 0)
     if left:
         lines.append(f"... and {' and '.join(left)}: save all with -o predictions.csv")

@@ -84,6 +84,28 @@ def test_pairs_of_the_example(run):
     assert rows["origin"][0] == "influenza A matrix 1"
 
 
+@pytest.mark.parametrize("pairs", [1, 4, 7])
+def test_parts_make_the_same_output(run, monkeypatch, pairs):
+    """Prevents rows from being lost or warned of twice where an input is read in parts."""
+    inputs = [(EXAMPLES / "pairs.csv",), (EXAMPLES / "peptides.fasta", "--hla", "A0201,B0702")]
+    whole = [run(*arguments) for arguments in inputs]
+    monkeypatch.setattr("pmhc_distil.cli.predict._PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr("pmhc_distil.sequences.readers._PART", 2)
+    monkeypatch.setattr("pmhc_distil.sequences.delimited._CHUNK", 3)
+    monkeypatch.setattr("pmhc_distil.sequences.peptide_formats._CHUNK", 2)
+    assert [run(*arguments) for arguments in inputs] == whole
+
+
+def test_nothing_is_predicted_before_all_is_read(run, monkeypatch):
+    """Prevents a bad last row from surfacing when hours have been spent, and half a table on standard output."""
+    monkeypatch.setattr("pmhc_distil.cli.predict._PAIRS_AT_ONCE", 1)
+    good = b"peptide,allele\n" + b"SLYNTVATL,A0201\n" * 5
+    for arguments, tail in (((), b"NLVPMVATV,A0201,more\n"), (("--strict",), b"SHORT,A0201\n")):
+        FakePredictor.made = ()
+        status, out, err = run("-", *arguments, stdin=good + tail)
+        assert status == 2 and out == "" and "row 7" in err and FakePredictor.made == ()
+
+
 def test_genotype_keeps_one_row_per_peptide(run):
     """Prevents a genotype from multiplying the rows of the input."""
     status, out, _ = run("-", "--hla", "A0201,B0702", "--genotype", stdin=b"SLYNTVATL\nSLYN\nSLYNTVATL\n")

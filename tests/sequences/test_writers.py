@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import writers
 from pmhc_distil.sequences.tables import empty_predictions
-from pmhc_distil.sequences.writers import choose_format, terminal_table, write_predictions
+from pmhc_distil.sequences.writers import choose_format, open_predictions, terminal_table, write_predictions
 
 
 @pytest.fixture
@@ -107,10 +108,30 @@ def test_failure_leaves_nothing(frame, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writers, "_write_bytes", fail)
+    monkeypatch.setattr(writers, "_chunks", fail)
     with pytest.raises(InputError, match=r"out\.csv: cannot write: No space left"):
         write_predictions(frame, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_device_is_told(frame):
+    """Prevents an error that only surfaces when the last bytes are flushed from being a traceback."""
+    with pytest.raises(InputError, match="/dev/full: cannot write: No space left"):
+        write_predictions(frame, "/dev/full", "csv")
+
+
+def test_parts_make_the_same_file(frame, tmp_path):
+    """Prevents a second header, or lost rows, where a table is written in parts."""
+    for name in ("a.csv", "a.jsonl.gz"):
+        write_predictions(frame, tmp_path / name)
+        with open_predictions(tmp_path / f"parts_{name}") as writer:
+            writer.write(frame.iloc[:0])
+            writer.write(frame.iloc[:1])
+            writer.write(frame.iloc[1:])
+            with pytest.raises(ValueError, match="columns change"):
+                writer.write(frame.drop(columns="own"))
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"parts_{name}").read_bytes()
 
 
 def test_standard_output(frame, monkeypatch):
