@@ -1,6 +1,7 @@
 """The bundled student as a user meets it: the numbers that ship with the package."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -182,6 +183,15 @@ def test_command_line_end_to_end(tmp_path):
     table = pd.read_csv(outputs[0])
     assert (ROOT / "data/examples/peptides.fasta").read_text().count(">") == len(table)
     assert table["score"].notna().all()
+
+
+def test_scan_finds_the_epitope_of_a_protein():
+    """A scan that loses the one window everybody looks for, or puts it elsewhere."""
+    done = run("scan", "data/examples/protein.fasta", "--hla", "A*02:01", "--max-rank", "0.5", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(io.StringIO(done.stdout)).set_index("peptide")
+    assert found.loc["GILGFVFTL", ["protein", "position"]].tolist() == ["P03485", 58]
+    assert (found["rank"] <= 0.5).all() and len(found) < 30
 
 
 def test_prediction_does_not_import_transformers():

@@ -10,6 +10,7 @@ from pmhc_distil.errors import InputError
 
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
+    "scan": "pmhc_distil.cli.scan",
     "hla": "pmhc_distil.cli.hla",
     "data": "pmhc_distil.cli.data",
     "pretrain": "pmhc_distil.cli.train",

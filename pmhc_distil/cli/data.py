@@ -4,22 +4,8 @@ from pathlib import Path
 
 import click
 
+from pmhc_distil.cli.options import length_range
 from pmhc_distil.cli.recipes import read_recipe
-
-
-def _length_range(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Read a range such as 8-11."""
-    from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
-
-    if text is None:
-        return None
-    first, dash, last = text.partition("-")
-    if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last):
-        lengths = tuple(range(int(first), int(last) + 1))
-        if set(lengths) <= set(PEPTIDE_LENGTHS):
-            return lengths
-    msg = f"{text!r} is not a range of lengths from {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, such as 8-11"
-    raise click.BadParameter(msg)
 
 
 @click.group()
@@ -84,7 +70,7 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
 @click.option(
     "--lengths",
     metavar="N-M",
-    callback=_length_range,
+    callback=length_range,
     help="Lengths of the decoys, equally often.  [default: the ligands' own]",
 )
 @click.option("--donors", type=click.IntRange(min=1), help="Simulate so many persons of six alleles each.")

@@ -207,7 +207,7 @@ def _protein(source: str, row: int, name: str, length: int) -> InputError:
         source=source,
         row=row,
         value=name,
-        hint=f"cut proteins into windows of {expected} first; a command that scans proteins is not there yet",
+        hint="`pmhc-distil scan` predicts the windows of proteins",
     )
 
 

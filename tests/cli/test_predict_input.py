@@ -1,65 +1,24 @@
 """What `predict` does before and after the model: modes, refusals, streams and files."""
 
+import functools
 import gzip
 import io
 import subprocess
 import sys
-import types
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from pmhc_distil import cli
-from pmhc_distil.inference.pairs import best_rows, make_pairs
-from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
+from pmhc_distil.sequences.tables import PREDICTION_NAMES
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 
 
-class FakePredictor:
-    """Scores a pair by its letters, and remembers how it was made."""
-
-    made: tuple = ()
-
-    def __init__(self, model=None, *, threads=None, device=None):
-        type(self).made = (model, threads, device)
-
-    def predict(self, table, alleles=None, *, genotype=False, grooves=None, progress=False):
-        pairs = make_pairs(table.frame, alleles, grooves=grooves, genotype=genotype)
-        frame, scored = pairs.frame, pairs.allele_index >= 0
-        text = frame["peptide"] + frame["allele"]
-        rank = np.where(scored, [sum(map(ord, row)) % 97 / 10 for row in text], np.nan)
-        own = [name for name in frame.columns if name not in PREDICTION_NAMES]
-        frame = frame.assign(score=1 - rank / 100, rank=rank, rank_same_length=rank, affinity_nm=rank * 100)
-        frame = frame.assign(score_same_length=frame["score"], distance=np.where(scored, 0.0, np.nan))
-        frame = frame.assign(binder=pd.Series(binder_class(rank), dtype="str"))[[*PREDICTION_NAMES, *own]]
-        if genotype:
-            frame = best_rows(frame, pairs.owner)
-        validate_predictions(frame)
-        return frame
-
-
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Run the command line in an empty folder and return its exit status, standard output and standard error."""
-    fake = types.ModuleType("pmhc_distil.inference.predictor")
-    fake.Predictor = FakePredictor
-    monkeypatch.setitem(sys.modules, fake.__name__, fake)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, stdin=b""):
-        monkeypatch.setattr(sys, "argv", ["pmhc-distil", "predict", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return run
+def run(run_command):
+    """Run ``predict``."""
+    return functools.partial(run_command, "predict")
 
 
 def table(text, **options):
@@ -89,21 +48,21 @@ def test_parts_make_the_same_output(run, monkeypatch, pairs):
     """Prevents rows from being lost or warned of twice where an input is read in parts."""
     inputs = [(EXAMPLES / "pairs.csv",), (EXAMPLES / "peptides.fasta", "--hla", "A0201,B0702")]
     whole = [run(*arguments) for arguments in inputs]
-    monkeypatch.setattr("pmhc_distil.cli.predict._PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", pairs)
     monkeypatch.setattr("pmhc_distil.sequences.readers._PART", 2)
     monkeypatch.setattr("pmhc_distil.sequences.delimited._CHUNK", 3)
     monkeypatch.setattr("pmhc_distil.sequences.peptide_formats._CHUNK", 2)
     assert [run(*arguments) for arguments in inputs] == whole
 
 
-def test_nothing_is_predicted_before_all_is_read(run, monkeypatch):
+def test_nothing_is_predicted_before_all_is_read(run, monkeypatch, fake_predictor):
     """Prevents a bad last row from surfacing when hours have been spent, and half a table on standard output."""
-    monkeypatch.setattr("pmhc_distil.cli.predict._PAIRS_AT_ONCE", 1)
+    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", 1)
     good = b"peptide,allele\n" + b"SLYNTVATL,A0201\n" * 5
     for arguments, tail in (((), b"NLVPMVATV,A0201,more\n"), (("--strict",), b"SHORT,A0201\n")):
-        FakePredictor.made = ()
+        fake_predictor.made = ()
         status, out, err = run("-", *arguments, stdin=good + tail)
-        assert status == 2 and out == "" and "row 7" in err and FakePredictor.made == ()
+        assert status == 2 and out == "" and "row 7" in err and fake_predictor.made == ()
 
 
 def test_genotype_keeps_one_row_per_peptide(run):
@@ -112,13 +71,13 @@ def test_genotype_keeps_one_row_per_peptide(run):
     assert status == 0 and list(table(out)["peptide"]) == ["SLYNTVATL", "SLYN", "SLYNTVATL"]
 
 
-def test_peptides_of_the_command_line_and_options(run):
+def test_peptides_of_the_command_line_and_options(run, fake_predictor):
     """Prevents an option from being parsed and then forgotten."""
     Path("model").mkdir()
     options = ("--model", "model", "--threads", 3, "--device", "cpu", "--format", "jsonl")
     status, out, _ = run("--peptide", "SLYNTVATL", "--peptide", "nlvpmvatv", "--hla", "A0201", *options)
     assert status == 0 and out.count("\n") == 2 and '"peptide": "NLVPMVATV"' in out
-    assert FakePredictor.made == ("model", 3, "cpu")
+    assert fake_predictor.made == ("model", 3, "cpu")
 
 
 def test_standard_input_is_the_default(run):

@@ -1,0 +1,165 @@
+"""What ``predict`` and ``scan`` have in common: options, checks before torch is imported, and prediction in parts."""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pmhc_distil.errors import InputError
+
+if TYPE_CHECKING:
+    from pmhc_distil.sequences.readers import PeptideSource
+
+_MOST_WARNINGS = 20
+_PAIRS_AT_ONCE = 200_000
+_TERMINAL_ROWS = 20
+
+
+def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on alleles, output and model."""
+    options = [
+        click.option(
+            "--hla",
+            metavar="NAME",
+            multiple=True,
+            help="HLA class I allele, any spelling.  Repeatable, or with commas.",
+        ),
+        click.option("--hla-fasta", metavar="FILE", help="Your own MHC class I sequences; --hla can name their ids."),
+        click.option("--genotype", is_flag=True, help="Only the best of the alleles for each peptide."),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
+        ),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(["csv", "tsv", "jsonl"]),
+            help="[default: by the name of FILE, csv]",
+        ),
+        click.option("--model", metavar="DIR", help="A model of your own.  [default: the bundled one]"),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all that are allowed]"
+        ),
+        click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps.  [default: the best there is]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def predict_rows(
+    open_rows: "Callable[[], PeptideSource]",
+    *,
+    hla: tuple[str, ...],
+    hla_fasta: str | None,
+    genotype: bool,
+    output: str | None,
+    format_: str | None,
+    model: str | None,
+    threads: int | None,
+    device: str | None,
+    strict: bool = False,
+    max_rank: float | None = None,
+) -> None:
+    """Predict a source of peptides in parts, and write what comes out.
+
+    Parameters
+    ----------
+    open_rows : callable
+        Opens the source, once the options have been looked at.
+    strict : bool
+        Refuse an allele of the source that cannot be scored.
+    max_rank : float, optional
+        Leave out rows with a higher rank, and those without one.
+    hla, hla_fasta, genotype, output, format_, model, threads, device
+        As :func:`prediction_options` reads them.
+    """
+    import pandas as pd
+
+    from pmhc_distil.inference.request import resolve_request
+    from pmhc_distil.sequences.tables import empty_predictions
+    from pmhc_distil.sequences.writers import STDOUT, choose_format, open_predictions, terminal_table
+
+    # Everything that the user can have got wrong is looked at before torch is imported.
+    for_terminal = output is None and format_ is None and sys.stdout.isatty()
+    format_ = choose_format(output or STDOUT, format_)
+    if model is not None and not Path(model).is_dir():
+        raise InputError("no such model folder", source="--model", value=model)
+    alleles = _split_alleles(hla)
+    grooves = None
+    if hla_fasta is not None:
+        from pmhc_distil.sequences.grooves import read_mhc_fasta
+
+        grooves = read_mhc_fasta(hla_fasta)
+    rows = open_rows()
+    overview = rows.check()
+    request = resolve_request(
+        overview.distinct(),
+        alleles,
+        grooves=grooves,
+        genotype=genotype,
+        strict=strict,
+        source=rows.source,
+        rows=overview.first_rows(),
+        column=rows.allele_column or "allele",
+    )
+    warnings = (*overview.warnings, *request.warnings)
+    for line in warnings[:_MOST_WARNINGS]:
+        _tell(f"warning: {line}")
+    if len(warnings) > _MOST_WARNINGS:
+        _tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
+    per_row = len(request.allele_names) if request.cross else 1
+    size = max(1, _PAIRS_AT_ONCE // max(1, per_row))
+
+    def predicted() -> "Iterator[pd.DataFrame]":
+        if not overview.rows:
+            yield empty_predictions(rows.own_columns)
+            return
+        from tqdm import tqdm
+
+        from pmhc_distil.inference.predictor import Predictor
+
+        predictor = Predictor(model, threads=threads, device=device)
+        with tqdm(total=overview.rows * per_row, unit=" pairs", unit_scale=True, disable=None) as bar:
+            for table in rows.tables(size):
+                yield predictor.predict(table, alleles, genotype=genotype, grooves=grooves)
+                bar.update(len(table.frame) * per_row)
+
+    count = unscored = written = 0
+    head: list[pd.DataFrame] = []
+    with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_) as writer:
+        for frame in predicted():
+            count += len(frame)
+            unscored += int(frame["score"].isna().sum())
+            if max_rank is not None:
+                frame = frame[frame["rank"] <= max_rank].reset_index(drop=True)
+            written += len(frame)
+            if writer is not None:
+                writer.write(frame)
+            elif sum(map(len, head)) < _TERMINAL_ROWS:
+                head.append(frame.head(_TERMINAL_ROWS))
+    if unscored:
+        _tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
+    if max_rank is not None:
+        _tell(f"{written:,} of {count:,} rows have a rank of at most {max_rank:g}")
+    if head:
+        click.echo(
+            terminal_table(pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns, total=written)
+        )
+
+
+def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:
+    """Take the commas apart; None where the option was not given."""
+    if not hla:
+        return None
+    alleles = [part.strip() for text in hla for part in text.split(",")]
+    if not all(alleles):
+        raise InputError("an empty allele name", source="--hla", value=",".join(hla))
+    return alleles
+
+
+def _tell(line: str) -> None:
+    click.echo(" ".join(line.split()), err=True)

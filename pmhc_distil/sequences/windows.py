@@ -1,0 +1,73 @@
+"""Every peptide of a proteome, with its place in its protein."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.peptide_formats import Part, Records
+from pmhc_distil.sequences.proteins import read_proteins
+from pmhc_distil.sequences.readers import PeptideSource
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+
+COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")
+FLANK = 5
+"""Residues that are kept on either side of a window."""
+_PART = 20_000
+
+
+def protein_windows(path: str | Path, lengths: Sequence[int]) -> PeptideSource:
+    """Open the windows of every protein of a FASTA file as peptides.
+
+    The windows come protein by protein, by their first residue, the shorter before the longer.  Their own columns are
+    ``protein`` (its id), ``position`` of the first residue (1-based), ``n_flank`` and ``c_flank``, up to five residues
+    before and after the window.  A window with a residue that is not one of the twenty is a row without a score.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzip; ``"-"`` for standard input.
+    lengths : sequence of int
+        Of the windows, rising, 8 to 15.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no FASTA, or no protein is long enough.
+    """
+    if not lengths or not set(lengths) <= set(PEPTIDE_LENGTHS):
+        msg = f"lengths must be of {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, not {list(lengths)}"
+        raise ValueError(msg)
+    source = str(path)
+    proteins = list(read_proteins(path))
+    if max(len(sequence) for _, sequence in proteins) < lengths[0]:
+        raise InputError(f"no protein has {lengths[0]} residues", source=source, hint="for peptides use predict")
+    return PeptideSource(Records(COLUMNS, partial(_parts, proteins, lengths)), source)
+
+
+def _parts(proteins: Sequence[tuple[str, str]], lengths: Sequence[int]) -> Iterator[Part]:
+    """Give the windows some at a time; the row of a window is the number of its protein."""
+    columns: list[list[str]] = [[] for _ in COLUMNS]
+    rows: list[int] = []
+    peptides, names, positions, before, after = columns
+    for number, (name, sequence) in enumerate(proteins, 1):
+        for start in range(len(sequence) - lengths[0] + 1):
+            left = sequence[max(0, start - FLANK) : start]
+            for length in lengths:
+                stop = start + length
+                if stop > len(sequence):
+                    break
+                peptides.append(sequence[start:stop])
+                names.append(name)
+                positions.append(str(start + 1))
+                before.append(left)
+                after.append(sequence[stop : stop + FLANK])
+                rows.append(number)
+            if len(rows) >= _PART:
+                yield columns, np.array(rows)
+                columns, rows = [[] for _ in COLUMNS], []
+                peptides, names, positions, before, after = columns
+    if rows:
+        yield columns, np.array(rows)
