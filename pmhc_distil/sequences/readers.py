@@ -187,8 +187,7 @@ class PeptideSource:
                 for cell, row in zip(table.frame["allele"], table.rows.tolist(), strict=True):
                     alleles.setdefault(cell, row)
             if letters <= _NUCLEOTIDES:
-                scorable = table.frame["note"].to_numpy(dtype=object) == ""
-                letters.update(*table.frame["peptide"].to_numpy(dtype=object)[scorable])
+                letters |= _letters(table.frame)
         return Overview(rows, problems, alleles, self._warnings(letters))
 
     def tables(self, size: int | None = None) -> Iterator[PeptideTable]:
@@ -202,15 +201,12 @@ class PeptideSource:
         Yields
         ------
         PeptideTable
-            Without rows only if the source has none.
+            None for a source without rows, if a size is given.
         """
         if size is None:
             columns, rows = _join(list(self._records.parts()), len(self._records.columns))
             table = self._table(columns, rows)
-            scorable = (
-                text for text, note in zip(table.frame["peptide"], table.frame["note"], strict=True) if not note
-            )
-            yield replace(table, warnings=self._warnings(set().union(*scorable)))
+            yield replace(table, warnings=self._warnings(_letters(table.frame)))
             return
         kept: list[Part] = []
         count = 0
@@ -291,8 +287,7 @@ def table_from(
     rows = np.arange(1, len(columns[peptide]) + 1)
     renamed = unclashing_names(name for name in columns if name not in (peptide, allele))
     table = _table(columns, peptide, allele, renamed, source, rows, strict=strict)
-    scorable = (text for text, note in zip(table.frame["peptide"], table.frame["note"], strict=True) if not note)
-    warnings = (*_rename_warnings(renamed, source), *_nucleotide_warning(set().union(*scorable), source))
+    warnings = (*_rename_warnings(renamed, source), *_nucleotide_warning(_letters(table.frame), source))
     return replace(table, warnings=warnings)
 
 
@@ -332,6 +327,12 @@ def _rename_warnings(renamed: Mapping[str, str], source: str) -> tuple[str, ...]
         for old, new in renamed.items()
         if old != new
     )
+
+
+def _letters(frame: pd.DataFrame) -> set[str]:
+    """Give the residues of all peptides that can be scored."""
+    scorable = frame["note"].to_numpy(dtype=object) == ""
+    return set().union(*frame["peptide"].to_numpy(dtype=object)[scorable])
 
 
 def _nucleotide_warning(letters: set[str], source: str) -> tuple[str, ...]:
