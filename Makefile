@@ -111,7 +111,7 @@ BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/tra
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
 MODELS = --model $(RUNS)/teacher --model $(RUNS)/student --model $(RUNS)/student_labels
 HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
-EVALUATE = $(CLI) evaluate --windows 1000 --format markdown --insert data/evaluation.md
+EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
 $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
 	mkdir -p $(@D)
