@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.sequences.explain import FAR
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK
 from pmhc_distil.tasks.metrics import binary_metrics
 
 OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 1}
 """Outputs and the sign that makes higher mean positive."""
-BINDER_RANK = 2.0
 DISTANCE_BINS = np.array([0, 0.04, FAR])
 """Lowest groove distance to the nearest allele with enough training ligands in every group of rows."""
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
@@ -56,7 +56,7 @@ def detailed_metrics(
                 scores = sign * each.frame[output].to_numpy()[chosen]
                 ranking = {name: float(value[0]) for name, value in ranking_metrics(labels, scores).items()}
                 ends = intervals(labels, scores, resamples=resamples)
-                decided = binary_metrics(labels, scores, threshold=thresholds.get(output, -BINDER_RANK))
+                decided = binary_metrics(labels, scores, threshold=thresholds.get(output, -WEAK_BINDER_RANK))
                 rows.append(
                     {
                         "model": each.name,

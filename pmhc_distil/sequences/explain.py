@@ -120,7 +120,8 @@ class TrainingDistance:
     def __init__(self, training: Mapping[str, TrainingCounts]) -> None:
         table = groove_table()
         self.trained = [name for name, count in training.items() if name in table and count.ligands >= ENOUGH_LIGANDS]
-        self._known: dict[str, tuple[str, float]] = {}
+        # Their own grooves need no distances, which take a moment to import.
+        self._known = {table.groove(name): (name, 0.0) for name in reversed(self.trained)}
 
     def nearest(self, groove: str) -> tuple[str, float]:
         """Find the nearest allele with enough ligands.

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.affinity import MEASURED
+from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
@@ -249,7 +249,7 @@ def prepare(
     dropped["ligand known from an earlier source"] += int((joined["label"] == 1).sum()) - len(ligands)
     others = unique[unique["label"] != 1]
     positives = pd.concat([ligands, others], ignore_index=True)
-    binders = others.loc[(others["affinity_nm"] < 500) & (others["inequality"] != ">"), "peptide"]
+    binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
     known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"])
     shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
     uniform = 1 / len(PEPTIDE_LENGTHS)

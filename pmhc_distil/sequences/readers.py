@@ -111,8 +111,7 @@ class Overview:
 
     Attributes
     ----------
-    rows, n_problems : int
-        All rows, and those whose peptide cannot be scored.
+    rows : int
     alleles : dict of str to int or None
         Distinct cells of the allele column, each with the line of its first row; None where there is no such column.
     warnings : tuple of str
@@ -120,7 +119,6 @@ class Overview:
     """
 
     rows: int
-    n_problems: int
     alleles: dict[str, int] | None
     warnings: tuple[str, ...]
 
@@ -177,18 +175,17 @@ class PeptideSource:
         InputError
             As :func:`read_peptides`.
         """
-        rows = problems = 0
+        rows = 0
         alleles: dict[str, int] | None = None if self.allele_column is None else {}
         letters: set[str] = set()
         for table in self.tables(_PART):
             rows += len(table.frame)
-            problems += table.n_problems
             if alleles is not None:
                 for cell, row in zip(table.frame["allele"], table.rows.tolist(), strict=True):
                     alleles.setdefault(cell, row)
             if letters <= _NUCLEOTIDES:
                 letters |= _letters(table.frame)
-        return Overview(rows, problems, alleles, self._warnings(letters))
+        return Overview(rows, alleles, self._warnings(letters))
 
     def tables(self, size: int | None = None) -> Iterator[PeptideTable]:
         """Read from the beginning.
