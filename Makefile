@@ -19,7 +19,7 @@ TEACHER := data/teacher
 .DELETE_ON_ERROR:
 .PHONY: demo test test-slow lint format student held-out measure clean help
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
 	touch $@

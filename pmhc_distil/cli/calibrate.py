@@ -12,11 +12,11 @@ from pmhc_distil.cli.recipes import read_recipe
 @click.option(
     "--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that random peptides are cut from."
 )
-@click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, anchors, checked, seed.")
+@click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, seed.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--device", help="cpu, cuda or mps; by default a GPU if there is one.")
 def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, device: str | None) -> None:
-    """Rank every shipped allele's scores against random peptides.
+    """Rank every shipped allele's scores against random peptides; an interrupted run is continued.
 
     Writes ranks.safetensors, background.txt.gz and calibration.json into the folder MODEL.
 
@@ -26,9 +26,7 @@ def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, de
     """
     from pmhc_distil.inference.calibration import calibrate_model
 
-    needed = {"windows", "anchors", "checked", "seed"}
+    needed = {"windows", "seed"}
     settings = read_recipe(recipe, needed, needed)
     report = calibrate_model(model, proteins, threads=threads, device=device, **settings)
     click.echo(f"{report['grooves']} grooves calibrated against {report['peptides']} random peptides", err=True)
-    for rank, error in report["largest_error"].items():
-        click.echo(f"at rank {rank} %: estimates within a factor of {error} of complete scoring", err=True)

@@ -12,6 +12,7 @@ import click
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
+    from pmhc_distil.inference.engine import Precision
     from pmhc_distil.sequences.readers import PeptideSource
 
 _MOST_WARNINGS = 20
@@ -44,6 +45,12 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
             "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all that are allowed]"
         ),
         click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps.  [default: the best there is]"),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "single", "half"]),
+            default="auto",
+            help="Half (bfloat16) is faster where the processor has it.  [default: half there, single elsewhere]",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -61,6 +68,7 @@ def predict_rows(
     model: str | None,
     threads: int | None,
     device: str | None,
+    precision: "Precision",
     strict: bool = False,
     max_rank: float | None = None,
 ) -> None:
@@ -74,7 +82,7 @@ def predict_rows(
         Refuse an allele of the source that cannot be scored.
     max_rank : float, optional
         Leave out rows with a higher rank, and those without one.
-    hla, hla_fasta, genotype, output, format_, model, threads, device
+    hla, hla_fasta, genotype, output, format_, model, threads, device, precision
         As :func:`prediction_options` reads them.
     """
     import pandas as pd
@@ -122,7 +130,9 @@ def predict_rows(
 
         from pmhc_distil.inference.predictor import Predictor
 
-        predictor = Predictor(model, threads=threads, device=device)
+        predictor = Predictor(model, threads=threads, device=device, precision=precision)
+        if predictor.engine.slow:
+            _tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
         with tqdm(total=overview.rows * per_row, unit=" pairs", unit_scale=True, disable=None) as bar:
             for table in rows.tables(size):
                 yield predictor.predict(table, alleles, genotype=genotype, grooves=grooves)

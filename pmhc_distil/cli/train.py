@@ -135,7 +135,7 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
             raise InputError("there is no such file", source=f"--{name}", value=places[name])
     from pmhc_distil.distillation.settings import FIXED_SETTINGS, check_settings
     from pmhc_distil.distillation.trainer import DistillationArguments
-    from pmhc_distil.models.encoder import EncoderShape
+    from pmhc_distil.models.shape import EncoderShape
 
     known = {field.name for kind in (DistillationArguments, EncoderShape) for field in fields(kind)} - FIXED_SETTINGS
     values = read_recipe(recipe, known | {"max_seq_length", "layers"}) if recipe else {}
@@ -157,7 +157,7 @@ def _run(
     from transformers import set_seed
 
     from pmhc_distil.distillation.run import RunRequest, run
-    from pmhc_distil.models.encoder import EncoderShape
+    from pmhc_distil.models.shape import EncoderShape
     from pmhc_distil.tasks import TASKS
 
     values = settings.pop("values")

@@ -1,24 +1,42 @@
-"""The fast path: cached grooves, batches of one length, no padding, no transformers."""
+"""The fast path: every groove and every pair once, peptides of one length together; torch only if needed."""
 
-import itertools
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.encoder import BindingHead, Encoder, EncoderShape, Prefix
+from pmhc_distil.inference import native
+from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import PAD, encode
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
-CHUNK = 1024
-"""Peptides in a forward pass on a CPU: large enough to keep it busy, small enough for its caches."""
+Precision = Literal["auto", "single", "half"]
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
+_BITS = 5
+"""A token number has so many bits."""
+
+
+class Backend(Protocol):
+    """What computes the logits."""
+
+    @property
+    def half(self) -> bool:
+        """Whether it computes in bfloat16."""
+
+    def prefix(self, groove: str) -> Any:
+        """Compute what depends on a groove alone."""
+
+    def forward(self, prefix: Any, tokens: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score peptides of one length (n, length) with one groove, (n, 2)."""
 
 
 class Engine:
@@ -32,8 +50,16 @@ class Engine:
         CPU threads; by default all cores that this process may use.
     device : str, optional
         ``"cpu"``, ``"cuda"``, ``"mps"``; by default a GPU if there is one.
+    precision : {"auto", "single", "half"}
+        Numbers to compute with.  ``"half"`` (bfloat16) is several times as fast where the processor or GPU has it, with
+        logits good to about 0.02; ``"auto"`` is half there and single elsewhere.
+
+    Attributes
+    ----------
+    slow : str
+        Why torch computes on the processor instead of compiled kernels; empty if they do, or a GPU.
     half : bool
-        Compute in bfloat16: about twice as fast where the processor has it, with logits good to about 0.02.
+        Whether it computes in bfloat16.
 
     Raises
     ------
@@ -42,66 +68,42 @@ class Engine:
     """
 
     def __init__(
-        self, folder: Path, *, threads: int | None = None, device: str | None = None, half: bool = False
+        self,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        device: str | None = None,
+        precision: Precision = "auto",
     ) -> None:
-        torch.set_num_threads(threads or available_cores())
-        self.device = choose_device(device)
-        self.dtype = torch.bfloat16 if half else torch.float32
+        self.folder = folder
+        self.threads = threads or available_cores()
         shape, weights = read_weights(folder)
-        self.encoder, self.head = Encoder(shape), BindingHead(shape)
-        for name, module in (("encoder", self.encoder), ("head", self.head)):
-            own = {key[len(name) + 1 :]: value for key, value in weights.items() if key.startswith(f"{name}.")}
-            try:
-                module.load_state_dict(own)
-            except RuntimeError as error:
-                reason = " ".join(str(error).split())
-                raise InputError("not a binding model", source=str(folder), hint=reason[:200]) from error
-            module.to(self.device, self.dtype).eval()
+        self.parameters = sum(weight.size for weight in weights.values())
+        self.slow = ""
+        self.backend: Backend = self._choose(shape, weights, device, precision)
+
+    def _choose(
+        self, shape: EncoderShape, weights: dict[str, np.ndarray], device: str | None, precision: Precision
+    ) -> Backend:
+        """Take the kernels for a processor and torch for all else."""
+        half = precision == "half" or (precision == "auto" and native.has_half())
+        compiled = not native.unsupported(shape) and (native.has_half() or not half)
+        if compiled and (device == "cpu" or (device is None and not _gpu_is_likely())):
+            return native.NativeBackend(shape, weights, threads=self.threads, half=half)
+        from pmhc_distil.inference.torch_backend import TorchBackend, choose_device
+
+        chosen = choose_device(device)
+        if chosen.type == "cpu":
+            if compiled:
+                return native.NativeBackend(shape, weights, threads=self.threads, half=half)
+            self.slow = native.unsupported(shape)
+        half = precision == "half" or (precision == "auto" and chosen.type == "cuda")
+        return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)
 
     @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(weight.numel() for module in (self.encoder, self.head) for weight in module.parameters())
-
-    @torch.inference_mode()
-    def prefix(self, *grooves: str) -> Prefix:
-        """Compute the keys and values of one or several grooves."""
-        return self.encoder.prefix(self._tensor(encode(grooves)))
-
-    def forward(self, prefix: Prefix, tokens: np.ndarray) -> np.ndarray:
-        """Score peptides of one length.
-
-        Parameters
-        ----------
-        prefix : Prefix
-            Of one groove.
-        tokens : ndarray of uint8, shape (n, length)
-
-        Returns
-        -------
-        ndarray of float32, shape (n, 2)
-            Presentation logit and affinity logit.
-        """
-        parts = [self.forward_grooves(prefix, tokens[None, i : i + CHUNK])[0] for i in range(0, len(tokens), CHUNK)]
-        return np.concatenate(parts)
-
-    @torch.inference_mode()
-    def forward_grooves(self, prefix: Prefix, tokens: np.ndarray) -> np.ndarray:
-        """Score as many peptides, all of one length, with every groove, in one pass.
-
-        Parameters
-        ----------
-        prefix : Prefix
-            Of the grooves.
-        tokens : ndarray of uint8, shape (grooves, n, length)
-
-        Returns
-        -------
-        ndarray of float32, shape (grooves, n, 2)
-            Presentation logit and affinity logit.
-        """
-        logits = self.head(self.encoder.forward_blocks(prefix, self._tensor(tokens))[-1])
-        return logits.float().cpu().numpy().reshape(*tokens.shape[:2], 2)
+    def half(self) -> bool:
+        """Whether it computes in bfloat16."""
+        return self.backend.half
 
     def score(
         self, peptides: Sequence[str], grooves: Sequence[str], groove_index: np.ndarray, *, progress: bool = False
@@ -122,49 +124,85 @@ class Engine:
         Returns
         -------
         ndarray of float32, shape (n, 2)
-            Presentation logit and affinity logit.  A row does not depend on the other rows (to 1e-4).
+            Presentation logit and affinity logit.  A row does not depend on the other rows: not at all in compiled
+            code, to 1e-4 (single) or 0.02 (half) in torch.
         """
         if not len(peptides):
             return np.empty((0, 2), dtype=np.float32)
-        tokens = encode(peptides, MAX_PEPTIDE_LENGTH)
+        tokens, number = unique_tokens(encode(peptides, MAX_PEPTIDE_LENGTH))
         lengths = (tokens != PAD).sum(1)
-        key = np.concatenate(
-            [np.asarray(groove_index, dtype=">u4")[:, None].view(np.uint8), lengths[:, None].astype(np.uint8), tokens],
-            axis=1,
-        )
-        _, first, inverse = np.unique(
-            np.ascontiguousarray(key).view(f"V{key.shape[1]}")[:, 0], return_index=True, return_inverse=True
-        )
-        # Unique pairs come sorted by groove, then length: cut where either changes.
-        groups = np.asarray(groove_index)[first] * (MAX_PEPTIDE_LENGTH + 1) + lengths[first]
-        edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(first)]
-        result = np.empty((len(first), 2), dtype=np.float32)
+        # Unique pairs sorted by groove, then length.
+        pairs, inverse = np.unique(groove_index * np.int64(len(tokens)) + number, return_inverse=True)
+        groove, peptide = np.divmod(pairs, len(tokens))
+        edges = np.flatnonzero(np.diff(groove * (MAX_PEPTIDE_LENGTH + 1) + lengths[peptide], prepend=-1))
+        result = np.empty((len(pairs), 2), dtype=np.float32)
         current, prefix = -1, None
-        with tqdm(total=len(first), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
-            for start, stop in itertools.pairwise(edges):
-                groove = int(groove_index[first[start]])
-                if groove != current or prefix is None:
-                    current, prefix = groove, self.prefix(grooves[groove])
-                rows = first[start:stop]
-                result[start:stop] = self.forward(prefix, tokens[rows, : lengths[rows[0]]])
+        with tqdm(total=len(pairs), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
+            for start, stop in zip(edges, [*edges[1:], len(pairs)], strict=True):
+                if groove[start] != current:
+                    current = groove[start]
+                    prefix = self.backend.prefix(grooves[current])
+                rows = peptide[start:stop]
+                result[start:stop] = self.backend.forward(prefix, tokens[rows, : lengths[rows[0]]])
                 bar.update(stop - start)
         return result[inverse]
 
-    def _tensor(self, tokens: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(tokens.astype(np.int64)).to(self.device)
+
+def unique_tokens(tokens: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Give every peptide once, the shorter first.
+
+    Parameters
+    ----------
+    tokens : ndarray of uint8, shape (n, 15)
+        Padded on the right.
+
+    Returns
+    -------
+    unique : ndarray of uint8, shape (m, 15)
+    number : ndarray of int64, shape (n,)
+        Place of every peptide in ``unique``.
+    """
+    half = (tokens.shape[1] + 1) // 2
+    shifts = _BITS * np.arange(tokens.shape[1], dtype=np.int64)
+    start, rest = (
+        (part.astype(np.int64) << shifts[: part.shape[1]]).sum(1) for part in (tokens[:, :half], tokens[:, half:])
+    )
+    # Numbers of the first halves are small, so that they fit into 64 bits with the second halves.
+    code, _ = pd.factorize(start)
+    number, distinct = pd.factorize((code.astype(np.int64) << (_BITS * (tokens.shape[1] - half))) | rest)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[number[::-1]] = np.arange(len(tokens))[::-1]
+    order = np.argsort((tokens[first] != PAD).sum(1), kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return tokens[first[order]], place[number]
 
 
-def read_weights(folder: Path) -> tuple[EncoderShape, dict[str, torch.Tensor]]:
+def read_weights(folder: Path) -> tuple[EncoderShape, dict[str, np.ndarray]]:
     """Read sizes and weights of a model folder.
+
+    Returns
+    -------
+    EncoderShape
+    dict of str to ndarray of float32
 
     Raises
     ------
     InputError
-        If a file is missing or damaged.
+        If a file is missing or damaged, or is not of a binding model.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "model.safetensors")
+        with safe_open(folder / "model.safetensors", framework="numpy") as file:
+            dtypes = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            if "BF16" in dtypes.values():
+                from safetensors.torch import load_file
+
+                weights = {
+                    name: weight.float().numpy() for name, weight in load_file(folder / "model.safetensors").items()
+                }
+            else:
+                weights = {name: file.get_tensor(name).astype(np.float32) for name in dtypes}
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -172,7 +210,14 @@ def read_weights(folder: Path) -> tuple[EncoderShape, dict[str, torch.Tensor]]:
             source=str(folder),
             hint=reason,
         ) from error
-    return EncoderShape.from_mapping(config), weights
+    shape = EncoderShape.from_mapping(config)
+    expected = shape.weight_shapes()
+    found = {name: weight.shape for name, weight in weights.items()}
+    if wrong := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
+        name = wrong[0]
+        hint = f"{name} is {found.get(name, 'missing')}, should be {expected.get(name, 'absent')}"
+        raise InputError("not a binding model", source=str(folder), hint=hint)
+    return shape, weights
 
 
 def available_cores() -> int:
@@ -180,23 +225,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose_device(name: str | None) -> torch.device:
-    """Take the device asked for, or the best one there is.
-
-    Raises
-    ------
-    InputError
-        If the device asked for is unknown or not there.
-    """
-    if name is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            "the device is not available", source="--device", value=name, hint="use cpu, cuda or mps, or leave it out"
-        ) from error
-    return device
+def _gpu_is_likely() -> bool:
+    """Tell whether it is worth the time to import torch and ask it for a GPU."""
+    return sys.platform == "win32" or any(os.path.exists(name) for name in _GPU_FILES)  # noqa: PTH110 (never raises)

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference import background
-from pmhc_distil.inference.calibration import calibrate_exactly
-from pmhc_distil.inference.engine import Engine
+from pmhc_distil.inference.calibration import calibrate_groove
+from pmhc_distil.inference.engine import Engine, Precision
 from pmhc_distil.inference.pairs import best_rows, make_pairs
-from pmhc_distil.inference.ranks import RankTable
+from pmhc_distil.inference.ranks import RANKS_FILE, RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
@@ -22,7 +23,8 @@ from pmhc_distil.sequences.readers import PeptideTable, table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
-RANKS_FILE = "ranks.safetensors"
+HALF_ERROR = 0.05
+"""No logit in half precision is off by more; see the parity report of the benchmark."""
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +39,9 @@ class Predictor:
         CPU threads; by default all cores that this process may use.
     device : str, optional
         ``"cpu"``, ``"cuda"`` or ``"mps"``; by default a GPU if there is one.
+    precision : {"auto", "single", "half"}
+        Numbers to compute with, see :class:`~pmhc_distil.inference.engine.Engine`.  The class of a binder is that of
+        single precision in any case.
     windows : int, optional
         Random peptides of every length for ranks that are computed on demand; by default all that were shipped.
 
@@ -58,11 +63,13 @@ class Predictor:
         *,
         threads: int | None = None,
         device: str | None = None,
+        precision: Precision = "auto",
         windows: int | None = None,
     ) -> None:
         self.folder = BUNDLED_MODEL if model is None else Path(model)
-        self.engine = Engine(self.folder, threads=threads, device=device)
+        self.engine = Engine(self.folder, threads=threads, device=device, precision=precision)
         self.weights = hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()
+        self.device = device
         self.windows = windows
         training = self.folder / TRAINING_FILE
         self.training = TrainingDistance(read_training_alleles(training) if training.is_file() else {})
@@ -137,6 +144,8 @@ class Predictor:
         scorable = np.flatnonzero(index >= 0)
         texts = peptides.to_numpy()[scorable]
         logits = self.engine.score(texts.tolist(), grooves, index[scorable], progress=progress).astype(np.float64)
+        if self.engine.half:
+            self._sharpen(logits, texts, grooves, index[scorable])
         lengths = np.array([len(text) for text in texts], dtype=int)
         rank, same_length, neutral = (np.full(len(texts), np.nan) for _ in range(3))
         for number, groove in enumerate(grooves):
@@ -157,6 +166,20 @@ class Predictor:
         for name, part in values.items():
             full[name][scorable] = part
         return full
+
+    def _sharpen(self, logits: np.ndarray, texts: np.ndarray, grooves: list[str], index: np.ndarray) -> None:
+        """Score again, in single precision, the rows whose class the error of half precision could change."""
+        near = np.zeros(len(texts), dtype=bool)
+        for number, groove in enumerate(grooves):
+            rows = np.flatnonzero(index == number)
+            if len(rows):
+                near[rows] = self._table(groove).near_class_limit(groove, logits[rows, 0], HALF_ERROR)
+        rows = np.flatnonzero(near)
+        logits[rows] = self._precise.score(texts[rows].tolist(), grooves, index[rows])
+
+    @cached_property
+    def _precise(self) -> Engine:
+        return Engine(self.folder, threads=self.engine.threads, device=self.device, precision="single")
 
     def _mind_distance(self, frame: pd.DataFrame, index: np.ndarray, grooves: list[str]) -> None:
         """Add how far each row's allele is from those with training data, and a note where that is far."""
@@ -185,7 +208,7 @@ class Predictor:
         folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
         random = background.read_windows(folder / background.FILE_NAME)
         random = {length: tokens[: self.windows] for length, tokens in random.items()}
-        knots = calibrate_exactly(self.engine, groove, random)
+        knots = calibrate_groove(self.engine, groove, random)
         table = RankTable([groove], knots[None], {"weights": self.weights})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

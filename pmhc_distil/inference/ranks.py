@@ -17,6 +17,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import encode
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+from pmhc_distil.sequences.tables import STRONG_BINDER_RANK, WEAK_BINDER_RANK
 
 PERCENTILES = np.array(
     [
@@ -51,6 +52,8 @@ PERCENTILES = np.array(
     ]
 )
 """Percent of random peptides that score at least as high as the knot."""
+RANKS_FILE = "ranks.safetensors"
+"""Name of the rank table in a model folder."""
 CLASSES = 1 + len(PEPTIDE_LENGTHS)
 """All lengths together, then every length."""
 MILLI = 1000
@@ -104,6 +107,12 @@ class RankTable:
             rows = lengths == length
             same_length[rows] = percent_rank(logits[rows], knots[number])
         return percent_rank(logits, knots[0]), same_length
+
+    def near_class_limit(self, groove: str, logits: np.ndarray, within: float) -> np.ndarray:
+        """Tell which presentation logits (n,) are so near to a limit of the binder classes; bool, shape (n,)."""
+        levels, exponents, _ = _curve(self.knots[self._place[groove]][0])
+        limits = np.interp(np.log10([WEAK_BINDER_RANK, STRONG_BINDER_RANK]), exponents[::-1], levels[::-1])
+        return (np.abs(logits[:, None] - limits) < within).any(1)
 
     def length_log_odds(self, groove: str) -> np.ndarray:
         """Say how much more often than others an allele presents random peptides of each length.

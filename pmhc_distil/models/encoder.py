@@ -7,42 +7,17 @@ loads this file only.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, MASK, PAD, VOCABULARY
+from pmhc_distil.models.shape import EncoderShape
+from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, MASK, PAD
 
 Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of the groove, one pair per layer, each of shape (alleles, heads, 34, head width)."""
-
-
-@dataclass(frozen=True)
-class EncoderShape:
-    """Sizes that fix the weights of an :class:`Encoder`, and what is left out of it in training.
-
-    ``groove_dropout`` is the share of the groove's residues that training hides, drawn for every block of the prefix
-    form, so that a new allele, which has a groove never seen as a whole, is no surprise.
-    """
-
-    vocab_size: int = len(VOCABULARY)
-    hidden_size: int = 128
-    num_hidden_layers: int = 6
-    num_attention_heads: int = 4
-    intermediate_size: int = 512
-    max_half_length: int = 64
-    dropout: float = 0.0
-    groove_dropout: float = 0.0
-    layer_norm_eps: float = 1e-5
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> "EncoderShape":
-        """Take the sizes out of a configuration and ignore its other keys."""
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 def both_end_positions(residue: Tensor, length: Tensor, max_half_length: int) -> Tensor:

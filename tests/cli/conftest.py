@@ -17,9 +17,11 @@ class FakePredictor:
     """Scores a pair by its letters, and remembers how it was made."""
 
     made: tuple = ()
+    slow = ""
 
-    def __init__(self, model=None, *, threads=None, device=None):
-        type(self).made = (model, threads, device)
+    def __init__(self, model=None, *, threads=None, device=None, precision="auto"):
+        type(self).made = (model, threads, device, precision)
+        self.engine = types.SimpleNamespace(slow=self.slow)
 
     def predict(self, table, alleles=None, *, genotype=False, grooves=None, progress=False):
         pairs = make_pairs(table.frame, alleles, grooves=grooves, genotype=genotype)

@@ -74,10 +74,10 @@ def test_genotype_keeps_one_row_per_peptide(run):
 def test_peptides_of_the_command_line_and_options(run, fake_predictor):
     """Prevents an option from being parsed and then forgotten."""
     Path("model").mkdir()
-    options = ("--model", "model", "--threads", 3, "--device", "cpu", "--format", "jsonl")
+    options = ("--model", "model", "--threads", 3, "--device", "cpu", "--precision", "half", "--format", "jsonl")
     status, out, _ = run("--peptide", "SLYNTVATL", "--peptide", "nlvpmvatv", "--hla", "A0201", *options)
     assert status == 0 and out.count("\n") == 2 and '"peptide": "NLVPMVATV"' in out
-    assert fake_predictor.made == ("model", 3, "cpu")
+    assert fake_predictor.made == ("model", 3, "cpu", "half")
 
 
 def test_standard_input_is_the_default(run):
@@ -164,3 +164,12 @@ def test_torch_is_not_imported_for_help_or_a_mistake(tmp_path, arguments):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_slow_installation_is_told(run, monkeypatch, fake_predictor):
+    """Prevents hours of waiting because a compiler was missing when the package was installed."""
+    quick, _, nothing = run("--peptide", "GILGFVFTL", "--hla", "A0201")
+    monkeypatch.setattr(fake_predictor, "slow", "no compiler")
+    status, _, err = run("--peptide", "GILGFVFTL", "--hla", "A0201")
+    assert quick == status == 0 and nothing == ""
+    assert err == "warning: predictions are slower than they could be: no compiler\n"

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmhc_distil.models.encoder import Encoder, EncoderShape, both_end_positions
+from pmhc_distil.models.encoder import Encoder, both_end_positions
+from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, PAD, encode
 from pmhc_distil.sequences.hla import resolve_allele
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from pmhc_distil.models.encoder import EncoderShape
+from pmhc_distil.models.shape import EncoderShape
 
 LABELS = ("NON_BINDER", "BINDER")
 

@@ -1,0 +1,300 @@
+"""The encoder on a processor, by compiled kernels: in single precision, or in bfloat16 where the processor has it.
+
+No torch here.  The kernels (``kernel/*.c``) are built when the package is installed, if there is a C compiler.  They
+compute what :class:`pmhc_distil.models.encoder.Encoder` does, to 1e-4 of a logit in single and about 0.02 in half
+precision, and the logits of a peptide do not depend on its neighbours, to the last bit.
+"""
+
+import ctypes
+import importlib.util
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmhc_distil.models.shape import EncoderShape
+from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, VOCABULARY, encode
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
+
+HEAD_WIDTH = 32
+"""Width of an attention head that the kernels are written for; other widths are multiples of it."""
+_LEAST_PER_THREAD = 256
+
+Floats = NDArray[np.float32]
+Halves = NDArray[np.uint16]
+_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_int64
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = tuple(
+        (name, _POINTER) for name in ("qkv", "output", "in_", "out", "qkv_bias", "output_bias", "in_bias", "out_bias")
+    )
+
+
+class _Model(ctypes.Structure):
+    _fields_ = (
+        *((name, _SIZE) for name in ("width", "inner", "layers", "vocabulary")),
+        *((name, _POINTER) for name in ("tokens", "stack", "dense", "dense_bias", "heads", "heads_bias")),
+        ("epsilon", ctypes.c_float),
+    )
+
+
+class _Tokens(ctypes.Structure):
+    _fields_ = (("count", _SIZE), ("start", _SIZE), ("positions", _POINTER), ("first", _POINTER))
+
+
+class _PackedGroove(ctypes.Structure):
+    _fields_ = tuple((name, _POINTER) for name in ("keys", "rest_keys", "values", "rest_values"))
+
+
+@dataclass(frozen=True)
+class NativePrefix:
+    """What the kernels need of a groove.
+
+    Attributes
+    ----------
+    keys, values : ndarray of float32, shape (layers, heads, 34, 32)
+    packed : tuple of ndarray
+        The same in bfloat16, in the layout of ``kernel/half.c``; empty in single precision.
+    """
+
+    keys: Floats
+    values: Floats
+    packed: tuple[Halves, ...]
+
+
+class NativeBackend:
+    """A binding model in compiled code.
+
+    Parameters
+    ----------
+    shape : EncoderShape
+        One that :func:`unsupported` has nothing against.
+    weights : mapping of str to ndarray of float32
+        By the names of :meth:`EncoderShape.weight_shapes`.
+    threads : int
+    half : bool
+        Compute in bfloat16; see :func:`has_half`.
+    """
+
+    def __init__(self, shape: EncoderShape, weights: Mapping[str, np.ndarray], *, threads: int, half: bool) -> None:
+        library = _library()
+        if library is None or unsupported(shape) or (half and not has_half()):
+            raise ValueError(unsupported(shape) or "this processor does not compute in bfloat16")
+        self._library = library
+        self.shape = shape
+        self.threads = threads
+        self.half = half
+        self._positions = _floats(weights["encoder.positions.weight"])
+        self._embeddings = _floats(weights["encoder.tokens.weight"])
+        self._single = _Weights(shape, weights, _panels)
+        self._weights = _Weights(shape, weights, _tiles) if half else self._single
+        self._tokens: dict[int, tuple[_Tokens, Floats, Halves]] = {}
+
+    def prefix(self, groove: str) -> NativePrefix:
+        """Compute the keys and values of a groove, always in single precision."""
+        shape = self.shape
+        sizes = (shape.num_hidden_layers, shape.num_attention_heads, GROOVE_LENGTH, HEAD_WIDTH)
+        keys, values = np.empty(sizes, np.float32), np.empty(sizes, np.float32)
+        residues = encode([groove])
+        self._check(
+            self._library.pmhc_prefix(
+                ctypes.byref(self._single.model), *map(_address, (self._positions, residues, keys, values))
+            )
+        )
+        return NativePrefix(keys, values, _pack_groove(keys, values) if self.half else ())
+
+    def forward(self, prefix: NativePrefix, tokens: NDArray[np.uint8]) -> Floats:
+        """Score peptides of one length with one groove.
+
+        Parameters
+        ----------
+        prefix : NativePrefix
+        tokens : ndarray of uint8, shape (n, length)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 2)
+            Presentation logit and affinity logit.
+        """
+        tokens = np.ascontiguousarray(tokens)
+        count, length = tokens.shape
+        if length > MAX_PEPTIDE_LENGTH or (tokens.size and tokens.max() >= len(VOCABULARY)):
+            msg = f"tokens of {length} residues up to number {tokens.max()}"
+            raise ValueError(msg)
+        self._of_length(length)
+        logits = np.empty((count, 2), np.float32)
+        parts = max(1, min(self.threads, count // _LEAST_PER_THREAD))
+        if parts == 1:
+            self._score(prefix, tokens, logits)
+        else:
+            slices = zip(np.array_split(tokens, parts), np.array_split(logits, parts), strict=True)
+            list(self._pool.map(lambda part: self._score(prefix, *part), slices))
+        return logits
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads)
+
+    def _score(self, prefix: NativePrefix, tokens: NDArray[np.uint8], logits: Floats) -> None:
+        """Fill in the logits; the kernel lets other threads work meanwhile."""
+        model, of_length = self._weights.model, self._of_length(tokens.shape[1])
+        rows = (_address(tokens), _SIZE(len(tokens)), _address(logits))
+        if self.half:
+            packed = _PackedGroove(*(part.ctypes.data for part in prefix.packed))
+            failed = self._library.pmhc_score_half(
+                ctypes.byref(model), ctypes.byref(packed), ctypes.byref(of_length), *rows
+            )
+        else:
+            failed = self._library.pmhc_score_single(
+                ctypes.byref(model), _address(prefix.keys), _address(prefix.values), ctypes.byref(of_length), *rows
+            )
+        self._check(failed)
+
+    def _check(self, failed: int) -> None:
+        if failed:
+            raise MemoryError
+
+    def _of_length(self, length: int) -> _Tokens:
+        """Give what depends on the length alone: positions, and the first layer's products in bfloat16."""
+        if length not in self._tokens:
+            # Positions as Encoder counts them: from the nearer end.
+            residue = np.arange(length)
+            from_end = self.shape.max_half_length + length - 1 - residue
+            place = np.where(residue < (length + 1) // 2, residue, from_end)
+            positions = _floats(self._positions[np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)])
+            first = np.empty(0, np.uint16)
+            if self.half:
+                hidden = positions[:, None] + self._embeddings
+                hidden = hidden - hidden.mean(-1, keepdims=True)
+                hidden /= np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self.shape.layer_norm_eps)
+                weight, bias = self._single.first
+                first = _halves(hidden @ weight.T + bias)
+            facts = _Tokens(length + 1, CLS, positions.ctypes.data, first.ctypes.data)
+            self._tokens[length] = facts, positions, first
+        return self._tokens[length][0]
+
+
+class _Weights:
+    """The weights as a kernel wants them, with the memory that they point to."""
+
+    def __init__(
+        self, shape: EncoderShape, weights: Mapping[str, np.ndarray], pack: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self._kept: list[object] = []
+        layers = (_Layer * shape.num_hidden_layers)()
+        for number in range(shape.num_hidden_layers):
+            name = f"encoder.layers.{number}."
+            qkv, qkv_bias = _fold(weights, f"{name}qkv", f"{name}attention_norm")
+            # Queries are scaled for softmax to the base of 2.
+            scale = 1 / (math.sqrt(HEAD_WIDTH) * math.log(2))
+            factor = np.repeat([scale, 1.0, 1.0], shape.hidden_size).astype(np.float32)
+            qkv, qkv_bias = qkv * factor[:, None], qkv_bias * factor
+            inner, inner_bias = _fold(weights, f"{name}feedforward_in", f"{name}feedforward_norm")
+            if number == 0:
+                self.first = qkv, qkv_bias
+            output, out = (weights[f"{name}{part}.weight"] for part in ("attention_output", "feedforward_out"))
+            output_bias, out_bias = (weights[f"{name}{part}.bias"] for part in ("attention_output", "feedforward_out"))
+            matrices = [self._keep(pack(matrix)) for matrix in (qkv, output, inner, out)]
+            biases = [self._keep(_floats(bias)) for bias in (qkv_bias, output_bias, inner_bias, out_bias)]
+            layers[number] = _Layer(*matrices, *biases)
+        self._kept.append(layers)
+        dense, dense_bias = _fold(weights, "head.dense", "encoder.final_norm")
+        self.model = _Model(
+            shape.hidden_size,
+            shape.intermediate_size,
+            shape.num_hidden_layers,
+            shape.vocab_size,
+            self._keep(_floats(weights["encoder.tokens.weight"])),
+            ctypes.addressof(layers),
+            self._keep(pack(dense)),
+            self._keep(_floats(dense_bias)),
+            self._keep(_floats(weights["head.output.weight"])),
+            self._keep(_floats(weights["head.output.bias"])),
+            shape.layer_norm_eps,
+        )
+
+    def _keep(self, array: np.ndarray) -> int:
+        self._kept.append(array)
+        return array.ctypes.data
+
+
+def unsupported(shape: EncoderShape) -> str:
+    """Say why the kernels cannot run a model here; empty if they can."""
+    if _library() is None:
+        return "the kernels were not compiled when the package was installed"
+    if shape.hidden_size != HEAD_WIDTH * shape.num_attention_heads or shape.intermediate_size % HEAD_WIDTH:
+        return f"the kernels are written for attention heads of {HEAD_WIDTH} and inner widths of a multiple of it"
+    return "" if shape.vocab_size == len(VOCABULARY) else "the model has another vocabulary"
+
+
+@cache
+def has_half() -> bool:
+    """Tell whether this processor computes in bfloat16 (AVX-512 and AMX) and the system lets it."""
+    library = _library()
+    return library is not None and bool(library.pmhc_half_supported())
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """Load the kernels; None if they were not built."""
+    found = importlib.util.find_spec("pmhc_distil.inference._kernel")
+    if found is None or found.origin is None:
+        return None
+    try:
+        return ctypes.CDLL(found.origin)
+    except OSError:
+        return None
+
+
+def _fold(weights: Mapping[str, np.ndarray], linear: str, norm: str) -> tuple[Floats, Floats]:
+    """Multiply scale and shift of a normalisation into the linear layer after it."""
+    weight = weights[f"{linear}.weight"]
+    return weight * weights[f"{norm}.weight"], weights[f"{linear}.bias"] + weight @ weights[f"{norm}.bias"]
+
+
+def _floats(array: np.ndarray) -> Floats:
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _halves(array: np.ndarray) -> Halves:
+    """Round to bfloat16, to nearest, ties to even."""
+    bits = _floats(array).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def _panels(weight: np.ndarray) -> Floats:
+    """Lay a matrix (outputs, inputs) out for ``kernel/single.c``: (outputs / 32, inputs, 32)."""
+    outputs, inputs = weight.shape
+    return _floats(weight.reshape(outputs // 32, 32, inputs).transpose(0, 2, 1))
+
+
+def _tiles(weight: np.ndarray) -> Halves:
+    """Lay a matrix (outputs, inputs) out for ``kernel/half.c``: (outputs / 16, inputs / 32, 16, 16, 2)."""
+    outputs, inputs = weight.shape
+    split = _halves(weight).reshape(outputs // 16, 16, inputs // 32, 16, 2)
+    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4))
+
+
+def _pack_groove(keys: Floats, values: Floats) -> tuple[Halves, ...]:
+    """Lay keys and values of a groove out as ``Groove`` of ``kernel/half.c``."""
+    heads = keys.shape[:2]
+    whole = GROOVE_LENGTH // 16 * 16
+    rest = GROOVE_LENGTH - whole
+    key, value = _halves(keys), _halves(values)
+    rest_keys = np.zeros((*heads, 16, 16, 2), np.uint16)
+    rest_keys[:, :, :, :rest] = key[:, :, whole:].reshape(*heads, rest, 16, 2).transpose(0, 1, 3, 2, 4)
+    return (
+        np.ascontiguousarray(key[:, :, :whole].reshape(*heads, 2, 16, 16, 2).transpose(0, 1, 2, 4, 3, 5)),
+        rest_keys,
+        np.ascontiguousarray(value[:, :, :whole].reshape(*heads, 16, 2, 2, 16).transpose(0, 1, 4, 2, 5, 3)),
+        np.ascontiguousarray(value[:, :, whole:].reshape(*heads, rest, 2, 16).transpose(0, 1, 3, 4, 2)),
+    )
+
+
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return _POINTER(array.ctypes.data)
