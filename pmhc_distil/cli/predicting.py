@@ -3,9 +3,10 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,7 +14,10 @@ from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
-    from pmhc_distil.sequences.readers import PeptideSource
+    from pmhc_distil.sequences.readers import PeptideSource, PeptideTable
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _MOST_WARNINGS = 20
 _PAIRS_AT_ONCE = 200_000
@@ -133,10 +137,14 @@ def predict_rows(
         predictor = Predictor(model, threads=threads, device=device, precision=precision)
         if predictor.engine.slow:
             _tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
+
+        def predict(table: "PeptideTable") -> "pd.DataFrame":
+            return predictor.predict(table, alleles, genotype=genotype, grooves=grooves)
+
         with tqdm(total=overview.rows * per_row, unit=" pairs", unit_scale=True, disable=None) as bar:
-            for table in rows.tables(size):
-                yield predictor.predict(table, alleles, genotype=genotype, grooves=grooves)
-                bar.update(len(table.frame) * per_row)
+            for frame in _one_ahead(predict, rows.tables(size)):
+                yield frame
+                bar.update(len(frame) * (per_row if genotype else 1))
 
     count = unscored = written = 0
     head: list[pd.DataFrame] = []
@@ -159,6 +167,19 @@ def predict_rows(
         click.echo(
             terminal_table(pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns, total=written)
         )
+
+
+def _one_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """Apply a function in the background, while the next item is fetched and the result before is used."""
+    with ThreadPoolExecutor(1) as background:
+        before = None
+        for item in items:
+            current = background.submit(function, item)
+            if before is not None:
+                yield before.result()
+            before = current
+        if before is not None:
+            yield before.result()
 
 
 def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:

@@ -22,7 +22,8 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
 HEAD_WIDTH = 32
 """Width of an attention head that the kernels are written for; other widths are multiples of it."""
-_LEAST_PER_THREAD = 256
+_TOGETHER = 4_096
+"""Peptides that a thread takes on at once: so few that threads end together, so many that it hardly waits for Python."""
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.uint16]
@@ -128,11 +129,12 @@ class NativeBackend:
             raise ValueError(msg)
         self._of_length(length)
         logits = np.empty((count, 2), np.float32)
-        parts = max(1, min(self.threads, count // _LEAST_PER_THREAD))
-        if parts == 1:
+        size = min(_TOGETHER, -(-count // self.threads))
+        if size == count:
             self._score(prefix, tokens, logits)
         else:
-            slices = zip(np.array_split(tokens, parts), np.array_split(logits, parts), strict=True)
+            starts = range(0, count, size)
+            slices = ((tokens[start : start + size], logits[start : start + size]) for start in starts)
             list(self._pool.map(lambda part: self._score(prefix, *part), slices))
         return logits
 

@@ -4,6 +4,7 @@ Nothing here knows peptides.  Every mistake of a user's (no such file, not text,
 :class:`~pmhc_distil.errors.InputError` at the moment of opening, never later in the middle of a parse.
 """
 
+import codecs
 import contextlib
 import gzip
 import io
@@ -22,6 +23,7 @@ STDIN = "-"
 """The name of standard input wherever a path is expected."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_PIECE = 1 << 20
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip"),
@@ -126,29 +128,7 @@ def read_text(source: str | Path) -> str:
     InputError
         If there is no such file, it cannot be read, the gzip is damaged, or it is not UTF-8 text.
     """
-    shown = str(source)
-    data = _read_bytes(source)
-    if data.startswith(_GZIP_MAGIC):
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, zlib.error, OSError) as error:
-            cut = isinstance(error, EOFError)
-            reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
-            raise InputError(reason, source=shown, hint="copy or download it again") from error
-    for signature, kind, hint in _SIGNATURES:
-        if data.startswith(signature):
-            raise InputError(f"is {kind}, not text", source=shown, hint=hint)
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise InputError("holds a NUL byte, so it is not text", source=shown, row=data.count(b"\n", 0, nul) + 1)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        byte = f"byte 0x{error.object[error.start]:02x}"
-        raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
+    return _read_checked(source).decode()
 
 
 def open_text(source: str | Path) -> TextIO:
@@ -171,7 +151,40 @@ def open_text(source: str | Path) -> TextIO:
     InputError
         As :func:`read_text`.
     """
-    return io.TextIOWrapper(io.BytesIO(read_text(source).encode()), encoding="utf-8")
+    return io.TextIOWrapper(io.BytesIO(_read_checked(source)), encoding="utf-8")
+
+
+def _read_checked(source: str | Path) -> bytes:
+    r"""Read a file, unpacked: UTF-8 without a byte order mark, lines ended by ``\n``."""
+    shown = str(source)
+    data = _read_bytes(source)
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, zlib.error, OSError) as error:
+            cut = isinstance(error, EOFError)
+            reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
+            raise InputError(reason, source=shown, hint="copy or download it again") from error
+    for signature, kind, hint in _SIGNATURES:
+        if data.startswith(signature):
+            raise InputError(f"is {kind}, not text", source=shown, hint=hint)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise InputError("holds a NUL byte, so it is not text", source=shown, row=data.count(b"\n", 0, nul) + 1)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    # In pieces, because the whole as a second text is what a large input has no memory for.
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _PIECE):
+        before = start - len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[start : start + _PIECE], final=start + _PIECE >= len(data))
+        except UnicodeDecodeError as error:
+            row = data.count(b"\n", 0, before + error.start) + 1
+            byte = f"byte 0x{error.object[error.start]:02x}"
+            raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
+    return data
 
 
 def _read_bytes(source: str | Path) -> bytes:

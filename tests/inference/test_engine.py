@@ -86,7 +86,7 @@ def test_order_chunk_and_threads_do_not_matter(backend, monkeypatch, peptides, p
     """Prevents a row's score from depending on its neighbours, and rows from coming back in another order."""
     folder, precision, tolerance = backend
     monkeypatch.setattr(torch_backend, "CHUNK", chunk)
-    monkeypatch.setattr(native, "_LEAST_PER_THREAD", chunk % 1024 + 1)
+    monkeypatch.setattr(native, "_TOGETHER", chunk)
     engine = Engine(folder, threads=threads, device="cpu", precision=precision)
     # Two threads of torch wait for each other at every step: a few rows are enough where other work fills the machine.
     order = np.random.default_rng(chunk).permutation(len(peptides))[: 8 if threads > 1 else None]

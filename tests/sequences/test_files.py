@@ -88,6 +88,22 @@ def test_what_is_not_text_is_refused(tmp_path, monkeypatch, data, message):
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize("piece", range(1, 12))
+def test_text_is_checked_in_pieces(tmp_path, monkeypatch, piece):
+    """Prevents a letter of several bytes at the edge of a piece from being refused, or an error from a wrong line."""
+    monkeypatch.setattr("pmhc_distil.sequences.files._PIECE", piece)
+    path = tmp_path / "in.txt"
+    text = "äö\n€uro\n𐍈\n"
+    path.write_text(text, encoding="utf-8")
+    assert read_text(path) == text
+    path.write_bytes(text.encode() + b"ok\n\xe2\x82A\n")
+    with pytest.raises(InputError, match="row 5: byte 0xe2 is not UTF-8"):
+        read_text(path)
+    path.write_bytes(text.encode() + b"ok\xe2\x82")
+    with pytest.raises(InputError, match="row 4: byte 0xe2 is not UTF-8"):
+        read_text(path)
+
+
 def test_missing_file_and_folder(tmp_path):
     """Prevents a traceback for the commonest mistake of all."""
     with pytest.raises(InputError, match="no such file"):
