@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -75,6 +75,7 @@ def predict_rows(
     precision: "Precision",
     strict: bool = False,
     max_rank: float | None = None,
+    screened: Sequence[int] = (),
 ) -> None:
     """Predict a source of peptides in parts, and write what comes out.
 
@@ -86,6 +87,8 @@ def predict_rows(
         Refuse an allele of the source that cannot be scored.
     max_rank : float, optional
         Leave out rows with a higher rank, and those without one.
+    screened : sequence of int
+        Lengths of the peptides, if there are no others and a first stage may discard peptides for `max_rank`.
     hla, hla_fasta, genotype, output, format_, model, threads, device, precision
         As :func:`prediction_options` reads them.
     """
@@ -126,34 +129,47 @@ def predict_rows(
     per_row = len(request.allele_names) if request.cross else 1
     size = max(1, _PAIRS_AT_ONCE // max(1, per_row))
 
-    def predicted() -> "Iterator[pd.DataFrame]":
+    def predicted() -> "Iterator[tuple[pd.DataFrame, int, int]]":
+        """Give predictions, and for how many rows they stand, and how many of these have no score."""
         if not overview.rows:
-            yield empty_predictions(rows.own_columns)
+            yield empty_predictions(rows.own_columns), 0, 0
             return
         from tqdm import tqdm
 
         from pmhc_distil.inference.predictor import Predictor
+        from pmhc_distil.inference.screen import FITTED, WORTH
 
         predictor = Predictor(model, threads=threads, device=device, precision=precision)
         if predictor.engine.slow:
             _tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
+        screen = None
+        worth_it = bool(screened) and overview.rows > WORTH * FITTED * len(screened)
+        if max_rank is not None and request.cross and worth_it:
+            screen = predictor.screen(request.grooves, screened, max_rank)
+        each = 1 if genotype else per_row
 
-        def predict(table: "PeptideTable") -> "pd.DataFrame":
-            return predictor.predict(table, alleles, genotype=genotype, grooves=grooves)
+        def predict(table: "PeptideTable") -> "tuple[pd.DataFrame, int, int]":
+            problems, count = table.n_problems, len(table.frame)
+            names = None if request.cross and screen and not genotype else alleles
+            if screen:
+                table = screen.pairs(table, request.allele_names, genotype=genotype)
+            frame = predictor.predict(table, names, genotype=genotype, grooves=grooves)
+            unscored = problems * each if screen else int(frame["score"].isna().sum())
+            if max_rank is not None:
+                frame = frame[frame["rank"] <= max_rank].reset_index(drop=True)
+            return frame, count * each, unscored
 
-        with tqdm(total=overview.rows * per_row, unit=" pairs", unit_scale=True, disable=None) as bar:
-            for frame in _one_ahead(predict, rows.tables(size)):
-                yield frame
-                bar.update(len(frame) * (per_row if genotype else 1))
+        with tqdm(total=overview.rows * each, unit=" rows", unit_scale=True, disable=None) as bar:
+            for result in _one_ahead(predict, rows.tables(size)):
+                yield result
+                bar.update(result[1])
 
     count = unscored = written = 0
     head: list[pd.DataFrame] = []
     with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_) as writer:
-        for frame in predicted():
-            count += len(frame)
-            unscored += int(frame["score"].isna().sum())
-            if max_rank is not None:
-                frame = frame[frame["rank"] <= max_rank].reset_index(drop=True)
+        for frame, rows_of_part, unscored_of_part in predicted():
+            count += rows_of_part
+            unscored += unscored_of_part
             written += len(frame)
             if writer is not None:
                 writer.write(frame)

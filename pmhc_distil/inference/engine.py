@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -21,6 +22,8 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
 Precision = Literal["auto", "single", "half"]
 _GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
+_PREFIXES = 64
+"""Grooves whose prefix is kept between calls."""
 _BITS = 5
 """A token number has so many bits."""
 
@@ -81,6 +84,7 @@ class Engine:
         self.parameters = sum(weight.size for weight in weights.values())
         self.slow = ""
         self.backend: Backend = self._choose(shape, weights, device, precision)
+        self._prefix = lru_cache(_PREFIXES)(self.backend.prefix)
 
     def _choose(
         self, shape: EncoderShape, weights: dict[str, np.ndarray], device: str | None, precision: Precision
@@ -136,13 +140,10 @@ class Engine:
         groove, peptide = np.divmod(pairs, len(tokens))
         edges = np.flatnonzero(np.diff(groove * (MAX_PEPTIDE_LENGTH + 1) + lengths[peptide], prepend=-1))
         result = np.empty((len(pairs), 2), dtype=np.float32)
-        current, prefix = -1, None
         with tqdm(total=len(pairs), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
             for start, stop in zip(edges, [*edges[1:], len(pairs)], strict=True):
-                if groove[start] != current:
-                    current = groove[start]
-                    prefix = self.backend.prefix(grooves[current])
                 rows = peptide[start:stop]
+                prefix = self._prefix(grooves[groove[start]])
                 result[start:stop] = self.backend.forward(prefix, tokens[rows, : lengths[rows[0]]])
                 bar.update(stop - start)
         return result[inverse]

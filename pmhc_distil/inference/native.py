@@ -23,7 +23,7 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 HEAD_WIDTH = 32
 """Width of an attention head that the kernels are written for; other widths are multiples of it."""
 _TOGETHER = 4_096
-"""Peptides that a thread takes on at once: so few that threads end together, so many that it hardly waits for Python."""
+"""Peptides that a thread takes on at once: few, so that threads end together; many, so that it seldom waits."""
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.uint16]

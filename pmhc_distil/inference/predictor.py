@@ -12,10 +12,11 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference import background
-from pmhc_distil.inference.calibration import calibrate_groove
+from pmhc_distil.inference.calibration import Background, calibrate_groove
 from pmhc_distil.inference.engine import Engine, Precision
 from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable
+from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
@@ -204,11 +205,28 @@ class Predictor:
         self._tables.append(table)
         return table
 
-    def _calibrate(self, groove: str, path: Path) -> RankTable:
+    def screen(self, grooves: Sequence[str], lengths: Sequence[int], max_rank: float) -> MotifScreen:
+        """Make a first stage for peptides of which only those up to a rank are of interest.
+
+        Parameters
+        ----------
+        grooves : sequence of str
+            34 residues each.
+        lengths : sequence of int
+            Of the peptides to come.
+        max_rank : float
+            Percent.
+        """
+        return MotifScreen(self.engine, self._table, grooves, lengths, max_rank, self._random)
+
+    @cached_property
+    def _random(self) -> Background:
         folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
         random = background.read_windows(folder / background.FILE_NAME)
-        random = {length: tokens[: self.windows] for length, tokens in random.items()}
-        knots = calibrate_groove(self.engine, groove, random)
+        return {length: tokens[: self.windows] for length, tokens in random.items()}
+
+    def _calibrate(self, groove: str, path: Path) -> RankTable:
+        knots = calibrate_groove(self.engine, groove, self._random)
         table = RankTable([groove], knots[None], {"weights": self.weights})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,93 @@
+"""The first stage of a scan discards what cannot bind, and nothing else."""
+
+import numpy as np
+import pytest
+
+from pmhc_distil import Predictor
+from pmhc_distil.cli import predicting
+from pmhc_distil.inference import screen as screen_module
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.readers import table_from
+
+NAMES = ["HLA-A*02:01", "HLA-B*27:05", "HLA-C*07:02"]
+LENGTHS = (8, 9, 11)
+LETTERS = np.array([token[0] for token in VOCABULARY])
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(threads=1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def unseen(predictor):
+    """Give random human peptides that no motif was fitted to, of mixed lengths."""
+    tokens = predictor._random
+    peptides = ["".join(row) for length in LENGTHS for row in LETTERS[tokens[length][-4000:]]]
+    return [peptides[i] for i in np.random.default_rng(0).permutation(len(peptides))]
+
+
+@pytest.mark.parametrize("max_rank", [0.5, 2.0])
+def test_binders_pass_and_most_others_do_not(predictor, unseen, max_rank):
+    """Prevents a scan from losing binders, and a first stage that is not worth its time."""
+    screen = predictor.screen([resolve_allele(name).groove for name in NAMES], LENGTHS, max_rank)
+    passing = screen.passing(unseen)
+    assert passing.shape == (len(unseen), len(NAMES))
+    for number, name in enumerate(NAMES):
+        binds = predictor.predict(unseen, name)["rank"].to_numpy() <= max_rank
+        assert binds.sum() > 20
+        assert (binds & ~passing[:, number]).sum() <= 0.001 * binds.sum()
+    assert passing.mean() < 0.6
+
+
+def test_pairs_keep_their_rows(predictor):
+    """Prevents a window from coming out with another's position, allele or flanks."""
+    screen = predictor.screen([resolve_allele(name).groove for name in NAMES], (9, 10), 0.5)
+    peptides = ["GILGFVFTL", "GILGFVFTX", "DDDDDDDDD", "SHORT", "GILGFVFTL"]
+    table = table_from(peptides)
+    pairs = screen.pairs(table, NAMES, genotype=False)
+    found = list(zip(pairs.frame["peptide"], pairs.frame["allele"], pairs.rows, strict=True))
+    assert ("GILGFVFTL", "HLA-A*02:01", 1) in found and ("GILGFVFTL", "HLA-A*02:01", 5) in found
+    assert {row for _, _, row in found} == {1, 5}
+    best = screen.pairs(table, NAMES, genotype=True)
+    assert best.frame["peptide"].tolist() == ["GILGFVFTL"] * 2 and "allele" not in best.frame
+    none = screen.pairs(table_from(["DDDDDDDDD"]), NAMES, genotype=False)
+    assert len(none.frame) == 0 and len(predictor.predict(none.frame)) == 0
+
+
+@pytest.mark.parametrize("genotype", [False, True])
+def test_a_scan_is_the_same_with_and_without(tmp_path, monkeypatch, genotype):
+    """Prevents the first stage from changing a number, the order of the rows or what is said about them."""
+    monkeypatch.setattr(screen_module, "WORTH", 0)
+    used = []
+    pairs = screen_module.MotifScreen.pairs
+    monkeypatch.setattr(screen_module.MotifScreen, "pairs", lambda *a, **b: used.append(1) or pairs(*a, **b))
+    told = []
+    monkeypatch.setattr(predicting, "_tell", told.append)
+    from pmhc_distil.sequences.windows import protein_windows
+
+    fasta = tmp_path / "proteins.fasta"
+    generator = np.random.default_rng(1)
+    sequences = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWYX"), 150)) for _ in range(4)]
+    fasta.write_text("".join(f">p{i}\n{sequence}\n" for i, sequence in enumerate(sequences)))
+    lengths = (9, 10)
+    for name, screened in (("with", lengths), ("without", ())):
+        predicting.predict_rows(
+            lambda: protein_windows(fasta, lengths),
+            hla=("A0201,B2705",),
+            hla_fasta=None,
+            genotype=genotype,
+            output=str(tmp_path / f"{name}.csv"),
+            format_=None,
+            model=None,
+            threads=1,
+            device="cpu",
+            precision="auto",
+            max_rank=2.0,
+            screened=screened,
+        )
+    assert (tmp_path / "with.csv").read_bytes() == (tmp_path / "without.csv").read_bytes()
+    assert len((tmp_path / "with.csv").read_text().splitlines()) > 10
+    assert used == [1]
+    assert told[: len(told) // 2] == told[len(told) // 2 :]
