@@ -19,7 +19,7 @@ from pmhc_distil.models.vocabulary import FIRST_RESIDUE, encode
 from pmhc_distil.sequences.readers import PeptideTable
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, RESIDUES
 
-FITTED = 6_000
+FITTED = 4_000
 """Random peptides of every length to which a motif is fitted."""
 WORTH = 4
 """The screen is worth its fitting for so many times as many peptides."""

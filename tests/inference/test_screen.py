@@ -24,7 +24,7 @@ def predictor():
 def unseen(predictor):
     """Give random human peptides that no motif was fitted to, of mixed lengths."""
     tokens = predictor._random
-    peptides = ["".join(row) for length in LENGTHS for row in LETTERS[tokens[length][-4000:]]]
+    peptides = ["".join(row) for length in LENGTHS for row in LETTERS[tokens[length][-2000:]]]
     return [peptides[i] for i in np.random.default_rng(0).permutation(len(peptides))]
 
 
@@ -36,7 +36,7 @@ def test_binders_pass_and_most_others_do_not(predictor, unseen, max_rank):
     assert passing.shape == (len(unseen), len(NAMES))
     for number, name in enumerate(NAMES):
         binds = predictor.predict(unseen, name)["rank"].to_numpy() <= max_rank
-        assert binds.sum() > 20
+        assert binds.sum() > 10
         assert (binds & ~passing[:, number]).sum() <= 0.001 * binds.sum()
     assert passing.mean() < 0.6
 

@@ -1,0 +1,326 @@
+"""How fast, how large and how exact: one run on one machine, written to ``speed.json`` beside this file.
+
+    python benchmarks/speed.py --proteins human.fasta.gz --mhcflurry /path/to/python
+
+Times are of whole commands, from file to file and with start-up, the best of several runs; of a peer without start-up.
+``--mhcflurry`` is the interpreter of another environment that has MHCflurry; without it that peer is left out.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pmhc_distil.inference import background
+from pmhc_distil.inference.engine import Engine, available_cores, read_weights
+from pmhc_distil.inference.predictor import Predictor
+from pmhc_distil.models import BUNDLED_MODEL
+from pmhc_distil.models.vocabulary import GROOVE_LENGTH, VOCABULARY
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.proteins import read_proteins
+
+HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-m", "pmhc_distil.cli"]
+ALLELES = ["HLA-A*02:01", "HLA-A*01:01", "HLA-B*07:02", "HLA-B*44:02", "HLA-C*07:02", "HLA-C*03:04"]
+LETTERS = np.array([token[0] for token in VOCABULARY])
+PROTEINS = 200
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A task that is timed from file to file."""
+
+    name: str
+    pairs: int
+    arguments: list[str]
+
+
+def random_peptides(count: int, lengths: Sequence[int]) -> list[str]:
+    """Draw peptides, all residues equally likely."""
+    generator = np.random.default_rng(1)
+    chosen = generator.choice(lengths, count)
+    return ["".join(generator.choice(LETTERS[4:], length)) for length in chosen]
+
+
+def write_peptides(path: Path, peptides: Sequence[str]) -> Path:
+    """Write a table with the column ``peptide``."""
+    path.write_text("\n".join(["peptide", *peptides, ""]), encoding="utf-8")
+    return path
+
+
+def run(command: Sequence[str], repeats: int = 3) -> tuple[float, float]:
+    """Time a command; seconds of the fastest run, and the largest resident memory in MiB."""
+    seconds, memory = [], 0.0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            told = process.stderr.read() if process.stderr else b""
+            _, status, usage = os.wait4(process.pid, 0)
+        seconds.append(time.perf_counter() - start)
+        memory = max(memory, usage.ru_maxrss / 1024)
+        if status:
+            raise SystemExit(f"{' '.join(command)} failed: {told.decode()[-500:]}")
+    return min(seconds), memory
+
+
+def best(function: Callable[[], object], seconds: float = 1.0) -> float:
+    """Time a function for a while; seconds of the fastest call."""
+    function()
+    times: list[float] = []
+    while sum(times) < seconds:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def machine(threads: int) -> Facts:
+    """Describe the processor, and how fast it multiplies large matrices."""
+    import torch
+
+    torch.set_num_threads(threads)
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*:\s*(.*)$", info.read_text(), re.M) if info.exists() else []
+    speeds = {}
+    for name, dtype, size in (("half", torch.bfloat16, 4096), ("single", torch.float32, 2048)):
+        square = torch.randn(size, size).to(dtype)
+        speeds[name] = 2 * size**3 / best(lambda square=square: square @ square, 3) / 1e9
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "threads": threads,
+        "torch": torch.__version__,
+        "matrix_gflops": speeds,
+    }
+
+
+def operations(length: int) -> int:
+    """Count additions and multiplications of the encoder for one peptide, the groove's aside."""
+    shape, _ = read_weights(BUNDLED_MODEL)
+    width, inner, tokens = shape.hidden_size, shape.intermediate_size, length + 1
+    attention = 2 * width * (GROOVE_LENGTH + tokens)
+    per_token = 4 * width * width + 2 * width * inner + attention
+    last = 2 * width * width * tokens + 2 * width * width + 2 * width * inner + attention
+    return 2 * ((shape.num_hidden_layers - 1) * tokens * per_token + last + width * width)
+
+
+def encoder(threads: int, matrix_gflops: dict[str, float]) -> Facts:
+    """Time the encoder alone on 9-mers, and compare with matrix multiplication."""
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(4, len(VOCABULARY), (40_000, 9)).astype(np.uint8)
+    result = {}
+    for precision in ("half", "single"):
+        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)  # type: ignore[arg-type]
+        prefix = engine.backend.prefix(resolve_allele(ALLELES[0]).groove)
+        rate = len(tokens) / best(lambda e=engine, p=prefix: e.backend.forward(p, tokens), 3)
+        gflops = rate * operations(9) / 1e9
+        result[precision] = {"pairs_per_s": rate, "gflops": gflops, "share": gflops / matrix_gflops[precision]}
+    return result
+
+
+def reference(threads: int) -> Facts:
+    """Time the transformers model run plainly: padded batches, groove and peptide together."""
+    import torch
+
+    from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
+    from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+
+    torch.set_num_threads(threads)
+    model, tokenizer = PMHCForSequenceClassification.from_pretrained(BUNDLED_MODEL).float().eval(), PMHCTokenizer()
+    peptides = random_peptides(512, [9])
+    grooves = [resolve_allele(ALLELES[0]).groove] * len(peptides)
+
+    def score() -> np.ndarray:
+        with torch.inference_mode():
+            found = model(**tokenizer(peptides, grooves, padding=True, return_tensors="pt"))
+        return torch.stack([found.logits[:, 1] - found.logits[:, 0], found.affinity_logits], 1).numpy()
+
+    expected = score()
+    errors = {}
+    for precision in ("half", "single"):
+        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)  # type: ignore[arg-type]
+        found = engine.score(peptides, grooves[:1], np.zeros(len(peptides), np.int64))
+        errors[precision] = float(np.abs(found - expected).max())
+    return {"pairs_per_s": len(peptides) / best(score, 5), "largest_difference": errors}
+
+
+def classes(threads: int) -> Facts:
+    """Count binder classes that half precision changes, with and without a second look at the rows near a limit."""
+    random = background.read_windows(BUNDLED_MODEL / background.FILE_NAME)
+    peptides = ["".join(row) for tokens in random.values() for row in LETTERS[tokens[:4000]]]
+    predictors = [Predictor(threads=threads, device="cpu", precision=name) for name in ("half", "single")]
+    half, single = (one.predict(peptides, ALLELES) for one in predictors)
+    predictors[0]._sharpen = lambda *_: None  # type: ignore[method-assign]
+    raw = predictors[0].predict(peptides, ALLELES)
+    return {
+        "pairs": len(half),
+        "changed": int((half["binder"] != single["binder"]).sum()),
+        "changed_without_second_look": int((raw["binder"] != single["binder"]).sum()),
+    }
+
+
+def works(folder: Path, proteins: Path) -> list[Work]:
+    """Write the input of the three tasks, one of them in two ways."""
+    one = write_peptides(folder / "one.csv", random_peptides(100_000, [9]))
+    six = write_peptides(folder / "six.csv", random_peptides(10_000, [8, 9, 10, 11]))
+    chosen = [part for part in read_proteins(proteins) if 200 <= len(part[1]) <= 1000][:PROTEINS]
+    fasta = folder / "proteins.fasta"
+    fasta.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in chosen), encoding="utf-8")
+    windows = sum(max(0, len(sequence) - length + 1) for _, sequence in chosen for length in range(8, 12))
+    alleles, scan = ",".join(ALLELES), f"{PROTEINS} proteins, 8 to 11, 6 alleles"
+    return [
+        Work("100,000 9-mers, 1 allele", 100_000, ["predict", str(one), "--hla", ALLELES[0]]),
+        Work("10,000 peptides, 6 alleles", 60_000, ["predict", str(six), "--hla", alleles]),
+        Work(f"{scan}", windows * 6, ["scan", str(fasta), "--hla", alleles]),
+        Work(f"{scan}, rank up to 2", windows * 6, ["scan", str(fasta), "--hla", alleles, "--max-rank", "2"]),
+    ]
+
+
+def mhcflurry(python: str, folder: Path, threads: int) -> Facts:
+    """Time MHCflurry's architecture both ways on less of the same work, without its start."""
+    result: Facts = {}
+    for name, count, alleles in (("one", 20_000, ALLELES[:1]), ("six", 3_000, ALLELES)):
+        peptides = write_peptides(
+            folder / f"peer_{name}.csv", random_peptides(count, [9] if name == "one" else range(8, 12))
+        )
+        for way in ([], ["--cartesian"]):
+            command = [python, str(HERE / "peer_mhcflurry.py"), str(peptides), "--alleles", ",".join(alleles)]
+            command += ["--threads", str(threads), "-o", str(folder / "peer.csv"), *way]
+            found = json.loads(
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            )
+            rate = found["pairs"] / found["predict_s"]
+            if rate > result.get(name, {}).get("pairs_per_s", 0):
+                result[name] = {**found, "pairs_per_s": rate}
+    return result
+
+
+def first_stage(folder: Path, work: Work) -> Facts:
+    """Compare a scan for binders with and without its first stage."""
+    rows = []
+    for name, more in (("with", []), ("without", ["--exhaustive"])):
+        output = folder / f"{name}.csv"
+        run([*COMMAND, *work.arguments, *more, "-o", str(output)], repeats=1)
+        rows.append(set(output.read_text(encoding="utf-8").splitlines()[1:]))
+    return {"binders": len(rows[1]), "lost": len(rows[1] - rows[0]), "changed": len(rows[0] - rows[1])}
+
+
+def memory(folder: Path) -> Facts:
+    """Measure the largest resident memory of predictions of more and more peptides with six alleles."""
+    result = {}
+    for count in (1_000, 100_000, 1_000_000):
+        peptides = write_peptides(folder / "many.csv", random_peptides(count, [9]))
+        command = [*COMMAND, "predict", str(peptides), "--hla", ",".join(ALLELES), "-o", str(folder / "many_out.csv")]
+        result[str(count)] = run(command, repeats=1)[1]
+    return result
+
+
+def start(folder: Path) -> Facts:
+    """Time the first prediction of a cold process, and the import of torch."""
+    peptides = write_peptides(folder / "ten.csv", random_peptides(10, [9]))
+    predict = [*COMMAND, "predict", str(peptides), "--hla", ALLELES[0], "-o", str(folder / "ten_out.csv")]
+    return {
+        "predict_s": run(predict, repeats=7)[0],
+        "import_torch_s": run([sys.executable, "-c", "import torch"], repeats=7)[0],
+        "python_s": run([sys.executable, "-c", "pass"], repeats=7)[0],
+    }
+
+
+def installed() -> Facts:
+    """Measure what lies on the disk: the package, and it with all that it requires, in MiB."""
+    sizes: dict[str, float] = {}
+    todo = ["pmhc-distil"]
+    while todo:
+        name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        if name in sizes:
+            continue
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        paths = [Path(str(found.locate_file(part))) for part in found.files or []]
+        sizes[name] = sum(path.stat().st_size for path in paths if path.is_file()) / 2**20
+        needed = [text for text in found.requires or [] if "extra ==" not in text]
+        todo += [match[0] for text in needed if (match := re.match(r"[\w.-]+", text))]
+    package = Path(str(importlib.metadata.distribution("pmhc-distil").locate_file("pmhc_distil")))
+    folder = package if package.is_dir() else BUNDLED_MODEL.parents[1]
+    sizes["pmhc-distil"] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+    light = ("pmhc-distil", "numpy", "pandas", "safetensors", "click", "tqdm", "biopython", "python-dateutil", "six")
+    return {
+        "package_mib": sizes["pmhc-distil"],
+        "for_prediction_mib": sum(sizes.get(name, 0) for name in light),
+        "all_mib": sum(sizes.values()),
+    }
+
+
+def training(folder: Path, threads: int) -> Facts:
+    """Time fine-tuning of the shipped teacher and distillation of a student beside it; pairs per second."""
+    generator = np.random.default_rng(2)
+    header = "peptide,allele,label,affinity_nm,inequality,offset,source\n"
+    rows = [
+        f"{peptide},{ALLELES[i % 6]},{generator.integers(2)},,,0,made up\n"
+        for i, peptide in enumerate(random_peptides(16_384, range(8, 16)))
+    ]
+    (folder / "train.csv").write_text(header + "".join(rows), encoding="utf-8")
+    (folder / "validation.csv").write_text(header + "".join(rows[:600]), encoding="utf-8")
+    data = ["--train", str(folder / "train.csv"), "--validation", str(folder / "validation.csv")]
+    teacher = str(HERE.parent / "data" / "teacher")
+    result = {}
+    for command, model in (("finetune", "--model"), ("distill", "--teacher")):
+        recipe = (HERE.parent / "recipes" / f"{command}.yaml").read_text(encoding="utf-8")
+        short = folder / f"{command}.yaml"
+        short.write_text(re.sub(r"num_train_epochs: .*", "num_train_epochs: 1", recipe), encoding="utf-8")
+        call = [*COMMAND, command, model, teacher, *data, "--recipe", str(short)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        done = subprocess.run(
+            [*call, "-o", str(folder / command)], env=environment, check=True, capture_output=True, text=True
+        )
+        speeds = re.findall(r"'train_samples_per_second': '?([\d.]+)", done.stdout + done.stderr)
+        result[command] = float(speeds[-1])
+    return result
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--proteins", type=Path, required=True, help="FASTA to scan")
+    parser.add_argument("--mhcflurry", help="interpreter that has MHCflurry")
+    parser.add_argument("--threads", type=int, default=available_cores())
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tasks = works(folder, given.proteins)
+        facts: Facts = {"machine": machine(given.threads)}
+        facts["encoder"] = encoder(given.threads, facts["machine"]["matrix_gflops"])
+        facts["reference"] = reference(given.threads)
+        facts["start"] = start(folder)
+        facts["works"] = []
+        for task in tasks:
+            seconds, peak = run(
+                [*COMMAND, *task.arguments, "--threads", str(given.threads), "-o", str(folder / "out.csv")]
+            )
+            facts["works"].append({"name": task.name, "pairs": task.pairs, "seconds": seconds, "peak_mib": peak})
+        if given.mhcflurry:
+            facts["mhcflurry"] = mhcflurry(given.mhcflurry, folder, given.threads)
+        facts["first_stage"] = first_stage(folder, tasks[-1])
+        facts["classes"] = classes(given.threads)
+        facts["memory"] = memory(folder)
+        facts["installed"] = installed()
+        facts["training"] = training(folder, given.threads)
+    (HERE / "speed.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
