@@ -107,8 +107,8 @@ def benchmark(
     import numpy as np
 
     from pmhc_distil.sequences.benchmark import hits_among_windows, read_ligands, simulated_donors
+    from pmhc_distil.sequences.csv_tables import write_csv
     from pmhc_distil.sequences.files import check_destination
-    from pmhc_distil.sequences.prepare import write_csv
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
     check_destination(output)

@@ -95,8 +95,8 @@ def evaluate(
     """
     from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
+    from pmhc_distil.sequences.csv_tables import select_rows
     from pmhc_distil.sequences.files import atomic_path, check_destination
-    from pmhc_distil.sequences.prepare import select_rows
     from pmhc_distil.sequences.readers import read_peptides
 
     for path in filter(None, (output, report, document)):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.prepare import read_rows
+from pmhc_distil.sequences.csv_tables import read_rows
 from pmhc_distil.sequences.proteins import Proteome
 
 LOCI = ("A", "B", "C")
@@ -19,7 +19,7 @@ def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
     Raises
     ------
     InputError
-        As :func:`~pmhc_distil.sequences.prepare.read_rows`; or if there is none.
+        As :func:`~pmhc_distil.sequences.csv_tables.read_rows`; or if there is none.
     """
     frame, _ = read_rows(path, ("peptide", "allele", "label"), where)
     ligands = frame.loc[pd.to_numeric(frame["label"], errors="coerce") == 1, ["peptide", "allele"]]

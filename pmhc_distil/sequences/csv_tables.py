@@ -1,0 +1,62 @@
+"""Tables as CSV files, plain or gzip: read, restricted to the rows that meet a condition, and written."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path
+
+
+def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> tuple[pd.DataFrame, int]:
+    """Read those rows of a CSV file, plain or gzip, that meet a condition.
+
+    Returns
+    -------
+    frame : DataFrame
+        With all columns of the file; those in ``columns`` must be there.
+    left_out : int
+        Rows that do not meet the condition.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, the condition cannot be evaluated, or a column is missing.
+    """
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, low_memory=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
+        ) from error
+    there = ", ".join(frame.columns)
+    for column in columns:
+        if column not in frame:
+            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column)
+    kept = select_rows(frame, where, str(path)) if where else frame
+    return kept, len(frame) - len(kept)
+
+
+def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
+    """Keep the rows that meet a condition, written in the language of ``DataFrame.query``.
+
+    Raises
+    ------
+    InputError
+        If the condition cannot be evaluated.
+    """
+    try:
+        return frame.query(where)
+    except Exception as error:  # the language of query raises errors of many kinds
+        hint = f"the columns are: {', '.join(frame.columns)}"
+        raise InputError("the condition cannot be evaluated", source=source, value=where, hint=hint) from error
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, packed if the name ends in ``.gz``; the same table gives the same bytes."""
+    with atomic_path(path) as temporary:
+        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+        # pandas would write the temporary file's name, another one every time, into the gzip header.
+        temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if path.suffix == ".gz" else text)

@@ -1,0 +1,63 @@
+"""Tables come in and go out as they are, and what cannot be read is one line."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.csv_tables import read_rows, select_rows, write_csv
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"peptide": ["SLYNTVATL", "NA", "GILGFVFTL"], "n": [1, 2, 3]}, index=[5, 6, 7])
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
+def test_rows_that_meet_a_condition(tmp_path, table, name):
+    """Prevents a peptide spelt NA from being read as missing, and rows that are left out from going uncounted."""
+    write_csv(table, tmp_path / name)
+    frame, left_out = read_rows(tmp_path / name, ("peptide", "n"))
+    assert frame["peptide"].tolist() == ["SLYNTVATL", "NA", "GILGFVFTL"] and left_out == 0
+    frame, left_out = read_rows(tmp_path / name, ("peptide",), "n > 1")
+    assert frame.to_dict("list") == {"peptide": ["NA", "GILGFVFTL"], "n": [2, 3]} and left_out == 1
+
+
+def test_selected_rows_keep_their_labels(table):
+    """Prevents what belongs to a row, such as its line in the file, from being looked up for another one."""
+    assert select_rows(table, "n != 2", "table").index.tolist() == [5, 7]
+
+
+@pytest.mark.parametrize("where", ["m > 1", "n >", "n.nothing()"])
+def test_a_condition_that_means_nothing(tmp_path, table, where):
+    """Prevents a traceback out of pandas where the user has mistyped a condition."""
+    write_csv(table, tmp_path / "table.csv")
+    with pytest.raises(InputError, match="the columns are: peptide, n") as caught:
+        read_rows(tmp_path / "table.csv", ("peptide",), where)
+    assert caught.value.value == where and "table.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("column.csv", "sequence,n\nSLYNTVATL,1\n"), ("empty.csv", ""), ("missing.csv", None)]
+)
+def test_what_is_no_table_is_one_line(tmp_path, name, content):
+    """Prevents a traceback, or an error without the file."""
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError) as caught:
+        read_rows(tmp_path / name, ("peptide",))
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_same_table_same_bytes(tmp_path, table):
+    """Prevents a checksum that changes with the time or the name of the file."""
+    table = table.assign(score=np.float32(1 / 3))
+    for name in ("one.csv", "one.csv.gz", "two.csv.gz"):
+        write_csv(table, tmp_path / name)
+    packed = (tmp_path / "one.csv.gz").read_bytes()
+    assert packed == (tmp_path / "two.csv.gz").read_bytes()
+    assert packed[3:8] == bytes(5), "neither a name nor a time in the header of gzip"
+    assert gzip.decompress(packed) == (tmp_path / "one.csv").read_bytes()
+    assert (tmp_path / "one.csv").read_text().splitlines()[1] == "SLYNTVATL,1,0.333333"
