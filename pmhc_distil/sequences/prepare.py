@@ -1,8 +1,6 @@
 """From files of ligands and affinities to the training and validation tables.
 
-Two kinds of sources, told apart by their columns: ligands (``peptide, allele``, all positives, or with ``label`` 1/0)
-and affinities (``peptide, allele, measurement_nM`` and optionally ``inequality``).  Rows that cannot be used are
-dropped and counted; peptides are split, not rows, so that no peptide is in two tables.
+Peptides are split, not rows, so that no peptide is in two tables.
 """
 
 import gzip
@@ -21,37 +19,18 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
-from pmhc_distil.sequences.csv_tables import read_rows, write_csv
+from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
-from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, read_source
 
 REPORT_FILE = "report.json"
 """Name of the report beside training tables."""
-TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "offset", "source"]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file of training data.
-
-    Attributes
-    ----------
-    file : str
-        CSV, plain or gzip, in the data folder.
-    lengths : tuple of int
-        Peptide lengths that the file could hold; others were never looked for.
-    where : str
-        Condition on the file's columns, in the language of ``DataFrame.query``; rows that fail it are dropped.
-    """
-
-    file: str
-    lengths: tuple[int, ...] = PEPTIDE_LENGTHS
-    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,50 +63,6 @@ class Prepared:
     """What was kept out of the tables: ``peptide, allele, label, measurement_nM, inequality, source`` and ``held_out``,
     which tells why: ``allele`` or ``peptide``."""
     dropped: dict[str, int] = field(default_factory=dict)
-
-
-def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataFrame:
-    """Read one file, give canonical alleles, and count in ``dropped`` what cannot be used.
-
-    Returns
-    -------
-    DataFrame with :data:`TABLE_COLUMNS`
-    """
-    frame, left_out = read_rows(folder / source.file, ("peptide", "allele"), source.where)
-    dropped[f"{source.file}: not {source.where}"] += left_out
-    names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
-    table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
-    table["allele"] = frame["allele"].map(names)
-    table["source"] = source.file.split(".")[0]
-    table["label"] = np.nan
-    table["affinity_nm"] = np.nan
-    table["inequality"] = ""
-    table["offset"] = 0.0
-    if MEASURED in frame:
-        table["affinity_nm"] = pd.to_numeric(frame[MEASURED], errors="coerce")
-        if "inequality" in frame:
-            table["inequality"] = frame["inequality"]
-        table["inequality"] = table["inequality"].where(table["inequality"].isin(["<", ">"]), "=")
-        bad = table["affinity_nm"].isna()
-    else:
-        table["label"] = pd.to_numeric(frame["label"], errors="coerce") if "label" in frame else 1.0
-        bad = ~table["label"].isin([0, 1])
-    problems = {text: peptide_problem(text) for text in table["peptide"].unique()}
-    reason = table["peptide"].map(problems).astype(object)
-    reason[bad] = "no usable measurement"
-    reason[table["allele"] == ""] = "allele without a groove sequence"
-    outside = (reason == "") & ~table["peptide"].str.len().isin(source.lengths)
-    reason[outside] = "length outside the source's range"
-    for text, count in reason[reason != ""].value_counts().items():
-        dropped[f"{source.file}: {text}"] += int(count)
-    return table.loc[reason == "", TABLE_COLUMNS]
-
-
-def _canonical(text: str) -> str:
-    try:
-        return resolve_allele(text).name
-    except InputError:
-        return ""
 
 
 def prepare(
@@ -287,8 +222,7 @@ def _negatives(
     generator = np.random.default_rng(seed)
     frames = []
     for source in sources:
-        name = source.file.split(".")[0]
-        counts = ligands.loc[ligands["source"] == name, "allele"].value_counts().sort_index()
+        counts = ligands.loc[ligands["source"] == source.name, "allele"].value_counts().sort_index()
         covered = float(shares.reindex(list(source.lengths)).sum())
         for length in source.lengths:
             numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
@@ -307,30 +241,6 @@ def _negatives(
             frames.append(frame)
     table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
     return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
-
-
-def sources_from_recipe(entries: Any) -> list[Source]:
-    """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
-
-    Raises
-    ------
-    InputError
-        For an entry with another key or without a file.
-    """
-    hint = "each is a mapping such as {file: ligands.csv, lengths: [8, 11], where: score > 2}; only file is needed"
-    if not isinstance(entries, list) or not entries:
-        raise InputError("a list of sources is expected", source="sources", value=entries, hint=hint)
-    sources = []
-    for row, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
-            raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
-        span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
-        if not (isinstance(span, list) and len(span) == 2 and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
-            raise InputError(
-                "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
-            )
-        sources.append(Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", ""))))
-    return sources
 
 
 def hard_negatives_from_recipe(entry: Any) -> HardNegatives:

@@ -6,19 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import (
-    TABLE_COLUMNS,
     HardNegatives,
-    Source,
     in_validation,
     prepare,
-    sources_from_recipe,
     split_proteins,
     write_prepared,
 )
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
 A1, A2, B7 = "HLA-A*01:01", "HLA-A*02:01", "HLA-B*07:02"
@@ -189,37 +186,6 @@ def test_labelled_negatives_of_a_source_have_the_offset_too(tmp_path, proteome):
     )
 
 
-def test_dropped_rows_are_counted(prepared, tmp_path, proteome):
-    """Prevents rows that vanish without a word."""
-    assert prepared.dropped["nine.csv: length outside the source's range"] == 10
-    rows = [
-        ("SLYNTVATL", "A*02:01", 1),
-        ("slyntvatl ", "A0201", 1),
-        ("SLYNXVATL", "A*02:01", 1),
-        ("SLYN", "A*02:01", 1),
-        ("NLVPMVATV", "A*99:99", 1),
-        ("NLVPMVATV", "A*02:01", "high"),
-        ("NLVPMVATV", "A*02:01", 0),
-        ("GILGFVFTL", "B*07:02", 1),
-    ]
-    pd.DataFrame(rows, columns=["peptide", "allele", "label"]).to_csv(tmp_path / "own.csv", index=False)
-    made = prepare(tmp_path, [Source("own.csv", where="peptide != 'GILGFVFTL'")], proteome, **SETTINGS)
-    table = whole(made)
-    kept = table[table["source"] == "own"]
-    assert sorted(zip(kept["peptide"], kept["allele"], kept["label"], strict=True)) == [
-        ("NLVPMVATV", A2, 0),
-        ("SLYNTVATL", A2, 1),
-    ]
-    assert {reason: count for reason, count in made.dropped.items() if count} == {
-        "own.csv: not peptide != 'GILGFVFTL'": 1,
-        "own.csv: non-standard residue 'X'": 1,
-        "own.csv: length 4 is outside 8-15": 1,
-        "own.csv: allele without a groove sequence": 1,
-        "own.csv: no usable measurement": 1,
-        "ligand known from an earlier source": 1,
-    }
-
-
 def test_first_source_counts(tmp_path, proteome):
     """Prevents a pair from counting twice, and a later source from overruling an earlier one."""
     affinity = {"peptide": ["NLVPMVATV"] * 2, "allele": "A*02:01", "measurement_nM": [10.0, 1000.0]}
@@ -228,10 +194,20 @@ def test_first_source_counts(tmp_path, proteome):
     for name in ("ligands", "again"):
         pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"]}).to_csv(tmp_path / f"{name}.csv", index=False)
     sources = [Source(f"{name}.csv") for name in ("one", "two", "ligands", "again")]
-    table = whole(prepare(tmp_path, sources, proteome, **SETTINGS))
+    made = prepare(tmp_path, sources, proteome, **SETTINGS)
+    table = whole(made)
     measured = table[table["affinity_nm"].notna()]
     assert measured["affinity_nm"].tolist() == pytest.approx([100.0]), "the geometric mean of the first source"
     assert (table["label"] == 1).sum() == 1
+    assert {reason: count for reason, count in made.dropped.items() if count} == {
+        "affinity measured again, or known from an earlier source": 3,
+        "ligand known from an earlier source": 1,
+    }
+
+
+def test_dropped_rows_of_a_source_are_counted(prepared):
+    """Prevents rows that vanish without a word."""
+    assert prepared.dropped["nine.csv: length outside the source's range"] == 10
 
 
 def test_counts_of_alleles_are_those_of_training(prepared):
@@ -266,27 +242,6 @@ def test_what_was_written_is_what_training_reads(prepared, tmp_path):
     read = read_pairs(tmp_path / "train.csv.gz")
     assert read.fingerprint() == PairData(prepared.train).fingerprint()
     np.testing.assert_allclose(read.labels, PairData(prepared.train).labels, atol=1e-5)
-
-
-def test_bad_sources(tmp_path, proteome):
-    """Prevents a traceback, or an error without file and column."""
-    (tmp_path / "column.csv").write_text("sequence,allele\nSLYNTVATL,A0201\n")
-    (tmp_path / "empty.csv").write_text("")
-    for name in ("column.csv", "empty.csv", "missing.csv"):
-        with pytest.raises(InputError) as caught:
-            prepare(tmp_path, [Source(name)], proteome, **SETTINGS)
-        assert name in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_sources_of_a_recipe():
-    """Prevents a misspelt key from being ignored."""
-    assert sources_from_recipe([{"file": "a.csv"}, {"file": "b.csv", "lengths": [8, 11], "where": "n > 1"}]) == [
-        Source("a.csv"),
-        Source("b.csv", (8, 9, 10, 11), "n > 1"),
-    ]
-    for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
-        with pytest.raises(InputError, match="row 1"):
-            sources_from_recipe([entry])
 
 
 def test_proteins_are_split_by_sequence(tmp_path, proteins):

@@ -1,0 +1,115 @@
+"""Sources of training data: files of ligands or affinities, and the table that each becomes.
+
+The two kinds are told apart by their columns: ligands have ``peptide, allele`` (all positives, or with ``label`` 1/0),
+affinities ``peptide, allele, measurement_nM`` and optionally ``inequality``.  Rows that cannot be used are dropped and
+counted.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.affinity import MEASURED
+from pmhc_distil.sequences.csv_tables import read_rows
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
+
+TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "offset", "source"]
+"""Columns of training tables: a row has a ``label`` (1 or 0) or an ``affinity_nm``; ``offset`` belongs to a label."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of training data.
+
+    Attributes
+    ----------
+    file : str
+        CSV, plain or gzip, in the data folder.
+    lengths : tuple of int
+        Peptide lengths that the file could hold; others were never looked for.
+    where : str
+        Condition on the file's columns, in the language of ``DataFrame.query``; rows that fail it are dropped.
+    """
+
+    file: str
+    lengths: tuple[int, ...] = PEPTIDE_LENGTHS
+    where: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the column ``source`` of a table calls it: the file's name up to the first dot."""
+        return self.file.split(".")[0]
+
+
+def sources_from_recipe(entries: Any) -> list[Source]:
+    """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
+
+    Raises
+    ------
+    InputError
+        For an entry with another key or without a file.
+    """
+    hint = "each is a mapping such as {file: ligands.csv, lengths: [8, 11], where: score > 2}; only file is needed"
+    if not isinstance(entries, list) or not entries:
+        raise InputError("a list of sources is expected", source="sources", value=entries, hint=hint)
+    sources = []
+    for row, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
+            raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
+        span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
+        if not (isinstance(span, list) and len(span) == 2 and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
+            raise InputError(
+                "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
+            )
+        sources.append(Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", ""))))
+    return sources
+
+
+def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataFrame:
+    """Read one file, give canonical alleles, and count in ``dropped`` what cannot be used.
+
+    Returns
+    -------
+    DataFrame with :data:`TABLE_COLUMNS`
+    """
+    frame, left_out = read_rows(folder / source.file, ("peptide", "allele"), source.where)
+    dropped[f"{source.file}: not {source.where}"] += left_out
+    names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
+    table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
+    table["allele"] = frame["allele"].map(names)
+    table["source"] = source.name
+    table["label"] = np.nan
+    table["affinity_nm"] = np.nan
+    table["inequality"] = ""
+    table["offset"] = 0.0
+    if MEASURED in frame:
+        table["affinity_nm"] = pd.to_numeric(frame[MEASURED], errors="coerce")
+        if "inequality" in frame:
+            table["inequality"] = frame["inequality"]
+        table["inequality"] = table["inequality"].where(table["inequality"].isin(["<", ">"]), "=")
+        bad = table["affinity_nm"].isna()
+    else:
+        table["label"] = pd.to_numeric(frame["label"], errors="coerce") if "label" in frame else 1.0
+        bad = ~table["label"].isin([0, 1])
+    problems = {text: peptide_problem(text) for text in table["peptide"].unique()}
+    reason = table["peptide"].map(problems).astype(object)
+    reason[bad] = "no usable measurement"
+    reason[table["allele"] == ""] = "allele without a groove sequence"
+    outside = (reason == "") & ~table["peptide"].str.len().isin(source.lengths)
+    reason[outside] = "length outside the source's range"
+    for text, count in reason[reason != ""].value_counts().items():
+        dropped[f"{source.file}: {text}"] += int(count)
+    return table.loc[reason == "", TABLE_COLUMNS]
+
+
+def _canonical(text: str) -> str:
+    try:
+        return resolve_allele(text).name
+    except InputError:
+        return ""
