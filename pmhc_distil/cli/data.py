@@ -142,7 +142,7 @@ def split(fasta: Path, validation_share: float, seed: int, output: Path) -> None
     Example:
       pmhc-distil data split proteins.fasta.gz -o runs/proteins
     """
-    from pmhc_distil.sequences.prepare import split_proteins
+    from pmhc_distil.sequences.split import split_proteins
 
     counts = split_proteins(fasta, output, validation_share, seed)
     click.echo(f"train: {counts[0]:,} proteins, validation: {counts[1]:,}", err=True)

@@ -3,7 +3,6 @@
 Peptides are split, not rows, so that no peptide is in two tables.
 """
 
-import gzip
 import hashlib
 import json
 from collections import Counter
@@ -25,9 +24,10 @@ from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
-from pmhc_distil.sequences.proteins import Proteome, read_proteins
+from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, read_source
+from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
 """Name of the report beside training tables."""
@@ -150,7 +150,7 @@ def prepare(
     table = pd.concat([positives, draw(negatives_per_positive * drawn, seed)], ignore_index=True)
     for_lengths = dict(np.log(uniform / drawn))
     table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
-    in_split = _in_validation(table["peptide"], validation_share, seed)
+    in_split = validation_mask(table["peptide"], validation_share, seed)
     train, validation = table[~in_split], table[in_split]
     presented, random = train["label"] == 1, train["source"] == "negative"
     if hard_negatives and presented.any() and random.any():
@@ -161,7 +161,7 @@ def prepare(
             return np.maximum(guessed, hard_negatives.least_kept)
 
         hard = draw(hard_negatives.per_positive * drawn, seed + 1, kept)
-        hard = hard[~_in_validation(hard["peptide"], validation_share, seed)]
+        hard = hard[~validation_mask(hard["peptide"], validation_share, seed)]
         hard["offset"] = hard["peptide"].str.len().map(for_lengths)
         train = pd.concat([train[~random], hard], ignore_index=True)
         # Negatives that a source brings along were not chosen this way.
@@ -180,17 +180,6 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
-
-
-def in_validation(peptide: str, share: float, seed: int) -> bool:
-    """Tell whether a peptide belongs to validation: a property of the peptide and the seed alone."""
-    digest = hashlib.sha256(f"{seed}:{peptide}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
-
-
-def _in_validation(peptides: "pd.Series[str]", share: float, seed: int) -> NDArray[np.bool_]:
-    unique = peptides.unique()
-    return peptides.map({text: in_validation(text, share, seed) for text in unique}).to_numpy(bool)
 
 
 def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
@@ -282,15 +271,3 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
     }
     with atomic_path(folder / REPORT_FILE) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-
-
-def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int) -> tuple[int, int]:
-    """Write ``train.fasta.gz`` and ``validation.fasta.gz``, split by sequence; give the number of proteins in each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts: tuple[list[str], list[str]] = ([], [])
-    for name, sequence in read_proteins(fasta):
-        parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")
-    for name, records in zip(("train", "validation"), parts, strict=True):
-        with atomic_path(folder / f"{name}.fasta.gz") as temporary:
-            temporary.write_bytes(gzip.compress("".join(records).encode(), mtime=0))
-    return len(parts[0]), len(parts[1])

@@ -9,12 +9,10 @@ import pytest
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import (
     HardNegatives,
-    in_validation,
     prepare,
-    split_proteins,
     write_prepared,
 )
-from pmhc_distil.sequences.proteins import Proteome, read_proteins
+from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
@@ -73,15 +71,6 @@ def test_no_peptide_in_two_splits(prepared):
     assert train and validation and not train & validation
     assert len(validation) / (len(train) + len(validation)) == pytest.approx(0.2, abs=0.05)
     assert list(prepared.train.columns) == TABLE_COLUMNS
-
-
-def test_split_is_a_property_of_the_peptide():
-    """Prevents a peptide from changing sides when a source is added."""
-    sides = [in_validation(f"PEPTIDE{i}", 0.3, 5) for i in range(2000)]
-    assert np.mean(sides) == pytest.approx(0.3, abs=0.03)
-    assert sides == [in_validation(f"PEPTIDE{i}", 0.3, 5) for i in range(2000)]
-    assert sides != [in_validation(f"PEPTIDE{i}", 0.3, 6) for i in range(2000)]
-    assert not in_validation("PEPTIDE", 0, 5) and in_validation("PEPTIDE", 1, 5)
 
 
 def test_negatives_are_never_known_to_bind(prepared, proteome):
@@ -242,23 +231,6 @@ def test_what_was_written_is_what_training_reads(prepared, tmp_path):
     read = read_pairs(tmp_path / "train.csv.gz")
     assert read.fingerprint() == PairData(prepared.train).fingerprint()
     np.testing.assert_allclose(read.labels, PairData(prepared.train).labels, atol=1e-5)
-
-
-def test_proteins_are_split_by_sequence(tmp_path, proteins):
-    """Prevents one protein under two names from being in both files, and a file that changes from run to run."""
-    fasta = tmp_path / "p.fasta"
-    fasta.write_text("".join(f">{copy}{i}\n{text}\n" for copy in "ab" for i, text in enumerate(proteins)))
-    counts = split_proteins(fasta, tmp_path / "one", 0.4, 3)
-    split_proteins(fasta, tmp_path / "two", 0.4, 3)
-    parts = [
-        [text for _, text in read_proteins(tmp_path / "one" / f"{name}.fasta.gz")] for name in ("train", "validation")
-    ]
-    assert counts == tuple(map(len, parts)) and sum(counts) == 2 * len(proteins)
-    assert not set(parts[0]) & set(parts[1])
-    for name in ("train", "validation"):
-        assert (tmp_path / "one" / f"{name}.fasta.gz").read_bytes() == (
-            tmp_path / "two" / f"{name}.fasta.gz"
-        ).read_bytes()
 
 
 @pytest.fixture(scope="module")
