@@ -33,8 +33,9 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
     Example:
       pmhc-distil data prepare my_data --proteins human.fasta.gz --recipe recipes/data.yaml -o runs/data
     """
-    from pmhc_distil.sequences.prepare import hard_negatives_from_recipe, write_prepared
+    from pmhc_distil.sequences.negatives import hard_negatives_from_recipe
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
+    from pmhc_distil.sequences.prepare import write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
     from pmhc_distil.sequences.sources import sources_from_recipe
 

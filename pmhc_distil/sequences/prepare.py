@@ -6,8 +6,8 @@ Peptides are split, not rows, so that no peptide is in two tables.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.motifs import Motifs
+from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
@@ -31,22 +32,6 @@ from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
 """Name of the report beside training tables."""
-
-
-@dataclass(frozen=True)
-class HardNegatives:
-    """Many negatives for training, of which mostly those are kept that are hard to tell from ligands.
-
-    Attributes
-    ----------
-    per_positive : float
-        Negatives drawn for each ligand.
-    least_kept : float
-        Probability to keep a negative that looks nothing like a ligand, above 0 and at most 1.
-    """
-
-    per_positive: float
-    least_kept: float
 
 
 @dataclass
@@ -62,7 +47,8 @@ class Prepared:
     held_out: pd.DataFrame
     """What was kept out of the tables: ``peptide, allele, label, measurement_nM, inequality, source`` and ``held_out``,
     which tells why: ``allele`` or ``peptide``."""
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int]
+    """Rows that were not used, by the reason."""
 
 
 def prepare(
@@ -101,7 +87,7 @@ def prepare(
     uniform_share : float
         Share of the negatives, above 0 and at most 1, whose lengths are equally likely.
     validation_share : float
-        Share of the peptides, 0 to 1, that go to validation.
+        Share of the peptides, above 0 and at most 1, that go to validation.
     seed : int
         Draws the negatives and the split.
     hard_negatives : HardNegatives, optional
@@ -146,7 +132,7 @@ def prepare(
     shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform
-    draw = partial(_negatives, ligands, sources, shares, proteome, known)
+    draw = partial(draw_negatives, ligands, sources, shares, proteome, known)
     table = pd.concat([positives, draw(negatives_per_positive * drawn, seed)], ignore_index=True)
     for_lengths = dict(np.log(uniform / drawn))
     table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
@@ -195,55 +181,6 @@ def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
     merged["affinity_nm"] = np.exp(merged["affinity_nm"])
     merged["label"] = np.nan
     return pd.concat([table[~measured], pd.DataFrame(merged)[TABLE_COLUMNS]], ignore_index=True)
-
-
-def _negatives(
-    ligands: pd.DataFrame,
-    sources: Sequence[Source],
-    shares: "pd.Series[float]",
-    proteome: Proteome,
-    known: set[str],
-    rates: "pd.Series[float]",
-    seed: int,
-    kept: Callable[[pd.DataFrame], NDArray[np.float64]] | None = None,
-) -> pd.DataFrame:
-    """Draw negatives for every source and allele, and keep each with the probability given; see :func:`prepare`."""
-    generator = np.random.default_rng(seed)
-    frames = []
-    for source in sources:
-        counts = ligands.loc[ligands["source"] == source.name, "allele"].value_counts().sort_index()
-        covered = float(shares.reindex(list(source.lengths)).sum())
-        for length in source.lengths:
-            numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
-            drawn: list[str] = []
-            while len(drawn) < sum(numbers):
-                fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
-                if not fresh:
-                    raise InputError(
-                        f"every window of {length} residues is a known ligand", source="proteins", hint="give more"
-                    )
-                drawn += fresh
-            allele = np.repeat(counts.index.to_numpy(), numbers)
-            frame = pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}, dtype="str")
-            if kept and len(frame):
-                frame = frame[generator.random(len(frame)) < kept(frame)]
-            frames.append(frame)
-    table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
-    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
-
-
-def hard_negatives_from_recipe(entry: Any) -> HardNegatives:
-    """Read ``hard_negatives`` of a recipe: a mapping of ``per_positive`` and ``least_kept``.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    if not isinstance(entry, dict) or set(entry) != {"per_positive", "least_kept"}:
-        hint = "a mapping such as {per_positive: 40, least_kept: 0.025}"
-        raise InputError("not settings of hard negatives", source="hard_negatives", value=entry, hint=hint)
-    return HardNegatives(**entry)
 
 
 def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] | None = None) -> None:

@@ -7,11 +7,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.sequences.overlap import HASHES_FILE
-from pmhc_distil.sequences.prepare import (
-    HardNegatives,
-    prepare,
-    write_prepared,
-)
+from pmhc_distil.sequences.prepare import prepare, write_prepared
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
 
@@ -81,16 +77,6 @@ def test_negatives_are_never_known_to_bind(prepared, proteome):
     assert len(negatives) and not set(negatives["peptide"]) & set(binders["peptide"])
     assert all(text in proteome.text for text in negatives["peptide"])
     assert (negatives["label"] == 0).all() and negatives["affinity_nm"].isna().all()
-
-
-def test_a_small_proteome_of_ligands_gives_other_negatives(tmp_path):
-    """Prevents the check against known ligands from being skipped: here most windows are ligands."""
-    proteome = Proteome(random(np.random.default_rng(4), [40]))
-    windows = [proteome.text[start : start + 9] for start in proteome.windows(9)]
-    pd.DataFrame({"peptide": windows[:28], "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
-    table = whole(prepare(tmp_path, [Source("l.csv", (9,))], proteome, **SETTINGS))
-    drawn = set(table.loc[table["label"] == 0, "peptide"])
-    assert drawn and drawn <= set(windows[28:])
 
 
 @pytest.fixture(scope="module", params=[1, 0.25])
@@ -231,72 +217,6 @@ def test_what_was_written_is_what_training_reads(prepared, tmp_path):
     read = read_pairs(tmp_path / "train.csv.gz")
     assert read.fingerprint() == PairData(prepared.train).fingerprint()
     np.testing.assert_allclose(read.labels, PairData(prepared.train).labels, atol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def motif_folder(tmp_path_factory):
-    """Ligands with anchors at both ends, so that a motif can tell most windows from them."""
-    folder = tmp_path_factory.mktemp("motifs")
-    generator = np.random.default_rng(12)
-    anchors = {"A*02:01": ("L", "V"), "B*07:02": ("P", "L")}
-    rows = [
-        (text[0] + second + text[2:-1] + last, allele)
-        for allele, (second, last) in anchors.items()
-        for text in random(generator, [9] * 300 + [10] * 60)
-    ]
-    pd.DataFrame(rows, columns=["peptide", "allele"]).to_csv(folder / "ligands.csv", index=False)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def plain_and_hard(motif_folder):
-    proteome = Proteome(random(np.random.default_rng(13), [4000] * 20))
-    hard = HardNegatives(per_positive=40, least_kept=0.25)
-    return [
-        prepare(motif_folder, [Source("ligands.csv")], proteome, **SETTINGS, hard_negatives=settings)
-        for settings in (None, hard)
-    ]
-
-
-def test_hard_negatives_look_like_ligands(plain_and_hard):
-    """Prevents negatives that are chosen at random, or the wrong way round."""
-    anchored = []
-    for prepared in plain_and_hard:
-        negatives = prepared.train[prepared.train["label"] == 0]
-        own = negatives[negatives["allele"] == A2]["peptide"]
-        anchored.append((own.str[1].eq("L") & own.str[-1].eq("V")).mean())
-    assert anchored[1] > 2 * anchored[0] > 0
-    counts = [(prepared.train["label"] == 0).sum() for prepared in plain_and_hard]
-    assert counts[1] < 0.5 * counts[0] * 40 / 4, "most of the forty for each ligand are left out"
-
-
-def test_offset_undoes_the_choice_of_hard_negatives(plain_and_hard):
-    """Prevents a model from learning how the negatives were chosen: weighed by the offset, they are as without it."""
-    plain, hard = (prepared.train[prepared.train["label"] == 0] for prepared in plain_and_hard)
-    for allele in (A2, B7):
-        per_length = []
-        for table in (plain, hard):
-            own = table[table["allele"] == allele]
-            per_length.append(np.exp(own["offset"]).groupby(own["peptide"].str.len()).sum())
-        np.testing.assert_allclose(per_length[1], per_length[0], rtol=0.4)
-        assert per_length[1].sum() == pytest.approx(per_length[0].sum(), rel=0.1)
-
-
-def test_ligands_have_the_offset_of_windows_like_them(plain_and_hard):
-    """Prevents the odds of peptides that are kept for certain from being shifted otherwise than by their number."""
-    plain, hard = (prepared.train[prepared.train["label"] == 1] for prepared in plain_and_hard)
-    shift = hard["offset"].to_numpy() - plain["offset"].to_numpy()
-    assert (hard["peptide"].to_numpy() == plain["peptide"].to_numpy()).all()
-    certain = np.log(SETTINGS["negatives_per_positive"] / 40)
-    assert (shift >= certain - 1e-9).all() and (shift <= certain - np.log(0.25) + 1e-9).all()
-    assert np.median(shift) < certain + 1
-
-
-def test_hard_negatives_leave_validation_as_it_is(plain_and_hard):
-    """Prevents metrics of validation that depend on the choice of training negatives."""
-    plain, hard = plain_and_hard
-    pd.testing.assert_frame_equal(plain.validation, hard.validation)
-    assert not set(hard.train["peptide"]) & set(hard.validation["peptide"])
 
 
 def test_held_out(folder, proteome, prepared, tmp_path):

@@ -1,0 +1,106 @@
+"""Negatives of training tables: random windows of proteins, held against the alleles that have ligands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.proteins import Proteome
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
+
+
+@dataclass(frozen=True)
+class HardNegatives:
+    """Many negatives for training, of which mostly those are kept that are hard to tell from ligands.
+
+    Attributes
+    ----------
+    per_positive : float
+        Negatives drawn for each ligand.
+    least_kept : float
+        Probability to keep a negative that looks nothing like a ligand, above 0 and at most 1.
+    """
+
+    per_positive: float
+    least_kept: float
+
+
+def hard_negatives_from_recipe(entry: Any) -> HardNegatives:
+    """Read ``hard_negatives`` of a recipe: a mapping of ``per_positive`` and ``least_kept``.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if not isinstance(entry, dict) or set(entry) != {"per_positive", "least_kept"}:
+        hint = "a mapping such as {per_positive: 40, least_kept: 0.025}"
+        raise InputError("not settings of hard negatives", source="hard_negatives", value=entry, hint=hint)
+    return HardNegatives(**entry)
+
+
+def draw_negatives(
+    ligands: pd.DataFrame,
+    sources: Sequence[Source],
+    shares: "pd.Series[float]",
+    proteome: Proteome,
+    known: set[str],
+    rates: "pd.Series[float]",
+    seed: int,
+    kept: Callable[[pd.DataFrame], NDArray[np.float64]] | None = None,
+) -> pd.DataFrame:
+    """Draw windows of proteins for every source, allele and length, in proportion to the ligands there.
+
+    Parameters
+    ----------
+    ligands : DataFrame
+        ``peptide, allele, source``.
+    sources : sequence of Source
+        Where the ligands come from; a source has negatives of its own lengths only.
+    shares : Series
+        Of the ligands, by length.  A source restricted to some lengths counts as if it had its missing lengths too.
+    proteome : Proteome
+    known : set of str
+        Ligands and binders of any allele, which are not drawn.
+    rates : Series
+        Negatives for each ligand, by length.
+    seed : int
+    kept : callable, optional
+        Gives the probability to keep each of the pairs drawn; by default all are kept.
+
+    Returns
+    -------
+    DataFrame
+        With :data:`~pmhc_distil.sequences.sources.TABLE_COLUMNS`; the offset is 0.
+
+    Raises
+    ------
+    InputError
+        If every window that is drawn is known.
+    """
+    generator = np.random.default_rng(seed)
+    frames = []
+    for source in sources:
+        counts = ligands.loc[ligands["source"] == source.name, "allele"].value_counts().sort_index()
+        covered = float(shares.reindex(list(source.lengths)).sum())
+        for length in source.lengths:
+            numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
+            drawn: list[str] = []
+            while len(drawn) < sum(numbers):
+                fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
+                if not fresh:
+                    raise InputError(
+                        f"every window of {length} residues is a known ligand", source="proteins", hint="give more"
+                    )
+                drawn += fresh
+            allele = np.repeat(counts.index.to_numpy(), numbers)
+            frame = pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}, dtype="str")
+            if kept and len(frame):
+                frame = frame[generator.random(len(frame)) < kept(frame)]
+            frames.append(frame)
+    table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
+    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
