@@ -9,7 +9,7 @@ from pmhc_distil.cli.predicting import predict_rows, prediction_options
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
-    from pmhc_distil.sequences.readers import PeptideSource
+    from pmhc_distil.sequences.peptide_source import PeptideSource
 
 _MODES = """\b
 Three ways to say which alleles meet which peptides:
@@ -60,7 +60,8 @@ def _open(
 ) -> "PeptideSource":
     """Open the one source of peptides there is."""
     from pmhc_distil.sequences.files import STDIN
-    from pmhc_distil.sequences.readers import PeptideSource, open_peptides
+    from pmhc_distil.sequences.peptide_source import PeptideSource
+    from pmhc_distil.sequences.readers import open_peptides
 
     if peptides:
         if source is not None:

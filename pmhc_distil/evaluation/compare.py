@@ -21,7 +21,7 @@ from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED, affinity_to_unit
 from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
 from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, hash_peptides
-from pmhc_distil.sequences.readers import PeptideTable
+from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.tasks.metrics import binary_metrics
 
 

@@ -20,7 +20,8 @@ from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
-from pmhc_distil.sequences.readers import PeptideTable, table_from
+from pmhc_distil.sequences.peptide_table import PeptideTable
+from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 

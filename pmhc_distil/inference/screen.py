@@ -16,7 +16,7 @@ from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models.vocabulary import FIRST_RESIDUE, encode
-from pmhc_distil.sequences.readers import PeptideTable
+from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, RESIDUES
 
 FITTED = 4_000

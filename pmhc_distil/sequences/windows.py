@@ -8,8 +8,8 @@ import numpy as np
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.peptide_formats import Part, Records
+from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.proteins import read_proteins
-from pmhc_distil.sequences.readers import PeptideSource
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
 
 COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")

@@ -1,0 +1,143 @@
+"""Peptides that are read in parts, as often as needed, so that no input is too long."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.sequences.peptide_formats import Part, Records
+from pmhc_distil.sequences.peptide_table import NUCLEOTIDES, PeptideTable, make_table, scorable_letters, table_warnings
+from pmhc_distil.sequences.tables import unclashing_names
+
+_PART = 50_000
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a source of peptides holds.
+
+    Attributes
+    ----------
+    rows : int
+    alleles : dict of str to int or None
+        Distinct cells of the allele column, each with the line of its first row; None where there is no such column.
+    warnings : tuple of str
+        What the user should know, one line each.
+    """
+
+    rows: int
+    alleles: dict[str, int] | None
+    warnings: tuple[str, ...]
+
+    def distinct(self) -> pd.DataFrame:
+        """Give a table like that of all rows, with one row for every distinct cell of the allele column.
+
+        Without such a column it has one row, and none if there are no rows at all.
+        """
+        count = min(self.rows, 1) if self.alleles is None else len(self.alleles)
+        columns = {"peptide": [""] * count, "note": [""] * count}
+        return pd.DataFrame(columns if self.alleles is None else {**columns, "allele": list(self.alleles)}, dtype="str")
+
+    def first_rows(self) -> NDArray[np.int64]:
+        """Give the line of each row of :meth:`distinct`."""
+        return np.array(list((self.alleles or {"": 1}).values()), dtype=np.int64)
+
+
+class PeptideSource:
+    """Peptides that are read some at a time, as often as needed.
+
+    Parameters
+    ----------
+    records : Records
+    source : str
+        Their name, for messages.
+    strict : bool
+        Refuse the source at its first peptide that cannot be scored.
+    """
+
+    def __init__(self, records: Records, source: str, *, strict: bool = False) -> None:
+        self.source = source
+        self.allele_column = records.allele
+        self._records = records
+        self._strict = strict
+        used = (records.peptide, records.allele)
+        self._renamed = unclashing_names(name for name in records.columns if name not in used)
+
+    @classmethod
+    def of_list(cls, peptides: Sequence[str], source: str, *, strict: bool = False) -> "PeptideSource":
+        """Make a source of peptides in memory."""
+        rows = np.arange(1, len(peptides) + 1)
+        return cls(Records(("peptide",), lambda: iter([([list(peptides)], rows)])), source, strict=strict)
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The user's own columns, as they will be called."""
+        return list(self._renamed.values())
+
+    def check(self) -> Overview:
+        """Read everything once, to find what there is to refuse or to say before anything is predicted.
+
+        Raises
+        ------
+        InputError
+            As :func:`~pmhc_distil.sequences.readers.read_peptides`.
+        """
+        rows = 0
+        alleles: dict[str, int] | None = None if self.allele_column is None else {}
+        letters: set[str] = set()
+        for table in self.tables(_PART):
+            rows += len(table.frame)
+            if alleles is not None:
+                for cell, row in zip(table.frame["allele"], table.rows.tolist(), strict=True):
+                    alleles.setdefault(cell, row)
+            if letters <= NUCLEOTIDES:
+                letters |= scorable_letters(table)
+        return Overview(rows, alleles, self._warnings(letters))
+
+    def tables(self, size: int | None = None) -> Iterator[PeptideTable]:
+        """Read from the beginning.
+
+        Parameters
+        ----------
+        size : int, optional
+            Rows in a table, at most; by default all, in one table that has the warnings, too.
+
+        Yields
+        ------
+        PeptideTable
+            None for a source without rows, if a size is given.
+        """
+        if size is None:
+            columns, rows = _join(list(self._records.parts()), len(self._records.columns))
+            table = self._table(columns, rows)
+            yield replace(table, warnings=self._warnings(scorable_letters(table)))
+            return
+        kept: list[Part] = []
+        count = 0
+        for part in self._records.parts():
+            kept.append(part)
+            count += len(part[1])
+            while count >= size:
+                columns, rows = _join(kept, len(self._records.columns))
+                yield self._table([column[:size] for column in columns], rows[:size])
+                kept, count = [([column[size:] for column in columns], rows[size:])], count - size
+        if count:
+            yield self._table(*_join(kept, len(self._records.columns)))
+
+    def _table(self, cells: Sequence[Sequence[str]], rows: NDArray[np.int64]) -> PeptideTable:
+        records = self._records
+        columns = dict(zip(records.columns, cells, strict=True))
+        return make_table(
+            columns, records.peptide, records.allele, self._renamed, self.source, rows, strict=self._strict
+        )
+
+    def _warnings(self, letters: set[str]) -> tuple[str, ...]:
+        return (*self._records.warnings, *table_warnings(self._renamed, letters, self.source))
+
+
+def _join(parts: Sequence[Part], width: int) -> Part:
+    columns = [list(itertools.chain.from_iterable(cells[i] for cells, _ in parts)) for i in range(width)]
+    return columns, np.concatenate([rows for _, rows in parts] or [np.empty(0, np.int64)])
