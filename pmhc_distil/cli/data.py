@@ -108,7 +108,7 @@ def benchmark(
     """
     import numpy as np
 
-    from pmhc_distil.sequences.benchmark import hits_among_windows, read_ligands, simulated_donors
+    from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, read_ligands, simulated_donors
     from pmhc_distil.sequences.csv_tables import write_csv
     from pmhc_distil.sequences.files import check_destination
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
@@ -120,9 +120,7 @@ def benchmark(
     if donors:
         ligands = simulated_donors(ligands, donors, generator)
     if most:
-        # Shuffled first, so that those kept are no selection.
-        shuffled = ligands.iloc[generator.permutation(len(ligands))]
-        ligands = shuffled.groupby("donor" if donors else "allele").head(most).sort_index()
+        ligands = at_most(ligands, most, generator)
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
     made = hits_among_windows(ligands, proteome, decoys=decoys, lengths=lengths, excluded=excluded, generator=generator)
     write_csv(made, output)

@@ -28,6 +28,26 @@ def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
     return ligands.drop_duplicates(ignore_index=True)
 
 
+def at_most(ligands: pd.DataFrame, most: int, generator: np.random.Generator) -> pd.DataFrame:
+    """Keep a random sample of the ligands of every allele, or of every donor where there are donors.
+
+    Parameters
+    ----------
+    ligands : DataFrame
+        ``peptide`` and ``allele``, and optionally ``donor``.
+    most : int
+        Ligands that are kept of each; one that has fewer keeps all.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `ligands`, sorted by their labels.
+    """
+    # Shuffled first, so that those kept are no selection.
+    shuffled = ligands.iloc[generator.permutation(len(ligands))]
+    return shuffled.groupby("donor" if "donor" in ligands else "allele").head(most).sort_index()
+
+
 def hits_among_windows(
     hits: pd.DataFrame,
     proteome: Proteome,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.benchmark import hits_among_windows, read_ligands, simulated_donors
+from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, read_ligands, simulated_donors
 from pmhc_distil.sequences.proteins import Proteome
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
@@ -75,6 +75,26 @@ def test_donors_have_two_alleles_of_every_locus(ligands, proteome, generator):
     assert (counts[0] == 4 * counts[1]).all() and len(counts) == 5
     with pytest.raises(InputError, match="two alleles of HLA-B"):
         simulated_donors(ligands[~ligands["allele"].str.contains("B")], 5, generator)
+
+
+def test_at_most(ligands, generator):
+    """Prevents alleles with many ligands from outweighing the others, and the first rows from being preferred."""
+    few = ligands.drop(range(3, 10))
+    kept = at_most(few, 4, generator)
+    counts = dict.fromkeys(ALLELES, 4) | {ALLELES[0]: 3}
+    assert kept["allele"].value_counts().to_dict() == counts and kept["peptide"].is_unique
+    pd.testing.assert_frame_equal(kept, few.loc[kept.index])
+    assert kept.index.is_monotonic_increasing
+    chosen = np.array([at_most(few, 4, generator)["peptide"].isin(few["peptide"].iloc[:7]).sum() for _ in range(200)])
+    assert chosen.mean() == pytest.approx(3 + 4 * 4 / 10, abs=0.3), "three of the first allele, any of the second"
+
+
+def test_at_most_of_a_donor(ligands, generator):
+    """Prevents a limit for every allele, or for all who share a genotype, from being taken for one for every donor."""
+    donors = simulated_donors(ligands, 3, generator)
+    donors = pd.concat([donors, donors.assign(donor=donors["donor"] + 3)], ignore_index=True)
+    kept = at_most(donors, 7, generator)
+    assert kept.groupby("donor").size().to_dict() == dict.fromkeys(range(1, 7), 7)
 
 
 def test_ligands_of_a_file(tmp_path):
