@@ -14,7 +14,10 @@ from pmhc_distil.evaluation.compare import insert
 def to_markdown(facts: dict[str, Any]) -> str:
     """Lay the results out as two tables: the tasks as ratios, and all else."""
     peer, plain = facts.get("mhcflurry", {}), facts["reference"]["pairs_per_s"]
-    lines = ["| task, from file to file | pairs per second | times plain model | times MHCflurry |", "|---|---|---|---|"]
+    lines = [
+        "| task, from file to file | pairs per second | times plain model | times MHCflurry |",
+        "|---|---|---|---|",
+    ]
     for number, work in enumerate(facts["works"]):
         rate = work["pairs"] / work["seconds"]
         other = peer.get("six" if number else "one", {}).get("pairs_per_s")

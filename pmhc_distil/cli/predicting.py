@@ -14,7 +14,8 @@ from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
-    from pmhc_distil.sequences.readers import PeptideSource, PeptideTable
+    from pmhc_distil.sequences.peptide_source import PeptideSource
+    from pmhc_distil.sequences.peptide_table import PeptideTable
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

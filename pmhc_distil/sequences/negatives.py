@@ -12,6 +12,9 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
 
+_IN_VAIN = 1000
+"""Draws without a window that is no ligand, after which there is none."""
+
 
 @dataclass(frozen=True)
 class HardNegatives:
@@ -90,9 +93,11 @@ def draw_negatives(
         for length in source.lengths:
             numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
             drawn: list[str] = []
+            in_vain = 0
             while len(drawn) < sum(numbers):
                 fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
-                if not fresh:
+                in_vain = 0 if fresh else in_vain + 1
+                if in_vain == _IN_VAIN:
                     raise InputError(
                         f"every window of {length} residues is a known ligand", source="proteins", hint="give more"
                     )

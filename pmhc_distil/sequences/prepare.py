@@ -109,6 +109,8 @@ def prepare(
     for name, value, most in ranges:
         if not isinstance(value, int | float) or not 0 < value <= most:
             raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError("not a seed", column="seed", value=seed, hint="a whole number, not negative")
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
@@ -128,7 +130,7 @@ def prepare(
     others = unique[unique["label"] != 1]
     positives = pd.concat([ligands, others], ignore_index=True)
     binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
-    known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"])
+    known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | peptides
     shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform

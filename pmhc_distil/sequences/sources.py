@@ -58,7 +58,7 @@ def sources_from_recipe(entries: Any) -> list[Source]:
     hint = "each is a mapping such as {file: ligands.csv, lengths: [8, 11], where: score > 2}; only file is needed"
     if not isinstance(entries, list) or not entries:
         raise InputError("a list of sources is expected", source="sources", value=entries, hint=hint)
-    sources = []
+    sources: list[Source] = []
     for row, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
             raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
@@ -67,7 +67,13 @@ def sources_from_recipe(entries: Any) -> list[Source]:
             raise InputError(
                 "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
             )
-        sources.append(Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", ""))))
+        source = Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", "")))
+        for other in sources:
+            # One file may give several sources; rows of two files must be told apart by their names.
+            if other.name == source.name and other.file != source.file:
+                hint = f"it is called {source.name}, as {other.file} is: rename one"
+                raise InputError("two sources have one name", source="sources", row=row, value=source.file, hint=hint)
+        sources.append(source)
     return sources
 
 

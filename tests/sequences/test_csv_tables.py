@@ -40,12 +40,18 @@ def test_a_condition_that_means_nothing(tmp_path, table, where):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("column.csv", "sequence,n\nSLYNTVATL,1\n"), ("empty.csv", ""), ("missing.csv", None)]
+    ("name", "content"),
+    [
+        ("column.csv", b"sequence,n\nSLYNTVATL,1\n"),
+        ("empty.csv", b""),
+        ("cut.csv.gz", gzip.compress(b"peptide\n" * 999)[:-9]),
+        ("missing.csv", None),
+    ],
 )
 def test_what_is_no_table_is_one_line(tmp_path, name, content):
     """Prevents a traceback, or an error without the file."""
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_rows(tmp_path / name, ("peptide",))
     assert name in str(caught.value) and "\n" not in str(caught.value)

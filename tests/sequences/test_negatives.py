@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.negatives import HardNegatives
+from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.prepare import prepare
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import Source
@@ -30,6 +30,17 @@ def test_a_small_proteome_of_ligands_gives_other_negatives(tmp_path):
     pd.DataFrame({"peptide": windows, "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
     with pytest.raises(InputError, match="every window of 9 residues"):
         prepare(tmp_path, [Source("l.csv", (9,))], proteome, **SETTINGS)
+
+
+def test_few_negatives_from_a_proteome_of_many_ligands():
+    """Prevents a draw that happens to meet ligands alone from being taken for a proteome without other windows."""
+    proteome = Proteome(["ACDEFGHIKLMNPQRSTVWY"])
+    windows = sorted({proteome.text[start : start + 9] for start in proteome.windows(9)})
+    ligands = pd.DataFrame({"peptide": windows[:2], "allele": A2, "source": "one"})
+    shares = pd.Series({9: 1.0})
+    for seed in range(20):
+        found = draw_negatives(ligands, [Source("one.csv", (9,))], shares, proteome, set(windows[:11]), shares, seed)
+        assert len(found) >= 1 and set(found["peptide"]) <= set(windows[11:])
 
 
 @pytest.fixture(scope="module")

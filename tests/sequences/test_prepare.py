@@ -1,11 +1,13 @@
 """Training tables: no leak, honest negatives, and every dropped row accounted for."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import prepare, write_prepared
 from pmhc_distil.sequences.proteins import Proteome
@@ -245,3 +247,19 @@ def test_held_out(folder, proteome, prepared, tmp_path):
     assert (len(ligands), len(measured)) == (105, 10)
     assert (ligands["label"] == 1).all() and (measured["measurement_nM"] > 0).all()
     assert prepared.held_out.empty
+
+
+def test_held_out_peptides_of_no_source_are_no_negatives(folder, proteome, tmp_path):
+    """Prevents a test set of one's own from coming back as negatives of the training table."""
+    shutil.copytree(folder, tmp_path / "data")
+    windows = sorted({text for length in (8, 9, 10) for text in proteome.draw(length, 3000, np.random.default_rng(5))})
+    pd.DataFrame({"peptide": windows, "allele": "A0201"}).to_csv(tmp_path / "data" / "mine.csv", index=False)
+    prepared = prepare(tmp_path / "data", SOURCES, proteome, held_out=[Source("mine.csv")], **SETTINGS)
+    assert not set(windows) & (set(prepared.train["peptide"]) | set(prepared.validation["peptide"]))
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", -1, None])
+def test_a_seed_is_a_whole_number(folder, proteome, seed):
+    """Prevents a traceback for a typing error in a recipe."""
+    with pytest.raises(InputError, match="seed"):
+        prepare(folder, SOURCES, proteome, **(SETTINGS | {"seed": seed}))

@@ -72,3 +72,10 @@ def test_sources_of_a_recipe():
     for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
         with pytest.raises(InputError, match="row 1"):
             sources_from_recipe([entry])
+
+
+def test_two_files_of_one_name_are_refused():
+    """Prevents negatives from being drawn twice for ligands whose sources cannot be told apart."""
+    with pytest.raises(InputError, match=r"l\.b\.csv.*rename one"):
+        sources_from_recipe([{"file": "l.csv"}, {"file": "l.b.csv"}])
+    assert len(sources_from_recipe([{"file": "l.csv", "lengths": [8, 9]}, {"file": "l.csv", "lengths": [10, 11]}])) == 2
