@@ -8,9 +8,9 @@ import numpy as np
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.peptide_formats import Part, Records
-from pmhc_distil.sequences.peptide_source import PeptideSource
+from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.proteins import read_proteins
-from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 
 COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")
 FLANK = 5
@@ -44,7 +44,22 @@ def protein_windows(path: str | Path, lengths: Sequence[int]) -> PeptideSource:
     proteins = list(read_proteins(path))
     if max(len(sequence) for _, sequence in proteins) < lengths[0]:
         raise InputError(f"no protein has {lengths[0]} residues", source=source, hint="for peptides use predict")
-    return PeptideSource(Records(COLUMNS, partial(_parts, proteins, lengths)), source)
+    return _Windows(proteins, lengths, source)
+
+
+class _Windows(PeptideSource):
+    """Windows of proteins, which can be counted without being cut."""
+
+    def __init__(self, proteins: Sequence[tuple[str, str]], lengths: Sequence[int], source: str) -> None:
+        super().__init__(Records(COLUMNS, partial(_parts, proteins, lengths)), source)
+        self._sequences = [sequence for _, sequence in proteins]
+        self._lengths = lengths
+
+    def check(self) -> Overview:
+        """Count the windows; see :meth:`PeptideSource.check`."""
+        rows = sum(max(0, len(text) - length + 1) for text in self._sequences for length in self._lengths)
+        letters = set().union(*self._sequences) & set(RESIDUES)
+        return Overview(rows, None, self._warnings(letters))
 
 
 def _parts(proteins: Sequence[tuple[str, str]], lengths: Sequence[int]) -> Iterator[Part]:

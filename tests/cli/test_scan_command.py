@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.windows import protein_windows
 
 PROTEINS = {"one": "MSLYNTVATLKKW", "short": "MSLY", "two": "MXNLVPMVATV"}
@@ -92,3 +93,12 @@ def test_lengths_that_are_none():
     """Prevents windows that no model scores."""
     with pytest.raises(ValueError, match="8 to 15"):
         protein_windows("proteins.fasta", [7, 8])
+
+
+@pytest.mark.parametrize("sequences", [["MSLYNTVATLKKW", "MSLY", "MXNLVPMVATV"], ["ACGTACGTXACGTACG", "ACGTACGT"]])
+def test_windows_are_counted_without_being_cut(tmp_path, sequences):
+    """Prevents a progress bar, a count or a warning that differs from what the windows are."""
+    fasta = tmp_path / "proteins.fasta"
+    fasta.write_text("".join(f">{sequence}\n{sequence}\n" for sequence in sequences))
+    windows = protein_windows(fasta, (8, 9, 10))
+    assert windows.check() == PeptideSource.check(windows)
