@@ -96,8 +96,9 @@ def predict_rows(
     import pandas as pd
 
     from pmhc_distil.inference.request import resolve_request
+    from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.tables import empty_predictions
-    from pmhc_distil.sequences.writers import STDOUT, choose_format, open_predictions, terminal_table
+    from pmhc_distil.sequences.writers import open_predictions, terminal_table
 
     # Everything that the user can have got wrong is looked at before torch is imported.
     for_terminal = output is None and format_ is None and sys.stdout.isatty()

@@ -20,53 +20,14 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_destination
+from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.formats import STDOUT, choose_format, shown_name
 from pmhc_distil.sequences.tables import NUMBER_COLUMNS, PREDICTION_NAMES, round_significant
 
-FORMATS = ("csv", "tsv", "jsonl")
-
-STDOUT = "-"
-"""The name of standard output wherever a path is expected."""
-
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 _CHUNK = 50_000
 _TERMINAL_DIGITS = 3
 _ON_TERMINAL = ("peptide", "allele", "score", "rank", "affinity_nm", "binder", "note")
-
-
-def choose_format(destination: str | Path, wanted: str | None = None) -> str:
-    """Tell the format from a file name, and refuse a destination that cannot be written.
-
-    Parameters
-    ----------
-    destination : str or Path
-        A path, with or without ``.gz``, or ``"-"`` for standard output.
-    wanted : str, optional
-        One of :data:`FORMATS`; it wins over the name.
-
-    Returns
-    -------
-    str
-        One of :data:`FORMATS`; CSV for standard output.
-
-    Raises
-    ------
-    InputError
-        If the name says nothing and nothing is wanted, or the path cannot be written.
-    """
-    listed = ", ".join(FORMATS)
-    if wanted is not None and wanted not in FORMATS:
-        raise InputError("unknown format", value=wanted, hint=f"formats are: {listed}")
-    if str(destination) == STDOUT:
-        return wanted or "csv"
-    suffixes = [suffix for suffix in Path(destination).suffixes if suffix != ".gz"]
-    found = wanted or _SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
-    if found is None:
-        hint = f"end the name in {', '.join(_SUFFIXES)} (and .gz), or give --format with one of {listed}"
-        raise InputError("the name of the output does not tell its format", source=str(destination), hint=hint)
-    check_destination(destination)
-    return found
 
 
 def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str | None = None) -> None:
@@ -137,7 +98,7 @@ def open_predictions(destination: str | Path, format: str | None = None) -> Iter
         A path, written whole or not at all and packed if it ends in ``.gz``; or ``"-"`` for standard output, where a
         reader that has seen enough (``| head``) ends the writing quietly.
     format : {"csv", "tsv", "jsonl"}, optional
-        As for :func:`choose_format`.
+        As for :func:`~pmhc_distil.sequences.formats.choose_format`.
 
     Raises
     ------
@@ -145,8 +106,7 @@ def open_predictions(destination: str | Path, format: str | None = None) -> Iter
         If the format is unknown or the destination cannot be written.
     """
     format = choose_format(destination, format)
-    shown = "standard output" if str(destination) == STDOUT else str(destination)
-    with _told(shown), contextlib.ExitStack() as stack:
+    with _told(shown_name(destination)), contextlib.ExitStack() as stack:
         if str(destination) == STDOUT:
             raw = cast("BinaryIO", sys.stdout.buffer)
         else:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import writers
+from pmhc_distil.sequences.formats import choose_format
 from pmhc_distil.sequences.tables import empty_predictions
-from pmhc_distil.sequences.writers import choose_format, open_predictions, terminal_table, write_predictions
+from pmhc_distil.sequences.writers import open_predictions, terminal_table, write_predictions
 
 
 @pytest.fixture
