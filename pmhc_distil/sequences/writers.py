@@ -1,7 +1,7 @@
-"""Prediction tables as CSV, TSV, JSON lines, or a few rows for a terminal.
+"""Prediction tables as CSV, TSV, JSON lines, Parquet, or a few rows for a terminal.
 
 Numbers are written with the significant digits of :data:`~pmhc_distil.sequences.tables.PREDICTION_COLUMNS`, always as
-decimal numbers that read back as floats; a missing number is empty in CSV and TSV and null in JSON.  The same table
+decimal numbers that read back as floats; a missing number is empty in CSV and TSV and null elsewhere.  The same table
 gives the same bytes, also when it is packed.
 """
 
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.formats import STDOUT, choose_format, shown_name
 from pmhc_distil.sequences.tables import NUMBER_COLUMNS, PREDICTION_NAMES, round_significant
+
+if TYPE_CHECKING:
+    from pmhc_distil.sequences.parquet import ParquetPredictionWriter
 
 _DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 _CHUNK = 50_000
@@ -50,7 +53,7 @@ def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str 
 
 
 class PredictionWriter:
-    """Writes a prediction table some rows at a time.
+    """Writes a prediction table as text, some rows at a time.
 
     Parameters
     ----------
@@ -89,7 +92,9 @@ class PredictionWriter:
 
 
 @contextlib.contextmanager
-def open_predictions(destination: str | Path, format: str | None = None) -> Iterator[PredictionWriter]:
+def open_predictions(
+    destination: str | Path, format: str | None = None
+) -> "Iterator[PredictionWriter | ParquetPredictionWriter]":
     """Open a prediction table for writing.
 
     Parameters
@@ -97,13 +102,13 @@ def open_predictions(destination: str | Path, format: str | None = None) -> Iter
     destination : str or Path
         A path, written whole or not at all and packed if it ends in ``.gz``; or ``"-"`` for standard output, where a
         reader that has seen enough (``| head``) ends the writing quietly.
-    format : {"csv", "tsv", "jsonl"}, optional
+    format : {"csv", "tsv", "jsonl", "parquet"}, optional
         As for :func:`~pmhc_distil.sequences.formats.choose_format`.
 
     Raises
     ------
     InputError
-        If the format is unknown or the destination cannot be written.
+        If the format is unknown or cannot be had, or the destination cannot be written.
     """
     format = choose_format(destination, format)
     with _told(shown_name(destination)), contextlib.ExitStack() as stack:
@@ -114,6 +119,14 @@ def open_predictions(destination: str | Path, format: str | None = None) -> Iter
             if Path(destination).suffix == ".gz":
                 packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
                 raw = cast("BinaryIO", stack.enter_context(packed))
+        if format == "parquet":
+            from pmhc_distil.sequences.parquet import ParquetPredictionWriter
+
+            parquet = ParquetPredictionWriter(raw)
+            yield parquet
+            parquet.close()
+            raw.flush()
+            return
         text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
         stack.callback(text.detach)
         yield PredictionWriter(text, format)

@@ -84,6 +84,7 @@ def test_typed_own_columns(tmp_path):
         ("a.CSV", None, "csv"),
         ("a.v2.tsv.gz", None, "tsv"),
         ("a.ndjson", None, "jsonl"),
+        ("a.parquet", None, "parquet"),
         ("a", "tsv", "tsv"),
         ("-", None, "csv"),
     ],
@@ -94,11 +95,11 @@ def test_format_by_name(tmp_path, monkeypatch, name, wanted, found):
     assert choose_format(name, wanted) == found
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("a.xlsx", None), ("a.gz", None), ("a", None), ("a.csv", "parquet")])
+@pytest.mark.parametrize(("name", "wanted"), [("a.xlsx", None), ("a.gz", None), ("a", None), ("a.csv", "xlsx")])
 def test_unknown_format(tmp_path, monkeypatch, frame, name, wanted):
     """Prevents a CSV under a workbook's name."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="csv, tsv, jsonl"):
+    with pytest.raises(InputError, match="csv, tsv, jsonl, parquet"):
         write_predictions(frame, name, wanted)
     assert list(tmp_path.iterdir()) == []
 
