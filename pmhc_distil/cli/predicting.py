@@ -42,7 +42,7 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--format",
             "format_",
-            type=click.Choice(["csv", "tsv", "jsonl"]),
+            type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
             help="[default: by the name of FILE, csv]",
         ),
         click.option("--model", metavar="DIR", help="A model of your own.  [default: the bundled one]"),

@@ -43,6 +43,20 @@ def test_pairs_of_the_example(run):
     assert rows["origin"][0] == "influenza A matrix 1"
 
 
+def test_parquet_of_the_example(run, monkeypatch, fake_predictor):
+    """Prevents a format that only the library knows, and minutes of prediction before the want of pyarrow is told."""
+    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", 4)
+    for name in ("out.csv", "out.parquet"):
+        assert run(EXAMPLES / "pairs.csv", "-o", name)[0] == 0
+    rows = pd.read_parquet("out.parquet")
+    text = rows.to_csv(index=False, lineterminator="\n")
+    assert text == Path("out.csv").read_text()
+    fake_predictor.made = ()
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    status, out, err = run(EXAMPLES / "pairs.csv", "--format", "parquet")
+    assert (status, out, fake_predictor.made) == (2, "", ()) and err.endswith("(pip install 'pmhc-distil[parquet]')\n")
+
+
 @pytest.mark.parametrize("pairs", [1, 4, 7])
 def test_parts_make_the_same_output(run, monkeypatch, pairs):
     """Prevents rows from being lost or warned of twice where an input is read in parts."""
@@ -131,6 +145,7 @@ ERRORS = [
     (("list.txt", "--hla-fasta", "gone.fasta"), "gone.fasta: "),
     (("list.txt", "--hla", "A0201", "-o", "gone/out.csv"), "gone/out.csv: cannot write: its folder does not exist"),
     (("list.txt", "--hla", "A0201", "-o", "out.xlsx"), "out.xlsx: the name of the output does not tell its format"),
+    (("list.txt", "--hla", "A0201", "-o", "out.parquet.gz"), "out.parquet.gz: Parquet is packed already"),
     (("pairs.csv", "--hla", "A0201"), "pairs.csv, column 'HLA': the table has alleles for each peptide, and --hla"),
     (("pairs.csv", "--strict"), "pairs.csv, row 3, column 'HLA': "),
 ]
