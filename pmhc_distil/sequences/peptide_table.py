@@ -129,4 +129,7 @@ def _upper(peptides: list[str]) -> list[str]:
 
 
 def _text_series(texts: list[str]) -> pd.Series:
-    return pd.Series(texts, dtype="str")
+    try:
+        return pd.Series(texts, dtype="str")
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8, and pandas found pyarrow to hold texts
+        return pd.Series([text.encode(errors="replace").decode() for text in texts], dtype="str")

@@ -94,6 +94,14 @@ def test_peptides_of_the_command_line_and_options(run, fake_predictor):
     assert fake_predictor.made == ("model", 3, "cpu", "half")
 
 
+def test_a_peptide_that_is_no_utf_8_stays_as_a_row(run):
+    """Prevents a traceback where pandas finds pyarrow, which holds only what UTF-8 can."""
+    status, _, err = run("--peptide", "SLYNTVAT\udcff", "--peptide", "SLYNTVATL", "--hla", "A0201", "-o", "out.csv")
+    written = Path("out.csv").read_bytes()
+    assert status == 0 and err.startswith("1 of 2 rows") and written.count(b"\n") == 3
+    assert b"non-standard residue" in written
+
+
 def test_standard_input_is_the_default(run):
     """Prevents a pipe from needing a dash."""
     status, out, _ = run("--hla", "A0201", stdin=gzip.compress(b"peptide\nSLYNTVATL\n"))
