@@ -13,7 +13,7 @@ import pytest
 from pmhc_distil import Predictor
 from pmhc_distil.inference import native
 from pmhc_distil.inference.background import FILE_NAME, read_windows
-from pmhc_distil.inference.predictor import HALF_ERROR
+from pmhc_distil.inference.predictor import HALF_ERROR, uncertainty
 from pmhc_distil.inference.ranks import RankTable
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.models.shape import EncoderShape
@@ -240,3 +240,13 @@ def test_wrong_ranks_are_refused(tmp_path):
     RankTable(table.grooves, table.knots, {"weights": "other"}).save(folder / "ranks.safetensors")
     with pytest.raises(InputError, match="other weights"):
         Predictor(folder)
+
+
+def test_uncertainty_is_of_the_score_and_of_the_distance(predictor):
+    """A row that is anybody's guess but looks certain, above all for an allele without data."""
+    found = predictor.predict([*EPITOPES, "SHORT"], "A*02:01").iloc[:-1]
+    np.testing.assert_allclose(found["uncertainty"], np.minimum(found["score"], 1 - found["score"]), rtol=1e-6)
+    far = predictor.predict(list(EPITOPES), grooves={"mine": groove_table().groove("HLA-F*01:01")})
+    assert (far["uncertainty"] > np.minimum(far["score"], 1 - far["score"])).all()
+    assert far["uncertainty"].max() <= 0.5
+    assert uncertainty(np.array([0.0, 0.5, 1.0, np.nan]), np.array([0, 0.1, np.nan, 0]))[:3].tolist() == [0, 0.5, 0]

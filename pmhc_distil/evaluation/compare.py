@@ -1,5 +1,6 @@
 """Models side by side on one table of labelled pairs."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -191,10 +192,11 @@ def summary(
         For every model a row by ``score`` and one by the length-neutral ``score_same_length``: ``model``, ``output``;
         ``n``, ``unscored``, ``in_training`` (rows that the model was trained on); ``auroc``, ``ap``, and at the
         threshold ``accuracy``, ``f1``, ``mcc``; ``best_threshold``, at which the MCC of this table would be highest;
-        ``calibration_error``; for each of ``columns`` the means over its groups of ``auroc``, ``ap`` and ``ppv``; for
-        measured affinities ``affinity_pearson``, the correlation on the scale of
-        :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by the predicted affinity;
-        and the model's ``facts``.
+        ``calibration_error``; ``error_uncertain`` and ``error_others``, the share of rows on the wrong side of the
+        threshold in the tenth with the highest ``uncertainty`` and in the rest; for each of ``columns`` the means over
+        its groups of ``auroc``, ``ap`` and ``ppv``; for measured affinities ``affinity_pearson``, the correlation on
+        the scale of :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by the predicted
+        affinity; and the model's ``facts``.
     """
     rows = [
         {
@@ -206,6 +208,7 @@ def summary(
             **binary_metrics(each.labels, each.frame[output].to_numpy(), threshold=threshold),
             "best_threshold": best_threshold(each.labels, each.frame[output]),
             "calibration_error": expected_calibration_error(each.labels, each.frame[output]),
+            **_errors_by_uncertainty(each, output, threshold),
             **{key: value for column in columns for key, value in _group_means(each, output, column).items()},
             **_affinity_metrics(each),
             **each.facts,
@@ -214,6 +217,17 @@ def summary(
         for output, threshold in thresholds.items()
     ]
     return pd.DataFrame(rows).astype({"in_training": "Int64"})
+
+
+def _errors_by_uncertainty(each: Evaluation, output: str, threshold: float) -> dict[str, float]:
+    """Compare how often the most uncertain tenth of the rows is wrong with how often the others are."""
+    wrong = (each.frame[output].to_numpy() > threshold) != each.labels
+    flagged = np.argsort(-each.frame["uncertainty"].to_numpy(), kind="stable")[: len(wrong) // 10]
+    others = np.delete(wrong, flagged)
+    return {
+        "error_uncertain": float(wrong[flagged].mean()) if len(flagged) else math.nan,
+        "error_others": float(others.mean()) if len(others) else math.nan,
+    }
 
 
 def _group_means(each: Evaluation, output: str, column: str) -> dict[str, float]:

@@ -27,6 +27,8 @@ from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validat
 
 HALF_ERROR = 0.05
 """No logit in half precision is off by more; see the parity report of the benchmark."""
+OVERCONFIDENCE = 2.5
+"""How much too sure scores are, by the groove distance of the allele; see data/training_log.md."""
 logger = logging.getLogger(__name__)
 
 
@@ -132,6 +134,7 @@ class Predictor:
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
         frame["binder"] = binder_class(numbers["rank"])
         self._mind_distance(frame, pairs.allele_index, pairs.grooves)
+        frame["uncertainty"] = uncertainty(frame["score"].to_numpy(), frame["distance"].to_numpy())
         if genotype and len(frame):
             frame = best_rows(frame, pairs.owner)
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
@@ -235,6 +238,29 @@ class Predictor:
         except (OSError, InputError) as error:
             logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
         return table
+
+
+def uncertainty(score: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Give the chance that a score above or below 0.5 is on the wrong side.
+
+    The score is a probability.  For alleles without training data it is too sure of itself; there its logit is divided
+    by one plus :data:`OVERCONFIDENCE` times the groove distance first, as held-out alleles ask for.
+
+    Parameters
+    ----------
+    score : ndarray of float, shape (n,)
+        NaN where there is none.
+    distance : ndarray of float, shape (n,)
+        Groove distance to the nearest allele with enough training ligands; NaN, where it is not known, counts as 0.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        0 to 0.5.
+    """
+    with np.errstate(divide="ignore"):
+        logit = np.log(score) - np.log1p(-score)
+    return 1 / (1 + np.exp(np.abs(logit) / (1 + OVERCONFIDENCE * np.nan_to_num(distance))))
 
 
 def cache_folder() -> Path:

@@ -76,6 +76,13 @@ PREDICTION_COLUMNS = (
         "Groove distance to the nearest allele with enough training ligands; **lower** is more certain.",
         3,
     ),
+    Column(
+        "uncertainty",
+        "float64",
+        "0-0.5",
+        "Chance that a `score` above or below 0.5 puts the peptide on the wrong side; **lower** is more certain.",
+        3,
+    ),
 )
 """Our columns, in order.  The user's own columns follow them."""
 
@@ -196,7 +203,8 @@ def validate_predictions(frame: pd.DataFrame) -> None:
     if not frame.columns.is_unique:
         raise ValueError(f"a column name occurs twice in {tuple(frame.columns)}")
     numbers = {name: frame[name].to_numpy(dtype=np.float64) for name in _DIGITS}
-    highest_of = {"score": 1.0, "rank": 100.0, "rank_same_length": 100.0, "score_same_length": 1.0}
+    percent = {"rank": 100.0, "rank_same_length": 100.0}
+    highest_of = {"score": 1.0, "score_same_length": 1.0, "uncertainty": 0.5, **percent}
     for name in _DIGITS:
         wrong = (numbers[name] < 0) | (numbers[name] > highest_of.get(name, np.inf)) | np.isinf(numbers[name])
         if wrong.any():

@@ -31,6 +31,7 @@ class FakePredictor:
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
         frame = frame.assign(score=1 - rank / 100, rank=rank, rank_same_length=rank, affinity_nm=rank * 100)
         frame = frame.assign(score_same_length=frame["score"], distance=np.where(scored, 0.0, np.nan))
+        frame = frame.assign(uncertainty=np.minimum(frame["score"], 1 - frame["score"]))
         frame = frame.assign(binder=pd.Series(binder_class(rank), dtype="str"))[[*PREDICTION_NAMES, *own]]
         if genotype:
             frame = best_rows(frame, pairs.owner)

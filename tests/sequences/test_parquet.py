@@ -23,9 +23,9 @@ from pmhc_distil.sequences.writers import open_predictions, write_predictions
 def frame():
     frame = empty_predictions(["own"])
     numbers = [0.98765432198, 0.00012344, 1 / 3, 21.23456]
-    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", *numbers, "SB", "", 0.5, 0.012345, "007"]
-    frame.loc[1] = ["SLYNTVA", "HLA-A*02:01", *[np.nan] * 4, "", "length 7 is outside 8-15", np.nan, np.nan, ""]
-    frame.loc[2] = ["NLVPMVATV", "HLA-B*07:02", 1e-30, 100.0, 2 / 3, 49999.96, "", "", 1e-7, 0.0, 'x, "y"\n']
+    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", *numbers, "SB", "", 0.5, 0.012345, 0.012345, "007"]
+    frame.loc[1] = ["SLYNTVA", "HLA-A*02:01", *[np.nan] * 4, "", "length 7 is outside 8-15", *[np.nan] * 3, ""]
+    frame.loc[2] = ["NLVPMVATV", "HLA-B*07:02", 1e-30, 100.0, 2 / 3, 49999.96, "", "", 1e-7, 0.0, 0.5, 'x, "y"\n']
     return frame
 
 

@@ -21,7 +21,7 @@ def test_schema_is_frozen():
     """Prevents the renaming that breaks everyone's parser."""
     assert SCHEMA_VERSION == "1"
     assert " ".join(PREDICTION_NAMES) == (
-        "peptide allele score rank rank_same_length affinity_nm binder note score_same_length distance"
+        "peptide allele score rank rank_same_length affinity_nm binder note score_same_length distance uncertainty"
     )
 
 
@@ -73,12 +73,13 @@ def test_empty_predictions_are_valid():
         ("binder", ""),
         ("score", np.nan),
         ("score_same_length", 2.0),
+        ("uncertainty", 0.6),
     ],
 )
 def test_validation_sees(column, value):
     """Prevents a table with impossible numbers, or a row that is silent about its missing score, from being written."""
     frame = empty_predictions()
-    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", 0.9, 0.1, 0.1, 20.0, "SB", "", 0.8, 0.0]
+    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", 0.9, 0.1, 0.1, 20.0, "SB", "", 0.8, 0.0, 0.1]
     validate_predictions(frame)
     frame.loc[0, column] = value
     with pytest.raises(ValueError):

@@ -24,8 +24,8 @@ from pmhc_distil.sequences.writers import open_predictions, terminal_table, writ
 def frame():
     frame = empty_predictions(["own"])
     numbers = [0.98765432198, 0.00012344, 1 / 3, 21.23456]
-    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", *numbers, "SB", "", 0.5, 0.012345, "x, y"]
-    frame.loc[1] = ["SLYNTVA", "HLA-A*02:01", *[np.nan] * 4, "", "length 7 is outside 8-15", np.nan, np.nan, ""]
+    frame.loc[0] = ["SLYNTVATL", "HLA-A*02:01", *numbers, "SB", "", 0.5, 0.012345, 0.012345, "x, y"]
+    frame.loc[1] = ["SLYNTVA", "HLA-A*02:01", *[np.nan] * 4, "", "length 7 is outside 8-15", *[np.nan] * 3, ""]
     return frame
 
 
@@ -33,9 +33,9 @@ def test_csv(frame, tmp_path):
     """Prevents headers, precision, missing values or line ends from drifting."""
     write_predictions(frame, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes().decode() == (
-        "peptide,allele,score,rank,rank_same_length,affinity_nm,binder,note,score_same_length,distance,own\n"
-        'SLYNTVATL,HLA-A*02:01,0.9876543,0.0001234,0.3333,21.235,SB,,0.5,0.0123,"x, y"\n'
-        "SLYNTVA,HLA-A*02:01,,,,,,length 7 is outside 8-15,,,\n"
+        "peptide,allele,score,rank,rank_same_length,affinity_nm,binder,note,score_same_length,distance,uncertainty,own\n"
+        'SLYNTVATL,HLA-A*02:01,0.9876543,0.0001234,0.3333,21.235,SB,,0.5,0.0123,0.0123,"x, y"\n'
+        "SLYNTVA,HLA-A*02:01,,,,,,length 7 is outside 8-15,,,,\n"
     )
 
 
