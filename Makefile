@@ -17,7 +17,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint format student held-out measure clean help
+.PHONY: demo test test-slow lint format student held-out measure benchmark clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
@@ -134,6 +134,10 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 	  -o data/evaluation/unseen_alleles.csv
 	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
+
+benchmark: $(STAMP) ## measure speed, memory and size: HUMAN=fasta, MHCFLURRY=python of another environment
+	$(BIN)/python benchmarks/speed.py --proteins $(HUMAN) $(if $(MHCFLURRY),--mhcflurry $(MHCFLURRY))
+	$(BIN)/python benchmarks/report.py README.md
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

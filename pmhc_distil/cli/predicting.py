@@ -3,10 +3,9 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
     from pmhc_distil.sequences.peptide_source import PeptideSource
     from pmhc_distil.sequences.peptide_table import PeptideTable
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 _MOST_WARNINGS = 20
 _PAIRS_AT_ONCE = 200_000
@@ -138,6 +134,7 @@ def predict_rows(
             return
         from tqdm import tqdm
 
+        from pmhc_distil.inference.ahead import one_ahead
         from pmhc_distil.inference.predictor import Predictor
         from pmhc_distil.inference.screen import FITTED, WORTH
 
@@ -162,7 +159,7 @@ def predict_rows(
             return frame, count * each, unscored
 
         with tqdm(total=overview.rows * each, unit=" rows", unit_scale=True, disable=None) as bar:
-            for result in _one_ahead(predict, rows.tables(size)):
+            for result in one_ahead(predict, rows.tables(size)):
                 yield result
                 bar.update(result[1])
 
@@ -185,19 +182,6 @@ def predict_rows(
         click.echo(
             terminal_table(pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns, total=written)
         )
-
-
-def _one_ahead(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """Apply a function in the background, while the next item is fetched and the result before is used."""
-    with ThreadPoolExecutor(1) as background:
-        before = None
-        for item in items:
-            current = background.submit(function, item)
-            if before is not None:
-                yield before.result()
-            before = current
-        if before is not None:
-            yield before.result()
 
 
 def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:

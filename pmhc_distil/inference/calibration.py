@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.inference.ahead import one_ahead
 from pmhc_distil.inference.background import FILE_NAME, draw_windows, read_windows, write_windows
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable, knots_of, to_milli
@@ -38,8 +39,12 @@ def calibrate_groove(engine: Engine, groove: str, background: Background) -> NDA
     -------
     ndarray of int16, shape (1 + lengths, percentiles)
     """
-    scores = list(score_all(engine, groove, background).values())
-    return to_milli(np.stack([knots_of(np.concatenate(scores)), *map(knots_of, scores)]))
+    return _knots(score_all(engine, groove, background))
+
+
+def _knots(scores: Mapping[int, NDArray[np.float32]]) -> NDArray[np.int16]:
+    by_length = list(scores.values())
+    return to_milli(np.stack([knots_of(np.concatenate(by_length)), *map(knots_of, by_length)]))
 
 
 def calibrate(
@@ -74,8 +79,10 @@ def calibrate(
         if kept.facts == dict(facts):
             done = dict(zip(kept.grooves, kept.knots, strict=True))
     todo = [groove for groove in grooves if groove not in done]
-    for number, groove in enumerate(tqdm(todo, desc="grooves", disable=None), start=1):
-        done[groove] = calibrate_groove(engine, groove, background)
+    scored = one_ahead(lambda groove: score_all(engine, groove, background), todo)
+    bar = tqdm(scored, desc="grooves", total=len(todo), disable=None)
+    for number, (groove, scores) in enumerate(zip(todo, bar, strict=True), start=1):
+        done[groove] = _knots(scores)
         if partial and number % _KEPT_EVERY == 0:
             RankTable(list(done), np.stack(list(done.values())), facts).save(partial)
     return RankTable(list(grooves), np.stack([done[groove] for groove in grooves]), facts)

@@ -161,20 +161,20 @@ def test_an_interrupted_calibration_goes_on(engine, grooves, background, tmp_pat
     partial = tmp_path / "partial"
     whole = calibrate(engine, grooves, background, facts={"weights": "a"})
     scored = []
-    forward = calibration.calibrate_groove
+    score_all = calibration.score_all
 
     def stop_at_five(engine, groove, background):
         scored.append(groove)
         if len(scored) == 5:
             raise KeyboardInterrupt
-        return forward(engine, groove, background)
+        return score_all(engine, groove, background)
 
     monkeypatch.setattr(calibration, "_KEPT_EVERY", 2)
-    monkeypatch.setattr(calibration, "calibrate_groove", stop_at_five)
+    monkeypatch.setattr(calibration, "score_all", stop_at_five)
     with pytest.raises(KeyboardInterrupt):
         calibrate(engine, grooves, background, facts={"weights": "a"}, partial=partial)
     again = calibrate(engine, grooves, background, facts={"weights": "a"}, partial=partial)
-    assert scored == [*grooves[:5], *grooves[4:]]
+    assert scored == [*grooves[:6], *grooves[4:]], "the sixth was under way"
     assert again.grooves == grooves
     np.testing.assert_array_equal(again.knots, whole.knots)
     calibrate(engine, grooves[:2], background, facts={"weights": "b"}, partial=partial)
