@@ -91,7 +91,7 @@ def test_ranks_fall_as_scores_rise_without_ties(predictor):
 def test_random_human_peptides_rank_uniformly(predictor):
     """A calibration that promises 2 % and delivers another share, for a common allele and for a rare one."""
     tokens = read_windows(BUNDLED_MODEL / FILE_NAME)
-    assert sum(len(part) for part in tokens.values()) >= 100_000
+    assert sum(len(part) for part in tokens.values()) >= 50_000
     letters = np.array([token[0] for token in VOCABULARY])
     peptides = ["".join(row) for part in tokens.values() for row in letters[part[::50]]]
     for allele in ("A*02:01", "B*15:220"):

@@ -87,6 +87,8 @@ class NativeBackend:
         if library is None or unsupported(shape) or (half and not has_half()):
             raise ValueError(unsupported(shape) or "this processor does not compute in bfloat16")
         self._library = library
+        # The width of vectors that the processor has.
+        self._bytes = int(library.pmhc_widest())
         self.shape = shape
         self.threads = threads
         self.half = half
@@ -104,7 +106,7 @@ class NativeBackend:
         residues = encode([groove])
         self._check(
             self._library.pmhc_prefix(
-                ctypes.byref(self._single.model), *map(_address, (self._positions, residues, keys, values))
+                self._bytes, ctypes.byref(self._single.model), *map(_address, (self._positions, residues, keys, values))
             )
         )
         return NativePrefix(keys, values, _pack_groove(keys, values) if self.half else ())
@@ -153,7 +155,12 @@ class NativeBackend:
             )
         else:
             failed = self._library.pmhc_score_single(
-                ctypes.byref(model), _address(prefix.keys), _address(prefix.values), ctypes.byref(of_length), *rows
+                self._bytes,
+                ctypes.byref(model),
+                _address(prefix.keys),
+                _address(prefix.values),
+                ctypes.byref(of_length),
+                *rows,
             )
         self._check(failed)
 

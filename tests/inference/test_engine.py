@@ -111,6 +111,18 @@ def test_compiled_scores_are_the_same_bits_anywhere(engine, peptides, pair_index
         np.testing.assert_array_equal(alone[0], together[row])
 
 
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_narrow_and_wide_vectors_agree(wide_folder, peptides, pair_index, width):
+    """Prevents other numbers on another processor: each width of vectors is code of its own."""
+    engine = Engine(wide_folder, threads=1, device="cpu", precision="single")
+    whole = engine.score(peptides, GROOVES, pair_index)
+    if width > engine.backend._bytes:
+        pytest.skip("this processor has no such vectors")
+    other = Engine(wide_folder, threads=1, device="cpu", precision="single")
+    other.backend._bytes = width
+    np.testing.assert_allclose(other.score(peptides, GROOVES, pair_index), whole, atol=TOLERANCE)
+
+
 def test_compiled_kernels_refuse_what_they_cannot_hold(wide_folder):
     """Prevents a kernel from reading beyond its tables or its room for tokens."""
     backend = Engine(wide_folder, threads=1, device="cpu", precision="single").backend
