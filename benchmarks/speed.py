@@ -61,18 +61,27 @@ def write_peptides(path: Path, peptides: Sequence[str]) -> Path:
     return path
 
 
+# The largest memory of a child counts that of the process it was started from: so a small one starts it.
+STARTER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+told = process.stderr.read()
+_, status, usage = os.wait4(process.pid, 0)
+print(json.dumps([time.perf_counter() - start, usage.ru_maxrss / 1024, status, told.decode()[-500:]]))
+"""
+
+
 def run(command: Sequence[str], repeats: int = 3) -> tuple[float, float]:
     """Time a command; seconds of the fastest run, and the largest resident memory in MiB."""
     seconds, memory = [], 0.0
     for _ in range(repeats):
-        start = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            told = process.stderr.read() if process.stderr else b""
-            _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - start)
-        memory = max(memory, usage.ru_maxrss / 1024)
+        done = subprocess.run([sys.executable, "-c", STARTER, *command], check=True, capture_output=True, text=True)
+        taken, peak, status, told = json.loads(done.stdout)
         if status:
-            raise SystemExit(f"{' '.join(command)} failed: {told.decode()[-500:]}")
+            raise SystemExit(f"{' '.join(command)} failed: {told}")
+        seconds.append(taken)
+        memory = max(memory, peak)
     return min(seconds), memory
 
 
@@ -188,6 +197,13 @@ def works(folder: Path, proteins: Path) -> list[Work]:
     ]
 
 
+def timed(work: Work, folder: Path, threads: int) -> Facts:
+    """Time a task from file to file."""
+    command = [*COMMAND, *work.arguments, "--threads", str(threads), "-o", str(folder / "out.csv")]
+    seconds, peak = run(command, repeats=5 if work.pairs < 1_000_000 else 2)
+    return {"name": work.name, "pairs": work.pairs, "seconds": seconds, "peak_mib": peak}
+
+
 def mhcflurry(python: str, folder: Path, threads: int) -> Facts:
     """Time MHCflurry's architecture both ways on less of the same work, without its start."""
     result: Facts = {}
@@ -298,28 +314,30 @@ def main() -> None:
     parser.add_argument("--proteins", type=Path, required=True, help="FASTA to scan")
     parser.add_argument("--mhcflurry", help="interpreter that has MHCflurry")
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--only", nargs="+", metavar="PART", help="measure these again, and keep the others")
     given = parser.parse_args()
+    results = HERE / "speed.json"
+    facts: Facts = json.loads(results.read_text(encoding="utf-8")) if given.only else {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, threads = Path(name), given.threads
         tasks = works(folder, given.proteins)
-        facts: Facts = {"machine": machine(given.threads)}
-        facts["encoder"] = encoder(given.threads, facts["machine"]["matrix_gflops"])
-        facts["reference"] = reference(given.threads)
-        facts["start"] = start(folder)
-        facts["works"] = []
-        for task in tasks:
-            seconds, peak = run(
-                [*COMMAND, *task.arguments, "--threads", str(given.threads), "-o", str(folder / "out.csv")]
-            )
-            facts["works"].append({"name": task.name, "pairs": task.pairs, "seconds": seconds, "peak_mib": peak})
-        if given.mhcflurry:
-            facts["mhcflurry"] = mhcflurry(given.mhcflurry, folder, given.threads)
-        facts["first_stage"] = first_stage(folder, tasks[-1])
-        facts["classes"] = classes(given.threads)
-        facts["memory"] = memory(folder)
-        facts["installed"] = installed()
-        facts["training"] = training(folder, given.threads)
-    (HERE / "speed.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        parts: dict[str, Callable[[], Any]] = {
+            "machine": lambda: machine(threads),
+            "encoder": lambda: encoder(threads, facts["machine"]["matrix_gflops"]),
+            "reference": lambda: reference(threads),
+            "start": lambda: start(folder),
+            "works": lambda: [timed(task, folder, threads) for task in tasks],
+            "mhcflurry": lambda: mhcflurry(given.mhcflurry, folder, threads) if given.mhcflurry else {},
+            "first_stage": lambda: first_stage(folder, tasks[-1]),
+            "classes": lambda: classes(threads),
+            "memory": lambda: memory(folder),
+            "installed": installed,
+            "training": lambda: training(folder, threads),
+        }
+        for part, measure in parts.items():
+            if not given.only or part in given.only:
+                facts[part] = measure()
+                results.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
