@@ -61,28 +61,29 @@ def write_peptides(path: Path, peptides: Sequence[str]) -> Path:
     return path
 
 
-# The largest memory of a child counts that of the process it was started from: so a small one starts it.
+# The largest memory of a process counts that of the one it was started from: so a small one starts it.
 STARTER = """
-import json, os, subprocess, sys, time
+import json, resource, subprocess, sys, time
 start = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-told = process.stderr.read()
-_, status, usage = os.wait4(process.pid, 0)
-print(json.dumps([time.perf_counter() - start, usage.ru_maxrss / 1024, status, told.decode()[-500:]]))
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+seconds, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([seconds, usage.ru_maxrss / 1024, done.returncode, done.stdout, done.stderr[-500:]]))
 """
+
+
+def started(command: Sequence[str]) -> tuple[float, float, str]:
+    """Run a command; its seconds, its largest resident memory in MiB, and what it printed."""
+    done = subprocess.run([sys.executable, "-c", STARTER, *command], check=True, capture_output=True, text=True)
+    seconds, memory, status, output, told = json.loads(done.stdout)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed: {told}")
+    return seconds, memory, output
 
 
 def run(command: Sequence[str], repeats: int = 3) -> tuple[float, float]:
     """Time a command; seconds of the fastest run, and the largest resident memory in MiB."""
-    seconds, memory = [], 0.0
-    for _ in range(repeats):
-        done = subprocess.run([sys.executable, "-c", STARTER, *command], check=True, capture_output=True, text=True)
-        taken, peak, status, told = json.loads(done.stdout)
-        if status:
-            raise SystemExit(f"{' '.join(command)} failed: {told}")
-        seconds.append(taken)
-        memory = max(memory, peak)
-    return min(seconds), memory
+    runs = [started(command) for _ in range(repeats)]
+    return min(one[0] for one in runs), max(one[1] for one in runs)
 
 
 def best(function: Callable[[], object], seconds: float = 1.0) -> float:
@@ -214,9 +215,7 @@ def mhcflurry(python: str, folder: Path, threads: int) -> Facts:
         for way in ([], ["--cartesian"]):
             command = [python, str(HERE / "peer_mhcflurry.py"), str(peptides), "--alleles", ",".join(alleles)]
             command += ["--threads", str(threads), "-o", str(folder / "peer.csv"), *way]
-            found = json.loads(
-                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-            )
+            found = json.loads(started(command)[2].splitlines()[-1])
             rate = found["pairs"] / found["predict_s"]
             if rate > result.get(name, {}).get("pairs_per_s", 0):
                 result[name] = {**found, "pairs_per_s": rate}

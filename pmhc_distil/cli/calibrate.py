@@ -14,7 +14,7 @@ from pmhc_distil.cli.recipes import read_recipe
 )
 @click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, seed.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
-@click.option("--device", help="cpu, cuda or mps; by default a GPU if there is one.")
+@click.option("--device", help="cpu, cuda or mps; by default as for predict.")
 def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, device: str | None) -> None:
     """Rank every shipped allele's scores against random peptides; an interrupted run is continued.
 

@@ -61,7 +61,7 @@ def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple
     help="Random peptides of each length for ranks of uncalibrated models.  [default: all]",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
-@click.option("--device", help="cpu, cuda or mps; by default a GPU if there is one.")
+@click.option("--device", help="cpu, cuda or mps; by default as for predict.")
 def evaluate(
     table: str,
     models: tuple[str, ...],

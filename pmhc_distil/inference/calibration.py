@@ -115,8 +115,9 @@ def calibrate_model(
     dict
         What the table was made from, and how many ``grooves`` and ``peptides``.
     """
-    if windows < 1:
-        raise InputError("not a number of random windows", column="windows", value=windows, hint="at least 1")
+    for name, value, least in (("windows", windows, 1), ("seed", seed, 0)):
+        if not isinstance(value, int) or value < least:
+            raise InputError("not a number in its range", column=name, value=value, hint=f"whole, at least {least}")
     engine = Engine(folder, threads=threads, device=device)
     drawn = draw_windows(Proteome([sequence for _, sequence in read_proteins(proteins)]), windows, seed)
     write_windows(drawn, folder / FILE_NAME)

@@ -32,8 +32,8 @@ class Backend(Protocol):
     """What computes the logits."""
 
     @property
-    def half(self) -> bool:
-        """Whether it computes in bfloat16."""
+    def error(self) -> float:
+        """By how much half precision changes a logit at most; 0 in single precision."""
 
     def prefix(self, groove: str) -> Any:
         """Compute what depends on a groove alone."""
@@ -52,10 +52,11 @@ class Engine:
     threads : int, optional
         CPU threads; by default all cores that this process may use.
     device : str, optional
-        ``"cpu"``, ``"cuda"``, ``"mps"``; by default a GPU if there is one.
+        ``"cpu"``, ``"cuda"``, ``"mps"``; by default a GPU from NVIDIA or AMD if there is one, else compiled kernels
+        on the processor, and where these are missing the best that torch has.
     precision : {"auto", "single", "half"}
         Numbers to compute with.  ``"half"`` (bfloat16) is several times as fast where the processor or GPU has it, with
-        logits good to about 0.02; ``"auto"`` is half there and single elsewhere.
+        logits good to 0.05 (0.1 in torch); ``"auto"`` is half there and single elsewhere.
 
     Attributes
     ----------
@@ -107,7 +108,7 @@ class Engine:
     @property
     def half(self) -> bool:
         """Whether it computes in bfloat16."""
-        return self.backend.half
+        return self.backend.error > 0
 
     def score(
         self, peptides: Sequence[str], grooves: Sequence[str], groove_index: np.ndarray, *, progress: bool = False
@@ -129,7 +130,7 @@ class Engine:
         -------
         ndarray of float32, shape (n, 2)
             Presentation logit and affinity logit.  A row does not depend on the other rows: not at all in compiled
-            code, to 1e-4 (single) or 0.02 (half) in torch.
+            code, to 1e-4 (single) or 0.1 (half) in torch.
         """
         if not len(peptides):
             return np.empty((0, 2), dtype=np.float32)

@@ -25,8 +25,6 @@ from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
-HALF_ERROR = 0.05
-"""No logit in half precision is off by more; see the parity report of the benchmark."""
 OVERCONFIDENCE = 2.5
 """How much too sure scores are, by the groove distance of the allele; see data/training_log.md."""
 logger = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ class Predictor:
     threads : int, optional
         CPU threads; by default all cores that this process may use.
     device : str, optional
-        ``"cpu"``, ``"cuda"`` or ``"mps"``; by default a GPU if there is one.
+        ``"cpu"``, ``"cuda"`` or ``"mps"``; by default as for :class:`~pmhc_distil.inference.engine.Engine`.
     precision : {"auto", "single", "half"}
         Numbers to compute with, see :class:`~pmhc_distil.inference.engine.Engine`.  The class of a binder is that of
         single precision in any case.
@@ -178,7 +176,7 @@ class Predictor:
         for number, groove in enumerate(grooves):
             rows = np.flatnonzero(index == number)
             if len(rows):
-                near[rows] = self._table(groove).near_class_limit(groove, logits[rows, 0], HALF_ERROR)
+                near[rows] = self._table(groove).near_class_limit(groove, logits[rows, 0], self.engine.backend.error)
         rows = np.flatnonzero(near)
         logits[rows] = self._precise.score(texts[rows].tolist(), grooves, index[rows])
 

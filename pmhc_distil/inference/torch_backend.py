@@ -11,6 +11,8 @@ from pmhc_distil.models.encoder import BindingHead, Encoder, Prefix
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import encode
 
+HALF_ERROR = 0.1
+"""No logit of a peptide is off by more in half precision, which here holds sums and residuals, too."""
 CHUNK = 512
 """Peptides in a forward pass on a processor: as many as stay in its caches."""
 _CHUNK_ON_GPU = 16_384
@@ -36,7 +38,7 @@ class TorchBackend:
     ) -> None:
         torch.set_num_threads(threads)
         self.device = device
-        self.half = half
+        self.error = HALF_ERROR if half else 0.0
         self.chunk = CHUNK if device.type == "cpu" else _CHUNK_ON_GPU
         self.encoder, self.head = Encoder(shape), BindingHead(shape)
         for name, module in (("encoder", self.encoder), ("head", self.head)):

@@ -255,3 +255,10 @@ def test_length_neutral_scores_add_up_alike(engine, grooves, background):
     for length, preference in zip(PEPTIDE_LENGTHS, odds, strict=True):
         expected = np.log(means[length] / np.mean(list(means.values())))
         assert preference == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("wrong", [{"windows": 0}, {"windows": "many"}, {"seed": 1.5}])
+def test_wrong_settings_are_one_line(tmp_path, wrong):
+    """Prevents a traceback for a typing error in a recipe."""
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        calibrate_model(tmp_path, tmp_path / "none.fasta", **({"windows": 10, "seed": 1} | wrong))
