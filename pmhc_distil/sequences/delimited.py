@@ -14,7 +14,9 @@ _CHUNK = 2_000  # larger ones keep the garbage collector busy
 _QUOTE_HINT = 'a " opens a field that only the next " closes'
 
 
-def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tuple[list[str], int]:
+def read_header(
+    stream: TextIO, source: str, skipped: int, delimiter: str, *, quoted: bool = True
+) -> tuple[list[str], int]:
     """Read the header alone.
 
     Parameters
@@ -27,6 +29,8 @@ def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tu
         Lines before the header.
     delimiter : str
         One character.
+    quoted : bool
+        Whether a quotation mark opens a field; otherwise it is a letter like any other.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tu
     InputError
         If a name occurs twice.
     """
-    chunk, numbers = next(_chunks(stream, source, skipped, delimiter))
+    chunk, numbers = next(_chunks(stream, source, skipped, delimiter, quoted))
     header: list[str] = []
     for place, field in enumerate(chunk[0], 1):
         name = field.strip() or f"column_{place}"
@@ -51,13 +55,13 @@ def read_header(stream: TextIO, source: str, skipped: int, delimiter: str) -> tu
 
 
 def read_parts(
-    stream: TextIO, source: str, skipped: int, delimiter: str, header: list[str]
+    stream: TextIO, source: str, skipped: int, delimiter: str, header: list[str], *, quoted: bool = True
 ) -> Iterator[tuple[list[tuple[str, ...]], NDArray[np.int64]]]:
     """Read all rows below the header, a bounded number at a time; blank lines are none.
 
     Parameters
     ----------
-    stream, source, skipped, delimiter
+    stream, source, skipped, delimiter, quoted
         As for :func:`read_header`.
     header : list of str
         What it returned.
@@ -75,7 +79,7 @@ def read_parts(
         For the first row with more or fewer fields than the header, or with a quotation mark that is not closed.
     """
     below_header = 1
-    for chunk, numbers in _chunks(stream, source, skipped, delimiter):
+    for chunk, numbers in _chunks(stream, source, skipped, delimiter, quoted):
         chunk, numbers = chunk[below_header:], numbers[below_header:]
         below_header = 0
         if set(map(len, chunk)) - {len(header)}:
@@ -94,16 +98,19 @@ def _is_blank(fields: list[str]) -> bool:
 
 
 def _chunks(
-    stream: TextIO, source: str, skipped: int, delimiter: str
+    stream: TextIO, source: str, skipped: int, delimiter: str, quoted: bool
 ) -> Iterator[tuple[list[list[str]], NDArray[np.int64]]]:
     """Yield rows in chunks, each with the 1-based lines on which its rows start."""
-    reader = _reader(stream, skipped, delimiter)
+    reader = _reader(stream, skipped, delimiter, quoted)
     while True:
         start = reader.line_num
         try:
             chunk = list(itertools.islice(reader, _CHUNK))
         except csv.Error as error:
-            row = _first_bad_line(stream, skipped, delimiter)
+            row = _first_bad_line(stream, skipped, delimiter, quoted)
+            if "field limit" in str(error):
+                reason = f"a field has more than {csv.field_size_limit():,} characters"
+                raise InputError(reason, source=source, row=row) from error
             is_text_after = "expected after" in str(error)
             reason = "text follows a closing quotation mark" if is_text_after else "a quotation mark is open"
             raise InputError(reason, source=source, row=row, hint=_QUOTE_HINT) from error
@@ -115,15 +122,16 @@ def _chunks(
         yield chunk, skipped + start + 1 + np.cumsum(heights) - heights
 
 
-def _reader(stream: TextIO, skipped: int, delimiter: str) -> Any:
+def _reader(stream: TextIO, skipped: int, delimiter: str, quoted: bool) -> Any:
     stream.seek(0)
     for _ in range(skipped):
         next(stream)
-    return csv.reader(stream, delimiter=delimiter, strict=True)
+    quoting: dict[str, Any] = {} if quoted else {"quoting": csv.QUOTE_NONE}
+    return csv.reader(stream, delimiter=delimiter, strict=True, **quoting)
 
 
-def _first_bad_line(stream: TextIO, skipped: int, delimiter: str) -> int:
-    reader = _reader(stream, skipped, delimiter)
+def _first_bad_line(stream: TextIO, skipped: int, delimiter: str, quoted: bool) -> int:
+    reader = _reader(stream, skipped, delimiter, quoted)
     line = 0
     try:
         for _ in reader:

@@ -1,0 +1,1 @@
+"""Labelled texts, tagged words, questions and documents, read and checked.  No torch here."""

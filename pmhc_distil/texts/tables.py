@@ -1,0 +1,100 @@
+"""Texts or pairs of texts with a label or a number, for classification and regression."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.texts.records import Records, read_records
+
+PAIR_NAMES = (
+    ("text", "textpair"),
+    ("sentence1", "sentence2"),
+    ("text1", "text2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+    ("question", "sentence"),
+    ("#1string", "#2string"),
+)
+"""Headers of two columns that are a pair, in lower case without separators."""
+
+TEXT_NAMES = ("text", "sentence", "seq", "sequence", "sentence1", "premise", "question", "#1string")
+"""Headers of a column of texts, in lower case without separators."""
+
+LABEL_NAMES = ("label", "labels", "quality", "score", "target", "class")
+"""Headers of a column of labels or numbers, in lower case without separators."""
+
+
+def read_labelled(path: Path, *, numeric: bool = False, labelled: bool = True) -> pd.DataFrame:
+    """Read texts and their labels.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, TSV or JSON lines, plain or gzip; see :func:`pmhc_distil.texts.records.read_records`.  Columns are found by
+        :data:`PAIR_NAMES`, :data:`TEXT_NAMES` and :data:`LABEL_NAMES`.
+    numeric : bool
+        The labels are numbers, for regression.
+    labelled : bool
+        Labels are needed; otherwise none are read.
+
+    Returns
+    -------
+    DataFrame
+        A row per row of the file, in its order: ``text`` and ``text_pair`` (str without blanks around it, the pair
+        ``""`` where there is none), ``label`` (str, or float if `numeric`; absent unless `labelled`) and ``row``
+        (1-based line).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no rows, a column is missing or ambiguous, or a text or label is empty or not
+        the finite number it should be.
+    """
+    records = read_records(path)
+    text, pair = _text_columns(records)
+    label = records.need("labels", *LABEL_NAMES) if labelled else None
+    if not len(records.rows):
+        raise InputError("the table has no rows", records.source)
+    texts = records.texts(text)
+    table = {"text": texts, "text_pair": records.texts(pair, filled=False) if pair else [""] * len(texts)}
+    frame = pd.DataFrame(table, dtype="str")
+    if label is not None:
+        frame["label"] = numbers(records, label) if numeric else pd.Series(records.texts(label), dtype="str")
+    frame["row"] = records.rows
+    return frame
+
+
+def numbers(records: Records, column: str) -> list[float]:
+    """Give the cells of a column as finite numbers.
+
+    Raises
+    ------
+    InputError
+        If a cell is empty or not a finite number.
+    """
+    found = []
+    for row, text in zip(records.rows.tolist(), records.texts(column), strict=True):
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise InputError("a number is expected", records.source, row, column, text)
+        found.append(number)
+    return found
+
+
+def _text_columns(records: Records) -> tuple[str, str | None]:
+    found = [(records.find(first), records.find(second)) for first, second in PAIR_NAMES]
+    pairs = [(first, second) for first, second in found if first and second]
+    if len(pairs) > 1:
+        several = ", ".join(f"{first} and {second}" for first, second in pairs)
+        hint = f"keep one pair; {records.listed}"
+        raise InputError("several pairs of columns could be meant", records.source, value=several, hint=hint)
+    if pairs:
+        return pairs[0]
+    return records.need("texts", *TEXT_NAMES), records.find(
+        *(second for _, second in PAIR_NAMES if second != "sentence")
+    )
