@@ -143,25 +143,28 @@ def read_records(path: str | Path) -> Records:
     InputError
         If the file cannot be read, is empty, or a row has another number of fields than the header.
     """
-    source = str(path)
     with open_text(path) as stream:
-        skipped, head = first_line(stream)
-        if not head:
-            raise InputError("the file is empty", source, hint="a table with a header is expected")
-        if head.startswith("{"):
-            return _from_objects(source, list(json_lines(stream, source)))
-        if head.startswith("["):
-            hint = "write JSON lines: one object a line"
-            raise InputError("a JSON array is not a table", source, skipped + 1, hint=hint)
-        delimiter = _delimiter(head, source)
-        quoted = delimiter != "\t" or _is_quoted(stream)
-        header, _ = read_header(stream, source, skipped, delimiter, quoted=quoted)
-        cells: list[list[str]] = [[] for _ in header]
-        rows = [np.zeros(0, dtype=np.int64)]
-        for part, numbers in read_parts(stream, source, skipped, delimiter, header, quoted=quoted):
-            rows.append(numbers)
-            for all_cells, some in zip(cells, part, strict=True):
-                all_cells.extend(some)
+        return parse_records(stream, str(path))
+
+
+def parse_records(stream: TextIO, source: str) -> Records:
+    """Take apart a table that is open for reading; see :func:`read_records`."""
+    skipped, head = first_line(stream)
+    if not head:
+        raise InputError("the file is empty", source, hint="a table with a header is expected")
+    if head.startswith("{"):
+        return _from_objects(source, list(json_lines(stream, source)))
+    if head.startswith("["):
+        raise InputError("a JSON array is not a table", source, skipped + 1, hint="write JSON lines: one object a line")
+    delimiter = _delimiter(head, source)
+    quoted = delimiter != "\t" or _is_quoted(stream)
+    header, _ = read_header(stream, source, skipped, delimiter, quoted=quoted)
+    cells: list[list[str]] = [[] for _ in header]
+    rows = [np.zeros(0, dtype=np.int64)]
+    for part, numbers in read_parts(stream, source, skipped, delimiter, header, quoted=quoted):
+        rows.append(numbers)
+        for all_cells, some in zip(cells, part, strict=True):
+            all_cells.extend(some)
     columns: dict[str, Sequence[Any]] = dict(zip(header, cells, strict=True))
     return Records(source, columns, np.concatenate(rows))
 
