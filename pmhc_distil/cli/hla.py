@@ -19,7 +19,12 @@ def hla() -> None:
 @hla.command("list")
 @click.option("--gene", type=click.Choice(GENES, case_sensitive=False), help="Only the alleles of one gene.")
 def list_names(gene: str | None) -> None:
-    """Print every allele that can be scored, one canonical name per line."""
+    """Print every allele that can be scored, one canonical name per line.
+
+    \b
+    Example:
+      pmhc-distil hla list --gene B
+    """
     names = (name for name in groove_table().names if gene is None or name.startswith(f"HLA-{gene.upper()}*"))
     click.echo("\n".join(names))
 
@@ -28,7 +33,12 @@ def list_names(gene: str | None) -> None:
 @click.argument("text")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Print at most so many names.")
 def search(text: str, limit: int) -> None:
-    """Print the alleles whose name contains TEXT, in any spelling (B27, b*27:05, HLA-B2705)."""
+    """Print the alleles whose name contains TEXT, in any spelling (B27, b*27:05, HLA-B2705).
+
+    \b
+    Example:
+      pmhc-distil hla search B27 --limit 5
+    """
     from pmhc_distil.sequences.hla_search import search_names
 
     found = search_names(text)
@@ -48,7 +58,12 @@ def search(text: str, limit: int) -> None:
 @click.option("--model", type=click.Path(path_type=Path), help="Model folder.  [default: the bundled model]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def explain(names: tuple[str, ...], hla_fasta: Path | None, model: Path | None, as_json: bool) -> None:
-    """Say which allele each NAME is, its groove, and the nearest allele in the training data."""
+    """Say which allele each NAME is, its groove, and the nearest allele in the training data.
+
+    \b
+    Example:
+      pmhc-distil hla explain B*27:05 A*24:09N
+    """
     from pmhc_distil.sequences.explain import TRAINING_FILE, explain_allele, read_training_alleles
     from pmhc_distil.sequences.hla import Allele, resolve_allele
 
@@ -88,7 +103,12 @@ def explain(names: tuple[str, ...], hla_fasta: Path | None, model: Path | None, 
 @click.option("--release", required=True, help="Release of IPD-IMGT/HLA that the files are from, such as 3.58.0.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Table to write (gzip'd text).")
 def build(fasta: tuple[Path, ...], release: str, output: Path) -> None:
-    """Derive the table of grooves from the *_prot.fasta files of an IPD-IMGT/HLA release."""
+    """Derive the table of grooves from the *_prot.fasta files of an IPD-IMGT/HLA release.
+
+    \b
+    Example:
+      pmhc-distil hla build A_prot.fasta B_prot.fasta C_prot.fasta --release 3.58.0 -o grooves.tsv.gz
+    """
     from pmhc_distil.sequences.files import atomic_path, check_destination
     from pmhc_distil.sequences.groove_derivation import derive_groove_table
     from pmhc_distil.sequences.groove_table import format_groove_table

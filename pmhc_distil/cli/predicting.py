@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,12 @@ import click
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pmhc_distil.inference.engine import Precision
     from pmhc_distil.sequences.peptide_source import PeptideSource
     from pmhc_distil.sequences.peptide_table import PeptideTable
+    from pmhc_distil.sequences.tables import Column
 
 _MOST_WARNINGS = 20
 _PAIRS_AT_ONCE = 200_000
@@ -73,6 +76,8 @@ def predict_rows(
     strict: bool = False,
     max_rank: float | None = None,
     screened: Sequence[int] = (),
+    reduced: "Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]] | None" = None,
+    columns: "Sequence[Column] | None" = None,
 ) -> None:
     """Predict a source of peptides in parts, and write what comes out.
 
@@ -86,6 +91,10 @@ def predict_rows(
         Leave out rows with a higher rank, and those without one.
     screened : sequence of int
         Lengths of the peptides, if there are no others and a first stage may discard peptides for `max_rank`.
+    reduced : callable, optional
+        Makes what is written out of the predictions, part by part.
+    columns : sequence of Column, optional
+        Columns of what `reduced` makes, where these are not those of predictions.
     hla, hla_fasta, genotype, output, format_, model, threads, device, precision
         As :func:`prediction_options` reads them.
     """
@@ -93,7 +102,7 @@ def predict_rows(
 
     from pmhc_distil.inference.request import resolve_request
     from pmhc_distil.sequences.formats import STDOUT, choose_format
-    from pmhc_distil.sequences.tables import empty_predictions
+    from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
     from pmhc_distil.sequences.writers import open_predictions, terminal_table
 
     # Everything that the user can have got wrong is looked at before torch is imported.
@@ -155,7 +164,7 @@ def predict_rows(
             frame = predictor.predict(table, names, genotype=genotype, grooves=grooves)
             unscored = problems * each if screen else int(frame["score"].isna().sum())
             if max_rank is not None:
-                frame = frame[frame["rank"] <= max_rank].reset_index(drop=True)
+                frame = frame[written_rank(frame["rank"]) <= max_rank].reset_index(drop=True)
             return frame, count * each, unscored
 
         with tqdm(total=overview.rows * each, unit=" rows", unit_scale=True, disable=None) as bar:
@@ -163,12 +172,20 @@ def predict_rows(
                 yield result
                 bar.update(result[1])
 
-    count = unscored = written = 0
+    count = unscored = kept = written = 0
     head: list[pd.DataFrame] = []
-    with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_) as writer:
+    shown = columns or PREDICTION_COLUMNS
+
+    def frames() -> "Iterator[pd.DataFrame]":
+        nonlocal count, unscored, kept
         for frame, rows_of_part, unscored_of_part in predicted():
             count += rows_of_part
             unscored += unscored_of_part
+            kept += len(frame)
+            yield frame
+
+    with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_, shown) as writer:
+        for frame in reduced(frames()) if reduced else frames():
             written += len(frame)
             if writer is not None:
                 writer.write(frame)
@@ -177,11 +194,10 @@ def predict_rows(
     if unscored:
         _tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
     if max_rank is not None:
-        _tell(f"{written:,} of {count:,} rows have a rank of at most {max_rank:g}")
+        _tell(f"{kept:,} of {count:,} rows have a rank of at most {max_rank:g}")
     if head:
-        click.echo(
-            terminal_table(pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns, total=written)
-        )
+        frame, width = pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns
+        click.echo(terminal_table(frame, width, total=written, columns=shown))
 
 
 def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:

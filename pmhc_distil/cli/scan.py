@@ -9,9 +9,10 @@ from pmhc_distil.cli.predicting import predict_rows, prediction_options
 
 _EXAMPLES = """\b
 Examples:
-  pmhc-distil scan proteins.fasta --hla A*02:01 -o windows.csv
-  pmhc-distil scan virus.fasta.gz --hla A0201,A2402,B0702 --max-rank 2 -o binders.csv
-  pmhc-distil scan proteins.fasta --hla A0201,B0702 --genotype --lengths 9-9
+  pmhc-distil scan data/examples/protein.fasta --hla A*02:01 -o windows.csv
+  pmhc-distil scan data/examples/protein.fasta --hla A0201,A2402,B0702 --max-rank 2 -o binders.csv
+  pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --genotype --lengths 9-9 --top 10
+  pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --regions -o regions.csv
 """
 
 
@@ -22,8 +23,20 @@ Examples:
 )
 @click.option("--max-rank", type=click.FloatRange(0, 100), help="Write only windows with a rank up to this percentage.")
 @click.option("--exhaustive", is_flag=True, help="Leave out the first stage of --max-rank: score every window.")
+@click.option("--regions", is_flag=True, help="Merge overlapping binders (rank up to --max-rank, or 2) into regions.")
+@click.option(
+    "--top", type=click.IntRange(min=1), help="Write only the best so many windows, or regions, of every protein."
+)
 @prediction_options
-def scan(source: str, lengths: tuple[int, ...], exhaustive: bool, **options: Any) -> None:
+def scan(
+    source: str,
+    lengths: tuple[int, ...],
+    max_rank: float | None,
+    exhaustive: bool,
+    regions: bool,
+    top: int | None,
+    **options: Any,
+) -> None:
     """Predict which windows of proteins HLA class I molecules present.
 
     FASTA holds proteins, plain or gzip; - is standard input.  One row for every window and allele: its protein, the
@@ -31,7 +44,28 @@ def scan(source: str, lengths: tuple[int, ...], exhaustive: bool, **options: Any
 
     With --max-rank and many windows, a first stage discards those that cannot bind by the motif of the allele, and with
     them fewer than 1 in 1,000 of the windows asked for.
+
+    With --regions there is one row for every protein, allele and region, and with --genotype for every protein and
+    region, whatever the allele.
     """
+    from functools import partial
+
+    from pmhc_distil.analysis.regions import best_of_proteins, binder_regions
+    from pmhc_distil.sequences.result_columns import REGION_COLUMNS
+    from pmhc_distil.sequences.tables import WEAK_BINDER_RANK
     from pmhc_distil.sequences.windows import protein_windows
 
-    predict_rows(lambda: protein_windows(source, lengths), screened=() if exhaustive else lengths, **options)
+    made: dict[str, Any] = {}
+    if regions:
+        max_rank = WEAK_BINDER_RANK if max_rank is None else max_rank
+        merge = partial(binder_regions, max_rank=max_rank, genotype=options["genotype"], top=top)
+        made = {"reduced": merge, "columns": REGION_COLUMNS}
+    elif top:
+        made = {"reduced": partial(best_of_proteins, top=top)}
+    predict_rows(
+        lambda: protein_windows(source, lengths, distinct=bool(made)),
+        max_rank=max_rank,
+        screened=() if exhaustive else lengths,
+        **made,
+        **options,
+    )

@@ -5,6 +5,7 @@ Numbers are doubles, rounded as in CSV; texts are strings; what is missing is nu
 """
 
 import io
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,11 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.tables import NUMBER_COLUMNS, SCHEMA_VERSION, empty_predictions, round_significant
+from pmhc_distil.sequences.tables import SCHEMA_VERSION, empty_predictions, round_significant
 
 VERSION_KEY = "pmhc_distil_schema_version"
-
-_DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 
 
 class ParquetPredictionWriter:
@@ -27,10 +26,13 @@ class ParquetPredictionWriter:
     ----------
     raw : BinaryIO
         Written from its start to its end, without seeking.
+    digits : mapping
+        Significant digits of the columns that are rounded.
     """
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BinaryIO, digits: Mapping[str, int]) -> None:
         self._raw = raw
+        self._digits = digits
         # Bytes are made here and handed on after each part.  A writer of pyarrow that is dropped after a failure still
         # writes an end, which would turn what standard output has got into a table that looks whole.
         self._made = io.BytesIO()
@@ -55,7 +57,7 @@ class ParquetPredictionWriter:
             msg = f"the columns change from {known.names} to {names}"
             raise ValueError(msg)
         types = [None] * len(names) if known is None else known.types
-        columns = [_column(frame.iloc[:, i], name, types[i]) for i, name in enumerate(names)]
+        columns = [_column(frame.iloc[:, i], name, types[i], self._digits.get(name)) for i, name in enumerate(names)]
         table = pa.Table.from_arrays(columns, names, metadata={VERSION_KEY: SCHEMA_VERSION})
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._made, table.schema, compression="zstd")
@@ -76,10 +78,10 @@ class ParquetPredictionWriter:
         self._made.truncate()
 
 
-def _column(series: pd.Series, name: str, wanted: Any) -> Any:
+def _column(series: pd.Series, name: str, wanted: Any, digits: int | None) -> Any:
     """Convert a column, to the type `wanted` if that is not None."""
     try:
-        column = _array(series, name)
+        column = _array(series, digits)
     except (pa.ArrowException, UnicodeError, OverflowError) as error:
         raise InputError(f"cannot be written as Parquet: {error}", column=name, hint="make it UTF-8 text") from error
     if pa.types.is_null(column.type):  # objects, all of them missing
@@ -90,10 +92,10 @@ def _column(series: pd.Series, name: str, wanted: Any) -> Any:
     return column
 
 
-def _array(series: pd.Series, name: str) -> Any:
+def _array(series: pd.Series, digits: int | None) -> Any:
     """Convert a column to Arrow, in one piece, so that the bytes do not depend on how a table was put together."""
-    if name in _DIGITS:
-        numbers = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), _DIGITS[name])
+    if digits is not None:
+        numbers = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), digits)
         return pa.array(numbers, from_pandas=True)
     array = pa.array(series, from_pandas=True)
     if isinstance(array, pa.ChunkedArray):

@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ _PROTEIN_LENGTH = 50
 _LIKELY_PROTEIN_LENGTH = 30
 
 
-Part = tuple[Sequence[Sequence[str]], NDArray[np.int64]]
+Part = tuple[Sequence[Sequence[Any]], NDArray[np.int64]]
 """Cells of some rows, column by column, and the 1-based line, or FASTA record, of each row."""
 
 
@@ -58,6 +58,8 @@ class Records:
         Header of the allele column.
     warnings : tuple of str
         What the user should know.
+    integers : tuple of str
+        Columns whose cells are whole numbers instead of text.
     """
 
     columns: tuple[str, ...]
@@ -65,6 +67,7 @@ class Records:
     peptide: str = "peptide"
     allele: str | None = None
     warnings: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()
 
 
 def parse_records(

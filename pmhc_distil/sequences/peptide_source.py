@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,9 +128,10 @@ class PeptideSource:
         if count:
             yield self._table(*_join(kept, len(self._records.columns)))
 
-    def _table(self, cells: Sequence[Sequence[str]], rows: NDArray[np.int64]) -> PeptideTable:
+    def _table(self, cells: Sequence[Sequence[Any]], rows: NDArray[np.int64]) -> PeptideTable:
         records = self._records
-        columns = dict(zip(records.columns, cells, strict=True))
+        columns: dict[str, Any] = dict(zip(records.columns, cells, strict=True))
+        columns |= {name: pd.Series(columns[name], dtype="int64") for name in records.integers}
         return make_table(
             columns, records.peptide, records.allele, self._renamed, self.source, rows, strict=self._strict
         )

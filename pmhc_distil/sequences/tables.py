@@ -89,8 +89,15 @@ PREDICTION_COLUMNS = (
 PREDICTION_NAMES = tuple(column.name for column in PREDICTION_COLUMNS)
 NUMBER_COLUMNS = tuple(column for column in PREDICTION_COLUMNS if column.dtype == "float64")
 
-_DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 _BINDERS = np.array(["", "WB", "SB"], dtype=object)
+
+
+def digits_of(columns: Iterable[Column]) -> dict[str, int]:
+    """Give the significant digits of those columns that are rounded when they are written."""
+    return {column.name: column.digits for column in columns if column.digits}
+
+
+_DIGITS = digits_of(PREDICTION_COLUMNS)
 
 
 def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
@@ -120,6 +127,11 @@ def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
     return rounded
 
 
+def written_rank(rank: ArrayLike) -> NDArray[np.float64]:
+    """Round ranks as they are written, so that a limit means the same before and after."""
+    return round_significant(rank, _DIGITS["rank"])
+
+
 def binder_class(rank: ArrayLike) -> NDArray[np.object_]:
     """Name the class of each rank.
 
@@ -135,7 +147,7 @@ def binder_class(rank: ArrayLike) -> NDArray[np.object_]:
     ndarray of str, shape (N,)
         ``"SB"``, ``"WB"`` or ``""``.
     """
-    written = round_significant(rank, _DIGITS["rank"])
+    written = written_rank(rank)
     return _BINDERS[(written <= WEAK_BINDER_RANK).astype(np.intp) + (written <= STRONG_BINDER_RANK)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,28 @@ FLANK = 5
 _PART = 20_000
 
 
-def protein_windows(path: str | Path, lengths: Sequence[int]) -> PeptideSource:
-    """Open the windows of every protein of a FASTA file as peptides.
+def protein_windows(path: str | Path, lengths: Sequence[int], *, distinct: bool = False) -> PeptideSource:
+    """Open the windows of every protein of a FASTA file as peptides; see :func:`windows_of`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzip; ``"-"`` for standard input.
+    lengths, distinct
+        As for :func:`windows_of`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no FASTA; or as :func:`windows_of`.
+    """
+    return windows_of(list(read_proteins(path)), lengths, str(path), distinct=distinct)
+
+
+def windows_of(
+    proteins: Sequence[tuple[str, str]], lengths: Sequence[int], source: str = "proteins", *, distinct: bool = False
+) -> PeptideSource:
+    """Give the windows of proteins as peptides.
 
     The windows come protein by protein, by their first residue, the shorter before the longer.  Their own columns are
     ``protein`` (its id), ``position`` of the first residue (1-based), ``n_flank`` and ``c_flank``, up to five residues
@@ -27,22 +48,31 @@ def protein_windows(path: str | Path, lengths: Sequence[int]) -> PeptideSource:
 
     Parameters
     ----------
-    path : str or Path
-        Plain or gzip; ``"-"`` for standard input.
+    proteins : sequence of (str, str)
+        Name and upper-case sequence of each.
     lengths : sequence of int
         Of the windows, rising, 8 to 15.
+    source : str
+        Where they come from, for messages.
+    distinct : bool
+        Refuse a name that occurs twice, as what is told protein by protein would mix the two.
 
     Raises
     ------
     InputError
-        If the file cannot be read, is no FASTA, or no protein is long enough.
+        If no protein is long enough or, where `distinct`, two have the same name.
     """
     if not lengths or not set(lengths) <= set(PEPTIDE_LENGTHS):
         msg = f"lengths must be of {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, not {list(lengths)}"
         raise ValueError(msg)
-    source = str(path)
-    proteins = list(read_proteins(path))
-    if max(len(sequence) for _, sequence in proteins) < lengths[0]:
+    if distinct:
+        seen: set[str] = set()
+        for number, (name, _) in enumerate(proteins, 1):
+            if name in seen:
+                hint = "give every protein a name of its own"
+                raise InputError("two proteins have the same name", source=source, row=number, value=name, hint=hint)
+            seen.add(name)
+    if max((len(sequence) for _, sequence in proteins), default=0) < lengths[0]:
         raise InputError(f"no protein has {lengths[0]} residues", source=source, hint="for peptides use predict")
     return _Windows(proteins, lengths, source)
 
@@ -51,7 +81,7 @@ class _Windows(PeptideSource):
     """Windows of proteins, which can be counted without being cut."""
 
     def __init__(self, proteins: Sequence[tuple[str, str]], lengths: Sequence[int], source: str) -> None:
-        super().__init__(Records(COLUMNS, partial(_parts, proteins, lengths)), source)
+        super().__init__(Records(COLUMNS, partial(_parts, proteins, lengths), integers=("position",)), source)
         self._sequences = [sequence for _, sequence in proteins]
         self._lengths = lengths
 
@@ -64,7 +94,7 @@ class _Windows(PeptideSource):
 
 def _parts(proteins: Sequence[tuple[str, str]], lengths: Sequence[int]) -> Iterator[Part]:
     """Give the windows some at a time; the row of a window is the number of its protein."""
-    columns: list[list[str]] = [[] for _ in COLUMNS]
+    columns: list[list[Any]] = [[] for _ in COLUMNS]
     rows: list[int] = []
     peptides, names, positions, before, after = columns
     for number, (name, sequence) in enumerate(proteins, 1):
@@ -76,7 +106,7 @@ def _parts(proteins: Sequence[tuple[str, str]], lengths: Sequence[int]) -> Itera
                     break
                 peptides.append(sequence[start:stop])
                 names.append(name)
-                positions.append(str(start + 1))
+                positions.append(start + 1)
                 before.append(left)
                 after.append(sequence[stop : stop + FLANK])
                 rows.append(number)

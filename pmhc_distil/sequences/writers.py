@@ -12,7 +12,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
@@ -22,25 +22,29 @@ import pandas as pd
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.formats import STDOUT, choose_format, shown_name
-from pmhc_distil.sequences.tables import NUMBER_COLUMNS, PREDICTION_NAMES, round_significant
+from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, PREDICTION_NAMES, Column, digits_of, round_significant
 
 if TYPE_CHECKING:
     from pmhc_distil.sequences.parquet import ParquetPredictionWriter
 
-_DIGITS = {column.name: column.digits for column in NUMBER_COLUMNS}
 _CHUNK = 50_000
 _TERMINAL_DIGITS = 3
 _ON_TERMINAL = ("peptide", "allele", "score", "rank", "affinity_nm", "binder", "note")
 
 
-def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str | None = None) -> None:
-    """Write a prediction table.
+def write_predictions(
+    frame: pd.DataFrame,
+    destination: str | Path,
+    format: str | None = None,
+    columns: Sequence[Column] = PREDICTION_COLUMNS,
+) -> None:
+    """Write a prediction table, or another one of known columns.
 
     Parameters
     ----------
     frame : DataFrame
         Predictions, or any table that has some of their columns.
-    destination, format
+    destination, format, columns
         As for :func:`open_predictions`.
 
     Raises
@@ -48,7 +52,7 @@ def write_predictions(frame: pd.DataFrame, destination: str | Path, format: str 
     InputError
         As :func:`open_predictions`.
     """
-    with open_predictions(destination, format) as writer:
+    with open_predictions(destination, format, columns) as writer:
         writer.write(frame)
 
 
@@ -59,10 +63,13 @@ class PredictionWriter:
     ----------
     text : TextIO
     format : {"csv", "tsv", "jsonl"}
+    digits : mapping
+        Significant digits of the columns that are rounded.
     """
 
-    def __init__(self, text: TextIO, format: str) -> None:
+    def __init__(self, text: TextIO, format: str, digits: Mapping[str, int]) -> None:
         self._text = text
+        self._digits = digits
         delimiter = "\t" if format == "tsv" else ","
         self._rows = None if format == "jsonl" else csv.writer(text, delimiter=delimiter, lineterminator="\n")
         self._names: list[str] = []
@@ -83,7 +90,7 @@ class PredictionWriter:
         elif names != self._names:
             msg = f"the columns change from {self._names} to {names}"
             raise ValueError(msg)
-        for rows in _chunks(frame):
+        for rows in chunks_of_rows(frame, self._digits):
             if self._rows is not None:
                 self._rows.writerows(rows)
             else:
@@ -93,7 +100,7 @@ class PredictionWriter:
 
 @contextlib.contextmanager
 def open_predictions(
-    destination: str | Path, format: str | None = None
+    destination: str | Path, format: str | None = None, columns: Sequence[Column] = PREDICTION_COLUMNS
 ) -> "Iterator[PredictionWriter | ParquetPredictionWriter]":
     """Open a prediction table for writing.
 
@@ -104,6 +111,8 @@ def open_predictions(
         reader that has seen enough (``| head``) ends the writing quietly.
     format : {"csv", "tsv", "jsonl", "parquet"}, optional
         As for :func:`~pmhc_distil.sequences.formats.choose_format`.
+    columns : sequence of Column
+        Columns whose numbers are rounded to their digits; all others are written as they are.
 
     Raises
     ------
@@ -111,6 +120,7 @@ def open_predictions(
         If the format is unknown or cannot be had, or the destination cannot be written.
     """
     format = choose_format(destination, format)
+    digits = digits_of(columns)
     with _told(shown_name(destination)), contextlib.ExitStack() as stack:
         if str(destination) == STDOUT:
             raw = cast("BinaryIO", sys.stdout.buffer)
@@ -122,14 +132,14 @@ def open_predictions(
         if format == "parquet":
             from pmhc_distil.sequences.parquet import ParquetPredictionWriter
 
-            parquet = ParquetPredictionWriter(raw)
+            parquet = ParquetPredictionWriter(raw, digits)
             yield parquet
             parquet.close()
             raw.flush()
             return
         text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
         stack.callback(text.detach)
-        yield PredictionWriter(text, format)
+        yield PredictionWriter(text, format, digits)
         text.flush()
 
 
@@ -145,17 +155,19 @@ def _told(shown: str) -> Iterator[None]:
         raise InputError(f"cannot write: {error.strerror or error}", source=shown) from error
 
 
-def _chunks(frame: pd.DataFrame) -> Iterator[Iterator[tuple[Any, ...]]]:
+def chunks_of_rows(frame: pd.DataFrame, digits: Mapping[str, int]) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Yield the rows as Python values, missing ones as None, a bounded number at a time."""
     for start in range(0, len(frame), _CHUNK):
         part = frame.iloc[start : start + _CHUNK]
-        yield zip(*(_values(part.iloc[:, i], str(name)) for i, name in enumerate(frame.columns)), strict=True)
+        yield zip(
+            *(_values(part.iloc[:, i], digits.get(str(name))) for i, name in enumerate(frame.columns)), strict=True
+        )
 
 
-def _values(series: pd.Series, name: str) -> list[Any]:
+def _values(series: pd.Series, digits: int | None) -> list[Any]:
     missing = series.isna().to_numpy()
-    if name in _DIGITS:
-        values = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), _DIGITS[name]).tolist()
+    if digits is not None:
+        values = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), digits).tolist()
     else:
         values = series.tolist()
         if series.dtype.kind == "f":
@@ -165,7 +177,13 @@ def _values(series: pd.Series, name: str) -> list[Any]:
     return values
 
 
-def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, total: int | None = None) -> str:
+def terminal_table(
+    frame: pd.DataFrame,
+    width: int = 100,
+    max_rows: int = 20,
+    total: int | None = None,
+    columns: Sequence[Column] = PREDICTION_COLUMNS,
+) -> str:
     """Lay out the first rows for reading.
 
     Parameters
@@ -178,6 +196,8 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, to
         Rows to show, in their order.
     total : int, optional
         Rows that there are, of which `frame` has the first.
+    columns : sequence of Column
+        Columns whose numbers are shown with few digits.
 
     Returns
     -------
@@ -185,6 +205,7 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, to
         Aligned lines, and a last one that tells what is not shown and how to save it.
     """
     shown = frame.head(max_rows)
+    digits = digits_of(columns)
     own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
     wanted = [name for name in _ON_TERMINAL if name in frame.columns]
     if "note" in wanted and not (shown["note"] != "").any():
@@ -193,14 +214,14 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, to
     room = width
     hidden = 0
     for name in wanted + own:
-        cells = [name, *(_cell(value, name) for value in _values(shown[name], name))]
+        cells = [name, *(_cell(value) for value in _values(shown[name], digits.get(name)))]
         size = max(map(len, cells))
         if blocks and room < min(size, 12):
             hidden += 1
             continue
         size = min(size, max(room, 1))
         cells = [text if len(text) <= size else text[: size - 1] + "…" for text in cells]
-        align = str.rjust if name in _DIGITS else str.ljust
+        align = str.rjust if name in digits else str.ljust
         blocks.append([align(text, size) for text in cells])
         room -= size + 2
     lines = ["  ".join(line).rstrip() for line in zip(*blocks, strict=True)]
@@ -212,10 +233,10 @@ def terminal_table(frame: pd.DataFrame, width: int = 100, max_rows: int = 20, to
     return "\n".join(lines)
 
 
-def _cell(value: object, name: str) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
-    if name in _DIGITS and isinstance(value, float):
+    if isinstance(value, float):
         rounded = float(f"{value:.{_TERMINAL_DIGITS}g}")
         return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
     return "".join(c if c.isprintable() else "?" for c in str(value))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.sequences.peptide_source import PeptideSource
-from pmhc_distil.sequences.windows import protein_windows
+from pmhc_distil.sequences.windows import protein_windows, windows_of
 
 PROTEINS = {"one": "MSLYNTVATLKKW", "short": "MSLY", "two": "MXNLVPMVATV"}
 
@@ -92,7 +92,7 @@ def test_no_protein_is_long_enough(run_command):
 def test_lengths_that_are_none():
     """Prevents windows that no model scores."""
     with pytest.raises(ValueError, match="8 to 15"):
-        protein_windows("proteins.fasta", [7, 8])
+        windows_of([("one", "MSLYNTVATL")], [7, 8])
 
 
 @pytest.mark.parametrize("sequences", [["MSLYNTVATLKKW", "MSLY", "MXNLVPMVATV"], ["ACGTACGTXACGTACG", "ACGTACGT"]])

@@ -1,0 +1,1 @@
+"""What follows from predictions: regions, shortlists, mutants, coverage of populations."""

@@ -1,0 +1,48 @@
+"""The columns of the tables that are made from predictions; those of predictions are in :mod:`tables`.
+
+The same rules hold: a name keeps its meaning, and a new column is appended after the last one.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pmhc_distil.sequences.tables import Column
+
+SAMPLE = "sample"
+"""Column that says which sample a row is for."""
+SAMPLE_COLUMN = Column(SAMPLE, "str", "", "The sample, where alleles are given by sample.")
+
+REGION_COLUMNS = (
+    Column("protein", "str", "", "The protein, by its id in the FASTA."),
+    Column("allele", "str", "", "The allele; with `--genotype` that of the best peptide."),
+    Column("start", "int64", "", "Position of the first residue of the region in its protein, from 1."),
+    Column("end", "int64", "", "Position of its last residue."),
+    Column("sequence", "str", "", "The residues of the region."),
+    Column("binders", "int64", "", "How many binders overlap in it."),
+    Column("best_peptide", "str", "", "The binder with the lowest `rank`."),
+    Column("best_rank", "float64", "%, 0-100", "Its `rank`; **lower** binds better.", 4),
+)
+"""Columns of binders merged into regions."""
+
+
+def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
+    """Make a table of rows, with the types of its columns even if there are no rows.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    rows : sequence of sequence
+        Cells in the order of the columns.
+    """
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return pd.DataFrame(
+        {column.name: pd.Series(list(own), dtype=column.dtype) for column, own in zip(columns, cells, strict=True)}
+    )
+
+
+def describe(columns: Sequence[Column]) -> str:
+    """Describe columns as a Markdown table, one line each."""
+    lines = ["| column | unit | meaning | digits |", "|---|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} | {c.digits or ''} |" for c in columns]
+    return "\n".join(lines) + "\n"
