@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -21,15 +22,20 @@ def read_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
     InputError
         If the file cannot be read or holds no FASTA record.
     """
+    with open_text(path) as handle:
+        yield from parse_proteins(handle, str(path))
+
+
+def parse_proteins(handle: TextIO, source: str) -> Iterator[tuple[str, str]]:
+    """Read the proteins of an open file; see :func:`read_proteins`."""
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
     found = False
-    with open_text(path) as handle:
-        for title, sequence in SimpleFastaParser(handle):
-            found = True
-            yield title.split(maxsplit=1)[0] if title else "", sequence.upper().rstrip("*")
+    for title, sequence in SimpleFastaParser(handle):
+        found = True
+        yield title.split(maxsplit=1)[0] if title else "", sequence.upper().rstrip("*")
     if not found:
-        raise InputError("no protein found", source=str(path), hint="a FASTA file of proteins is expected")
+        raise InputError("no protein found", source=source, hint="a FASTA file of proteins is expected")
 
 
 class Proteome:

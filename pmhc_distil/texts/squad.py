@@ -53,8 +53,8 @@ def read_questions(path: Path, *, labelled: bool = True) -> list[Question]:
     Parameters
     ----------
     path : Path
-        Plain or gzip: the JSON of SQuAD 1.1 or 2.0; or CSV, TSV or JSON lines with columns question, context, answer (or
-        answers; an empty one means that there is none) and perhaps answer_start and id.  Without answer_start an
+        Plain or gzip: the JSON of SQuAD 1.1 or 2.0; or CSV, TSV or JSON lines with columns question, context, answer or
+        answers (empty where there is none) and perhaps answer_start and id.  Without answer_start an
         answer is the first place of its text.  In JSON lines answers can be a list of texts, of objects with text and
         answer_start, or one object with both as lists.
     labelled : bool
