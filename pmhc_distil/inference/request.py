@@ -72,8 +72,8 @@ class _Alleles:
         self.warnings: list[str] = []
         self._places: dict[str, int] = {}
 
-    def place(self, text: str, source: str | None, row: int | None, column: str | None) -> tuple[int, bool]:
-        """Return the place of the allele that a text names, and whether it is new."""
+    def place(self, text: str, source: str | None, row: int | None, column: str | None) -> tuple[int, bool, str]:
+        """Return the place of the allele that a text names, whether it is new, and what to mind about this spelling."""
         name, groove, warning = text, self.own.get(text), ""
         if groove is None:
             if not text:
@@ -87,14 +87,14 @@ class _Alleles:
             if warning and not self.notes[place]:  # another spelling of the same allele may be the one to mind
                 self.notes[place] = warning
                 self.warnings.append(f"{text}: {warning}")
-            return place, False
+            return place, False, warning
         self._places[name] = len(self.names)
         self.names.append(name)
         self.grooves.append(groove)
         self.notes.append(warning)
         if warning:
             self.warnings.append(f"{text}: {warning}")
-        return self._places[name], True
+        return self._places[name], True, warning
 
 
 def resolve_request(
@@ -162,7 +162,7 @@ def resolve_request(
         alleles = [alleles]
     repeated = []
     for text in alleles:
-        place, new = found.place(text.strip(), "--hla", None, None)
+        place, new, _ = found.place(text.strip(), "--hla", None, None)
         if not new:
             repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
     none = np.empty(0, dtype=np.intp)
@@ -190,7 +190,7 @@ def _resolve_rows(
         parts = list(dict.fromkeys(filter(None, _SEPARATORS.split(cell)))) if genotype else []
         for text in parts or [cell]:
             try:
-                place, _ = found.place(text, source, None, column)
+                place, _, note = found.place(text, source, None, column)
             except InputError as error:
                 first = int(np.argmax(codes == code))
                 if strict:
@@ -203,7 +203,7 @@ def _resolve_rows(
             else:
                 if place in index[starts[-1] :]:  # another spelling of an allele that this person has already
                     continue
-                notes.append(found.notes[place])
+                notes.append(note)  # of this spelling alone, whatever else the table has
             spellings.append(text)
             index.append(place)
         starts.append(len(spellings))

@@ -7,15 +7,18 @@ Nothing here knows peptides.  Every mistake of a user's (no such file, not text,
 import codecs
 import contextlib
 import gzip
+import hashlib
 import io
+import itertools
 import os
 import secrets
 import stat
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, cast
 
 from pmhc_distil.errors import InputError
 
@@ -128,13 +131,15 @@ def read_text(source: str | Path) -> str:
     InputError
         If there is no such file, it cannot be read, the gzip is damaged, or it is not UTF-8 text.
     """
-    return _read_checked(source).decode()
+    with open_text(source) as stream:
+        return stream.read()
 
 
-def open_text(source: str | Path) -> TextIO:
+def open_text(source: str | Path) -> io.TextIOWrapper:
     r"""Open a text file for reading, already checked to its end.
 
-    The content is held in memory, so that no error can surface while lines are being read.
+    It is read once to check it, so that no mistake in it surfaces while lines are being read, and then again as lines
+    are asked for.  What cannot be read twice, as standard input, is held in memory.
 
     Parameters
     ----------
@@ -143,64 +148,88 @@ def open_text(source: str | Path) -> TextIO:
 
     Returns
     -------
-    TextIO
-        A readable stream of ``\n``-ended lines.
+    TextIOWrapper
+        A seekable stream of ``\n``-ended lines; its ``buffer`` has the unpacked bytes, seekable as well.
 
     Raises
     ------
     InputError
         As :func:`read_text`.
     """
-    return io.TextIOWrapper(io.BytesIO(_read_checked(source)), encoding="utf-8")
+    unpacked = _open_bytes(source)
+    _check_text(unpacked, str(source))
+    unpacked.seek(0)
+    return io.TextIOWrapper(unpacked, encoding="utf-8-sig")
 
 
-def _read_checked(source: str | Path) -> bytes:
-    r"""Read a file, unpacked: UTF-8 without a byte order mark, lines ended by ``\n``."""
-    shown = str(source)
-    data = _read_bytes(source)
-    if data.startswith(_GZIP_MAGIC):
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, zlib.error, OSError) as error:
-            cut = isinstance(error, EOFError)
-            reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
-            raise InputError(reason, source=shown, hint="copy or download it again") from error
-    for signature, kind, hint in _SIGNATURES:
-        if data.startswith(signature):
-            raise InputError(f"is {kind}, not text", source=shown, hint=hint)
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise InputError("holds a NUL byte, so it is not text", source=shown, row=data.count(b"\n", 0, nul) + 1)
-    data = data.removeprefix(codecs.BOM_UTF8)
-    # In pieces, because the whole as a second text is what a large input has no memory for.
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(data), _PIECE):
-        before = start - len(decoder.getstate()[0])
-        try:
-            decoder.decode(data[start : start + _PIECE], final=start + _PIECE >= len(data))
-        except UnicodeDecodeError as error:
-            row = data.count(b"\n", 0, before + error.start) + 1
-            byte = f"byte 0x{error.object[error.start]:02x}"
-            raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
-    return data
+def text_digest(stream: io.TextIOWrapper) -> str:
+    """Give the SHA-256 of the unpacked bytes behind a stream of :func:`open_text`, whose place is lost."""
+    stream.seek(0)
+    digest = hashlib.sha256()
+    for piece in _pieces(cast("BinaryIO", stream.buffer)):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
-def _read_bytes(source: str | Path) -> bytes:
+def _open_bytes(source: str | Path) -> BinaryIO:
+    """Open a file, unpacked and seekable."""
     shown = str(source)
     try:
         if shown == STDIN:
             if sys.stdin is None:
                 raise InputError("standard input is closed", source=shown)
             stream = getattr(sys.stdin, "buffer", None)
-            return stream.read() if stream is not None else sys.stdin.read().encode()
-        return Path(source).read_bytes()
+            file: BinaryIO = io.BytesIO(stream.read() if stream is not None else sys.stdin.read().encode())
+        else:
+            file = Path(source).open("rb")  # noqa: SIM115 (handed on)
+            if not file.seekable():
+                with file:
+                    file = io.BytesIO(file.read())
+        packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
     except FileNotFoundError as error:
         raise InputError("no such file", source=shown) from error
     except IsADirectoryError as error:
         raise InputError("is a folder, not a file", source=shown) from error
     except (OSError, ValueError) as error:
+        raise InputError(f"cannot read: {_why(error)}", source=shown) from error
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(file.read, _PIECE), b"")
+
+
+def _check_text(file: BinaryIO, shown: str) -> None:
+    """Read to the end, and refuse what is not UTF-8 text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    lines = 1
+
+    def count(text: str) -> int:
+        return str(newlines.decode(text)).count("\n")
+
+    try:
+        head = file.read(max(_PIECE, 8))
+        for signature, kind, hint in _SIGNATURES:
+            if head.startswith(signature):
+                raise InputError(f"is {kind}, not text", source=shown, hint=hint)
+        for piece in itertools.chain([head], _pieces(file), [b""]):
+            text = decoder.decode(piece, final=not piece)
+            nul = text.find("\0")
+            if nul >= 0:
+                row = lines + count(text[:nul])
+                raise InputError("holds a NUL byte, so it is not text", source=shown, row=row)
+            lines += count(text)
+    except UnicodeDecodeError as error:
+        row = lines + count(error.object[: error.start].decode())
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cut = isinstance(error, EOFError)
+        reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
+        raise InputError(reason, source=shown, hint="copy or download it again") from error
+    except OSError as error:
         raise InputError(f"cannot read: {_why(error)}", source=shown) from error
 
 

@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
+from pmhc_distil.sequences.shards import Shard, cut_fasta, cut_lines, cut_table
 
 PEPTIDE_NAMES = ("peptide", "peptides", "pep", "sequence", "seq", "epitope", "ligand", "peptidesequence", "epitopeseq")
 """Headers of a peptide column, in lower case without separators.
@@ -71,23 +73,29 @@ class Records:
 
 
 def parse_records(
-    stream: TextIO, source: str, peptide_column: str | None = None, allele_column: str | None = None
+    stream: TextIOWrapper,
+    source: str,
+    peptide_column: str | None = None,
+    allele_column: str | None = None,
+    shard: Shard | None = None,
 ) -> Records:
     r"""Take an input apart.
 
     Parameters
     ----------
-    stream : TextIO
-        Seekable text with ``\n`` line ends, which stays open as long as parts are read.
+    stream : TextIOWrapper
+        As :func:`~pmhc_distil.sequences.files.open_text` gives it; stays open as long as parts are read.
     source : str
         Its name, for messages.
     peptide_column, allele_column : str, optional
         As for :func:`pmhc_distil.sequences.readers.read_peptides`.
+    shard : Shard, optional
+        Which part of the input to read.
 
     Returns
     -------
     Records
-        Every record, in order.
+        Every record, or those of the shard, in order.
 
     Raises
     ------
@@ -104,12 +112,25 @@ def parse_records(
         return Records(("peptide",), lambda: iter(()), warnings=(f"{source} holds no peptides",))
     if head.startswith(">"):
         _refuse_columns("a FASTA file", source, peptide_column, allele_column)
-        return Records(("peptide", "name"), partial(_fasta, stream, source))
+        piece, before = cut_fasta(stream, shard)
+        return Records(("peptide", "name"), partial(_numbered, partial(_fasta, piece, source, shard is None), before))
     delimiter = _delimiter(head, peptide_column)
     if delimiter:
-        return _table(stream, source, skipped, delimiter, peptide_column, allele_column)
+        return _table(stream, source, skipped, delimiter, peptide_column, allele_column, shard)
     _refuse_columns("a plain list", source, peptide_column, allele_column)
-    return Records(("peptide",), partial(_plain_list, stream))
+    piece, before = cut_lines(stream, shard)
+    return Records(("peptide",), partial(_numbered, partial(_plain_list, piece), before))
+
+
+def _numbered(parts: Callable[[], Iterator[Part]], before: int) -> Iterator[Part]:
+    """Count rows from the beginning of the input, where some have been left out before the first."""
+    try:
+        for cells, rows in parts():
+            yield cells, rows + before
+    except InputError as error:
+        if error.row is not None:
+            error.row += before
+        raise
 
 
 def find_column(
@@ -180,7 +201,7 @@ def _refuse_columns(kind: str, source: str, *wanted: str | None) -> None:
         raise InputError(f"{kind} has no columns, but one was asked for", source=source, value=name)
 
 
-def _fasta(stream: TextIO, source: str) -> Iterator[Part]:
+def _fasta(stream: TextIO, source: str, whole: bool) -> Iterator[Part]:
     from Bio.SeqIO.FastaIO import SimpleFastaParser  # a quarter of a second that only FASTA should cost
 
     stream.seek(0)
@@ -199,7 +220,7 @@ def _fasta(stream: TextIO, source: str) -> Iterator[Part]:
                 long = number, name, len(sequence)
         yield [sequences, names], np.arange(count + 1, count + len(records) + 1)
         count += len(records)
-    if long and shortest > MAX_PEPTIDE_LENGTH:
+    if whole and long and shortest > MAX_PEPTIDE_LENGTH:
         raise _protein(source, *long)
 
 
@@ -225,7 +246,13 @@ def _plain_list(stream: TextIO) -> Iterator[Part]:
 
 
 def _table(
-    stream: TextIO, source: str, skipped: int, delimiter: str, peptide_column: str | None, allele_column: str | None
+    stream: TextIOWrapper,
+    source: str,
+    skipped: int,
+    delimiter: str,
+    peptide_column: str | None,
+    allele_column: str | None,
+    shard: Shard | None,
 ) -> Records:
     header, row = read_header(stream, source, skipped, delimiter)
     peptide = find_column(header, peptide_column, PEPTIDE_NAMES, source, row)
@@ -234,7 +261,9 @@ def _table(
         raise InputError("no peptide column", source=source, row=row, hint=_missing_hint(header))
     if peptide == allele:
         raise InputError("the peptide and the allele column are the same", source=source, row=row, column=peptide)
-    return Records(tuple(header), partial(read_parts, stream, source, skipped, delimiter, header), peptide, allele)
+    piece, before = cut_table(stream, shard, skipped, delimiter)
+    parts = partial(_numbered, partial(read_parts, piece, source, skipped, delimiter, header), before)
+    return Records(tuple(header), parts, peptide, allele)
 
 
 def _missing_hint(header: list[str]) -> str:

@@ -1,7 +1,8 @@
 """Peptides that are read in parts, as often as needed, so that no input is too long."""
 
+import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +28,14 @@ class Overview:
         Distinct cells of the allele column, each with the line of its first row; None where there is no such column.
     warnings : tuple of str
         What the user should know, one line each.
+    rows_of_all : int, optional
+        For a shard, the rows of the whole input, where that is known.
     """
 
     rows: int
     alleles: dict[str, int] | None
     warnings: tuple[str, ...]
+    rows_of_all: int | None = None
 
     def distinct(self) -> pd.DataFrame:
         """Give a table like that of all rows, with one row for every distinct cell of the allele column.
@@ -57,10 +61,15 @@ class PeptideSource:
         Their name, for messages.
     strict : bool
         Refuse the source at its first peptide that cannot be scored.
+    digest : callable, optional
+        Gives the SHA-256 of the whole input.
     """
 
-    def __init__(self, records: Records, source: str, *, strict: bool = False) -> None:
+    def __init__(
+        self, records: Records, source: str, *, strict: bool = False, digest: Callable[[], str] | None = None
+    ) -> None:
         self.source = source
+        self.digest = digest or self._digest_of_cells
         self.allele_column = records.allele
         self._records = records
         self._strict = strict
@@ -98,13 +107,15 @@ class PeptideSource:
                 letters |= scorable_letters(table)
         return Overview(rows, alleles, self._warnings(letters))
 
-    def tables(self, size: int | None = None) -> Iterator[PeptideTable]:
+    def tables(self, size: int | None = None, skip: int = 0) -> Iterator[PeptideTable]:
         """Read from the beginning.
 
         Parameters
         ----------
         size : int, optional
             Rows in a table, at most; by default all, in one table that has the warnings, too.
+        skip : int
+            Rows to leave out at first, if a size is given.
 
         Yields
         ------
@@ -118,7 +129,7 @@ class PeptideSource:
             return
         kept: list[Part] = []
         count = 0
-        for part in self._records.parts():
+        for part in _without_first(self._records.parts(), skip):
             kept.append(part)
             count += len(part[1])
             while count >= size:
@@ -127,6 +138,12 @@ class PeptideSource:
                 kept, count = [([column[size:] for column in columns], rows[size:])], count - size
         if count:
             yield self._table(*_join(kept, len(self._records.columns)))
+
+    def _digest_of_cells(self) -> str:
+        digest = hashlib.sha256()
+        for columns, _ in self._records.parts():
+            digest.update(repr([list(column) for column in columns]).encode())
+        return digest.hexdigest()
 
     def _table(self, cells: Sequence[Sequence[Any]], rows: NDArray[np.int64]) -> PeptideTable:
         records = self._records
@@ -138,6 +155,13 @@ class PeptideSource:
 
     def _warnings(self, letters: set[str]) -> tuple[str, ...]:
         return (*self._records.warnings, *table_warnings(self._renamed, letters, self.source))
+
+
+def _without_first(parts: Iterator[Part], skip: int) -> Iterator[Part]:
+    for columns, rows in parts:
+        if skip < len(rows):
+            yield ([column[skip:] for column in columns], rows[skip:]) if skip else (columns, rows)
+        skip = max(0, skip - len(rows))
 
 
 def _join(parts: Sequence[Part], width: int) -> Part:

@@ -26,15 +26,15 @@ def read_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
         yield from parse_proteins(handle, str(path))
 
 
-def parse_proteins(handle: TextIO, source: str) -> Iterator[tuple[str, str]]:
-    """Read the proteins of an open file; see :func:`read_proteins`."""
+def parse_proteins(handle: TextIO, source: str, *, may_be_none: bool = False) -> Iterator[tuple[str, str]]:
+    """Read the proteins of an open file, or none if there may be none; see :func:`read_proteins`."""
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
     found = False
     for title, sequence in SimpleFastaParser(handle):
         found = True
         yield title.split(maxsplit=1)[0] if title else "", sequence.upper().rstrip("*")
-    if not found:
+    if not found and not may_be_none:
         raise InputError("no protein found", source=source, hint="a FASTA file of proteins is expected")
 
 

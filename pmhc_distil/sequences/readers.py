@@ -5,6 +5,7 @@ A peptide that cannot be scored keeps its row and says why in the column ``note`
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.files import open_text, text_digest
 from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, PEPTIDE_NAMES, find_column, parse_records
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable, make_table, scorable_letters, table_warnings
+from pmhc_distil.sequences.shards import Shard
 from pmhc_distil.sequences.tables import unclashing_names
 
 
@@ -54,12 +56,18 @@ def read_peptides(
 
 
 def open_peptides(
-    source: str | Path, *, peptide_column: str | None = None, allele_column: str | None = None, strict: bool = False
+    source: str | Path,
+    *,
+    peptide_column: str | None = None,
+    allele_column: str | None = None,
+    strict: bool = False,
+    shard: Shard | None = None,
 ) -> PeptideSource:
-    """Open a file of peptides to read it in parts; see :func:`read_peptides`."""
+    """Open a file of peptides, or a shard of it, to read it in parts; see :func:`read_peptides`."""
     name = str(source)
-    records = parse_records(open_text(source), name, peptide_column, allele_column)
-    return PeptideSource(records, name, strict=strict)
+    stream = open_text(source)
+    records = parse_records(stream, name, peptide_column, allele_column, shard)
+    return PeptideSource(records, name, strict=strict, digest=partial(text_digest, stream))
 
 
 def table_from(

@@ -1,6 +1,6 @@
 """Every peptide of a proteome, with its place in its protein."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import open_text, text_digest
 from pmhc_distil.sequences.peptide_formats import Part, Records
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
-from pmhc_distil.sequences.proteins import read_proteins
+from pmhc_distil.sequences.proteins import parse_proteins
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
+from pmhc_distil.sequences.shards import Shard, cut_fasta
 
 COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")
 FLANK = 5
@@ -19,7 +21,9 @@ FLANK = 5
 _PART = 20_000
 
 
-def protein_windows(path: str | Path, lengths: Sequence[int], *, distinct: bool = False) -> PeptideSource:
+def protein_windows(
+    path: str | Path, lengths: Sequence[int], *, distinct: bool = False, shard: Shard | None = None
+) -> PeptideSource:
     """Open the windows of every protein of a FASTA file as peptides; see :func:`windows_of`.
 
     Parameters
@@ -28,13 +32,26 @@ def protein_windows(path: str | Path, lengths: Sequence[int], *, distinct: bool 
         Plain or gzip; ``"-"`` for standard input.
     lengths, distinct
         As for :func:`windows_of`.
+    shard : Shard, optional
+        Which of the proteins to cut; the others are only looked at.
 
     Raises
     ------
     InputError
         If the file cannot be read or is no FASTA; or as :func:`windows_of`.
     """
-    return windows_of(list(read_proteins(path)), lengths, str(path), distinct=distinct)
+    source = str(path)
+    stream = open_text(path)
+    digest = partial(text_digest, stream)
+    if shard is None:
+        proteins = list(parse_proteins(stream, source))
+        _check([(name, len(sequence)) for name, sequence in proteins], lengths, source, distinct=distinct)
+        return _Windows(proteins, lengths, source, digest)
+    sizes = [(name, len(sequence)) for name, sequence in parse_proteins(stream, source)]
+    _check(sizes, lengths, source, distinct=distinct)
+    piece, _ = cut_fasta(stream, shard)
+    own = list(parse_proteins(piece, source, may_be_none=True))
+    return _Windows(own, lengths, source, digest, _count((size for _, size in sizes), lengths))
 
 
 def windows_of(
@@ -62,34 +79,52 @@ def windows_of(
     InputError
         If no protein is long enough or, where `distinct`, two have the same name.
     """
+    _check([(name, len(sequence)) for name, sequence in proteins], lengths, source, distinct=distinct)
+    return _Windows(proteins, lengths, source)
+
+
+def _check(sizes: Sequence[tuple[str, int]], lengths: Sequence[int], source: str, *, distinct: bool) -> None:
+    """Refuse proteins, of which the names and lengths are given, as :func:`windows_of` says."""
     if not lengths or not set(lengths) <= set(PEPTIDE_LENGTHS):
         msg = f"lengths must be of {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, not {list(lengths)}"
         raise ValueError(msg)
     if distinct:
         seen: set[str] = set()
-        for number, (name, _) in enumerate(proteins, 1):
+        for number, (name, _) in enumerate(sizes, 1):
             if name in seen:
                 hint = "give every protein a name of its own"
                 raise InputError("two proteins have the same name", source=source, row=number, value=name, hint=hint)
             seen.add(name)
-    if max((len(sequence) for _, sequence in proteins), default=0) < lengths[0]:
+    if max((size for _, size in sizes), default=0) < lengths[0]:
         raise InputError(f"no protein has {lengths[0]} residues", source=source, hint="for peptides use predict")
-    return _Windows(proteins, lengths, source)
 
 
 class _Windows(PeptideSource):
     """Windows of proteins, which can be counted without being cut."""
 
-    def __init__(self, proteins: Sequence[tuple[str, str]], lengths: Sequence[int], source: str) -> None:
-        super().__init__(Records(COLUMNS, partial(_parts, proteins, lengths), integers=("position",)), source)
+    def __init__(
+        self,
+        proteins: Sequence[tuple[str, str]],
+        lengths: Sequence[int],
+        source: str,
+        digest: Callable[[], str] | None = None,
+        rows_of_all: int | None = None,
+    ) -> None:
+        records = Records(COLUMNS, partial(_parts, proteins, lengths), integers=("position",))
+        super().__init__(records, source, digest=digest)
+        self._rows_of_all = rows_of_all
         self._sequences = [sequence for _, sequence in proteins]
         self._lengths = lengths
 
     def check(self) -> Overview:
         """Count the windows; see :meth:`PeptideSource.check`."""
-        rows = sum(max(0, len(text) - length + 1) for text in self._sequences for length in self._lengths)
         letters = set().union(*self._sequences) & set(RESIDUES)
-        return Overview(rows, None, self._warnings(letters))
+        rows = _count(map(len, self._sequences), self._lengths)
+        return Overview(rows, None, self._warnings(letters), self._rows_of_all)
+
+
+def _count(sizes: Iterable[int], lengths: Sequence[int]) -> int:
+    return sum(max(0, size - length + 1) for size in sizes for length in lengths)
 
 
 def _parts(proteins: Sequence[tuple[str, str]], lengths: Sequence[int]) -> Iterator[Part]:

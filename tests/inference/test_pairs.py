@@ -162,3 +162,15 @@ def test_zero_rows():
         pairs = make_pairs(table_from([]).frame, alleles)
         assert list(pairs.frame.columns) == ["peptide", "allele", "note"] and len(pairs.allele_index) == 0
     assert len(make_pairs(pair_table()).frame) == 0
+
+
+@pytest.mark.parametrize("genotype", [False, True])
+def test_notes_do_not_depend_on_other_rows(monkeypatch, genotype):
+    """Prevents a table that reads differently when it is predicted in parts."""
+    monkeypatch.setattr(
+        request, "resolve_allele", lambda text, **_: Allele("HLA-A*02:01", text, GROOVE, "old" * (text == "A2"))
+    )
+    table = pair_table("A0201", "A2", "A*02:01", "A0201")
+    together = make_pairs(table, genotype=genotype).frame["note"].tolist()
+    alone = [make_pairs(table.iloc[[i]], genotype=genotype).frame["note"].iloc[0] for i in range(4)]
+    assert together == alone == ["", "old", "", ""]
