@@ -23,6 +23,7 @@ Examples:
   pmhc-distil predict data/examples/peptides.fasta --hla A*02:01
   pmhc-distil predict data/examples/pairs.csv -o predictions.csv
   pmhc-distil predict data/examples/peptides.fasta --hla A0201,A2402,B0702 --genotype -o best.tsv.gz
+  pmhc-distil predict data/examples/pairs.csv --format mhcflurry
   pmhc-distil predict --peptide SIINFEKL --hla-fasta my_alleles.fasta
 """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +42,8 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--format",
             "format_",
-            type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
-            help="[default: by the name of FILE, csv]",
+            type=click.Choice(FORMATS),
+            help="Of the output; the last five as other tools write theirs.  [default: by the name of FILE, csv]",
         ),
         click.option("--model", metavar="DIR", help="A model of your own.  [default: the bundled one]"),
         click.option(
@@ -103,11 +104,14 @@ def predict_rows(
     from pmhc_distil.inference.request import resolve_request
     from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
-    from pmhc_distil.sequences.writers import open_predictions, terminal_table
+    from pmhc_distil.sequences.terminal import terminal_table
+    from pmhc_distil.sequences.writers import open_predictions
 
     # Everything that the user can have got wrong is looked at before torch is imported.
     for_terminal = output is None and format_ is None and sys.stdout.isatty()
     format_ = choose_format(output or STDOUT, format_)
+    if columns and format_ in PEER_FORMATS:
+        raise InputError("this table has no such format", source="--format", value=format_, hint="use csv or tsv")
     if model is not None and not Path(model).is_dir():
         raise InputError("no such model folder", source="--model", value=model)
     alleles = _split_alleles(hla)

@@ -1,17 +1,31 @@
 """The formats of prediction tables: what a name or a wish means, and refusals before any work is done."""
 
+import importlib
 import sys
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import check_destination
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
+PEER_FORMATS = ("mhcflurry", "netmhcpan", "bigmhc", "mhctools", "nf-core")
+"""Tables as other tools write and read them; see :mod:`pmhc_distil.sequences.peer_formats`."""
+
+PACKED_FORMATS = {"parquet": "pyarrow.parquet", "xlsx": "openpyxl"}
+"""Formats that are no text, and what they are written with; the extra is called like the format."""
+
+FORMATS = ("csv", "tsv", "jsonl", *PACKED_FORMATS, *PEER_FORMATS)
 
 STDOUT = "-"
 """The name of standard output wherever a path is expected."""
 
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+}
 
 
 def choose_format(destination: str | Path, wanted: str | None = None) -> str:
@@ -32,7 +46,8 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     Raises
     ------
     InputError
-        If the name says nothing and nothing is wanted, the path cannot be written, or Parquet cannot be had.
+        If the name says nothing and nothing is wanted, the path cannot be written, or what writes the format is not
+        installed.
     """
     listed = ", ".join(FORMATS)
     if wanted is not None and wanted not in FORMATS:
@@ -43,24 +58,27 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     if found is None:
         hint = f"end the name in {', '.join(_SUFFIXES)} (and .gz), or give --format with one of {listed}"
         raise InputError("the name of the output does not tell its format", source=str(destination), hint=hint)
-    if found == "parquet":
-        _check_parquet(destination)
+    if found in PACKED_FORMATS:
+        _check_packed(destination, found)
     if not to_stdout:
         check_destination(destination)
     return found
 
 
-def _check_parquet(destination: str | Path) -> None:
-    """Refuse what Parquet cannot be written to, and to write it without pyarrow."""
-    shown = shown_name(destination)
+def _check_packed(destination: str | Path, format: str) -> None:
+    """Refuse what a format that is no text cannot be written to, and to write it without its library."""
+    shown, called = shown_name(destination), "Parquet" if format == "parquet" else "an Excel workbook"
     if Path(destination).suffix == ".gz":
-        raise InputError("Parquet is packed already", source=shown, hint="leave out .gz")
+        raise InputError(f"{called} is packed already", source=shown, hint="leave out .gz")
     if str(destination) == STDOUT and sys.stdout.isatty():
-        raise InputError("Parquet is nothing to read in a terminal", source=shown, hint="name a file with -o")
+        raise InputError(f"{called} is nothing to read in a terminal", source=shown, hint="name a file with -o")
+    library = PACKED_FORMATS[format]
     try:
-        import pyarrow.parquet  # noqa: F401
+        importlib.import_module(library)
     except ImportError as error:
-        raise InputError("Parquet needs pyarrow", source=shown, hint="pip install 'pmhc-distil[parquet]'") from error
+        needed = library.partition(".")[0]
+        hint = f"pip install 'pmhc-distil[{format}]'"
+        raise InputError(f"{called} needs {needed}", source=shown, hint=hint) from error
 
 
 def shown_name(destination: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Prediction tables as CSV, TSV, JSON lines, Parquet, or a few rows for a terminal.
+"""Prediction tables as CSV, TSV, JSON lines, Parquet, an Excel workbook, or as other predictors write theirs.
 
 Numbers are written with the significant digits of :data:`~pmhc_distil.sequences.tables.PREDICTION_COLUMNS`, always as
 decimal numbers that read back as floats; a missing number is empty in CSV and TSV and null elsewhere.  The same table
@@ -14,22 +14,26 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO, cast
 
-import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.cells import chunks_of_rows
 from pmhc_distil.sequences.files import atomic_path
-from pmhc_distil.sequences.formats import STDOUT, choose_format, shown_name
-from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, PREDICTION_NAMES, Column, digits_of, round_significant
+from pmhc_distil.sequences.formats import PACKED_FORMATS, PEER_FORMATS, STDOUT, choose_format, shown_name
+from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 
 if TYPE_CHECKING:
     from pmhc_distil.sequences.parquet import ParquetPredictionWriter
+    from pmhc_distil.sequences.workbook import WorkbookWriter
 
-_CHUNK = 50_000
-_TERMINAL_DIGITS = 3
-_ON_TERMINAL = ("peptide", "allele", "score", "rank", "affinity_nm", "binder", "note")
+
+class TableWriter(Protocol):
+    """Writes a table some rows at a time; all parts have the columns of the first."""
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Write more rows."""
 
 
 def write_predictions(
@@ -101,7 +105,7 @@ class PredictionWriter:
 @contextlib.contextmanager
 def open_predictions(
     destination: str | Path, format: str | None = None, columns: Sequence[Column] = PREDICTION_COLUMNS
-) -> "Iterator[PredictionWriter | ParquetPredictionWriter]":
+) -> Iterator[TableWriter]:
     """Open a prediction table for writing.
 
     Parameters
@@ -109,7 +113,7 @@ def open_predictions(
     destination : str or Path
         A path, written whole or not at all and packed if it ends in ``.gz``; or ``"-"`` for standard output, where a
         reader that has seen enough (``| head``) ends the writing quietly.
-    format : {"csv", "tsv", "jsonl", "parquet"}, optional
+    format : str, optional
         As for :func:`~pmhc_distil.sequences.formats.choose_format`.
     columns : sequence of Column
         Columns whose numbers are rounded to their digits; all others are written as they are.
@@ -129,18 +133,38 @@ def open_predictions(
             if Path(destination).suffix == ".gz":
                 packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
                 raw = cast("BinaryIO", stack.enter_context(packed))
-        if format == "parquet":
-            from pmhc_distil.sequences.parquet import ParquetPredictionWriter
-
-            parquet = ParquetPredictionWriter(raw, digits)
-            yield parquet
-            parquet.close()
+        if format in PACKED_FORMATS:
+            made = _packed_writer(raw, format, digits, stack)
+            yield made
+            made.close()
             raw.flush()
             return
         text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
         stack.callback(text.detach)
-        yield PredictionWriter(text, format, digits)
+        yield _text_writer(text, format, digits)
         text.flush()
+
+
+def _text_writer(text: TextIO, format: str, digits: Mapping[str, int]) -> TableWriter:
+    if format not in PEER_FORMATS:
+        return PredictionWriter(text, format, digits)
+    from pmhc_distil.sequences.peer_formats import peer_writer
+
+    return peer_writer(text, format)
+
+
+def _packed_writer(
+    raw: BinaryIO, format: str, digits: Mapping[str, int], stack: contextlib.ExitStack
+) -> "ParquetPredictionWriter | WorkbookWriter":
+    if format == "parquet":
+        from pmhc_distil.sequences.parquet import ParquetPredictionWriter
+
+        return ParquetPredictionWriter(raw, digits)
+    from pmhc_distil.sequences.workbook import WorkbookWriter
+
+    workbook = WorkbookWriter(raw, digits)
+    stack.callback(workbook.discard)
+    return workbook
 
 
 @contextlib.contextmanager
@@ -153,90 +177,3 @@ def _told(shown: str) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # no space left, quota, a file system that went away
         raise InputError(f"cannot write: {error.strerror or error}", source=shown) from error
-
-
-def chunks_of_rows(frame: pd.DataFrame, digits: Mapping[str, int]) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Yield the rows as Python values, missing ones as None, a bounded number at a time."""
-    for start in range(0, len(frame), _CHUNK):
-        part = frame.iloc[start : start + _CHUNK]
-        yield zip(
-            *(_values(part.iloc[:, i], digits.get(str(name))) for i, name in enumerate(frame.columns)), strict=True
-        )
-
-
-def _values(series: pd.Series, digits: int | None) -> list[Any]:
-    missing = series.isna().to_numpy()
-    if digits is not None:
-        values = round_significant(series.to_numpy(dtype=np.float64, na_value=np.nan), digits).tolist()
-    else:
-        values = series.tolist()
-        if series.dtype.kind == "f":
-            missing = missing | np.isinf(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    for i in np.flatnonzero(missing):
-        values[i] = None
-    return values
-
-
-def terminal_table(
-    frame: pd.DataFrame,
-    width: int = 100,
-    max_rows: int = 20,
-    total: int | None = None,
-    columns: Sequence[Column] = PREDICTION_COLUMNS,
-) -> str:
-    """Lay out the first rows for reading.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Predictions.
-    width : int
-        Characters in a line.  Columns that do not fit are left out, the user's own first.
-    max_rows : int
-        Rows to show, in their order.
-    total : int, optional
-        Rows that there are, of which `frame` has the first.
-    columns : sequence of Column
-        Columns whose numbers are shown with few digits.
-
-    Returns
-    -------
-    str
-        Aligned lines, and a last one that tells what is not shown and how to save it.
-    """
-    shown = frame.head(max_rows)
-    digits = digits_of(columns)
-    own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
-    wanted = [name for name in _ON_TERMINAL if name in frame.columns]
-    if "note" in wanted and not (shown["note"] != "").any():
-        wanted.remove("note")
-    blocks: list[list[str]] = []
-    room = width
-    hidden = 0
-    for name in wanted + own:
-        cells = [name, *(_cell(value) for value in _values(shown[name], digits.get(name)))]
-        size = max(map(len, cells))
-        if blocks and room < min(size, 12):
-            hidden += 1
-            continue
-        size = min(size, max(room, 1))
-        cells = [text if len(text) <= size else text[: size - 1] + "…" for text in cells]
-        align = str.rjust if name in digits else str.ljust
-        blocks.append([align(text, size) for text in cells])
-        room -= size + 2
-    lines = ["  ".join(line).rstrip() for line in zip(*blocks, strict=True)]
-    more = (len(frame) if total is None else total) - len(shown)
-    left = [f"{more:,} more rows"] * (more > 0)
-    left += [f"{hidden} more column{'s' * (hidden > 1)}"] * (hidden > 0)
-    if left:
-        lines.append(f"... and {' and '.join(left)}: save all with -o predictions.csv")
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        rounded = float(f"{value:.{_TERMINAL_DIGITS}g}")
-        return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
-    return "".join(c if c.isprintable() else "?" for c in str(value))

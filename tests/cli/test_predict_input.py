@@ -152,7 +152,7 @@ ERRORS = [
     (("list.txt", "--hla", "A0201", "--model", "gone"), "--model: no such model folder: 'gone'"),
     (("list.txt", "--hla-fasta", "gone.fasta"), "gone.fasta: "),
     (("list.txt", "--hla", "A0201", "-o", "gone/out.csv"), "gone/out.csv: cannot write: its folder does not exist"),
-    (("list.txt", "--hla", "A0201", "-o", "out.xlsx"), "out.xlsx: the name of the output does not tell its format"),
+    (("list.txt", "--hla", "A0201", "-o", "out.xls"), "out.xls: the name of the output does not tell its format"),
     (("list.txt", "--hla", "A0201", "-o", "out.parquet.gz"), "out.parquet.gz: Parquet is packed already"),
     (("pairs.csv", "--hla", "A0201"), "pairs.csv, column 'HLA': the table has alleles for each peptide, and --hla"),
     (("pairs.csv", "--strict"), "pairs.csv, row 3, column 'HLA': "),

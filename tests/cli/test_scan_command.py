@@ -74,7 +74,11 @@ def test_only_binders_are_written(run):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((), "no HLA alleles are given"), (("--hla", "A0201", "--lengths", "12-20"), "8 to 15")],
+    [
+        ((), "no HLA alleles are given"),
+        (("--hla", "A0201", "--lengths", "12-20"), "8 to 15"),
+        (("--hla", "A0201", "--regions", "--format", "bigmhc"), "this table has no such format: 'bigmhc'"),
+    ],
 )
 def test_mistakes_are_one_line(run, arguments, message):
     """Prevents a traceback, and a scan that finds out after hours that it cannot be done."""
@@ -87,6 +91,22 @@ def test_no_protein_is_long_enough(run_command):
     Path("short.fasta").write_text(">a\nMSLY\n")
     status, out, err = run_command("scan", "short.fasta", "--hla", "A0201")
     assert status == 2 and out == "" and "no protein has 8 residues" in err
+
+
+def test_regions_and_the_best_of_every_protein(run, run_command):
+    """Prevents options that are parsed and then forgotten, and two proteins of one name from being mixed."""
+    every = table(run("--hla", "A0201")[1])
+    best = table(run("--hla", "A0201", "--top", 2)[1])
+    for name, own in best.groupby("protein"):
+        assert list(own["rank"]) == sorted(every.loc[every["protein"] == name, "rank"].dropna())[:2]
+    status, out, _ = run("--hla", "A0201,B0702", "--regions", "--max-rank", 5, "--top", 1)
+    regions = pd.read_csv(io.StringIO(out))
+    assert status == 0 and list(regions.columns[:4]) == ["protein", "allele", "start", "end"]
+    assert regions["protein"].is_unique and (regions["best_rank"] <= 5).all()
+    assert all(PROTEINS[r.protein][r.start - 1 : r.end] == r.sequence for r in regions.itertuples())
+    Path("twice.fasta").write_text(">a\nMSLYNTVATLK\n>a\nMSLYNTVATLA\n")
+    status, out, err = run_command("scan", "twice.fasta", "--hla", "A0201", "--regions")
+    assert status == 2 and out == "" and "twice.fasta, row 2: two proteins have the same name: 'a'" in err
 
 
 def test_lengths_that_are_none():

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences import writers
+from pmhc_distil.sequences import cells, writers
 from pmhc_distil.sequences.formats import choose_format
 from pmhc_distil.sequences.tables import empty_predictions
-from pmhc_distil.sequences.writers import open_predictions, terminal_table, write_predictions
+from pmhc_distil.sequences.terminal import terminal_table
+from pmhc_distil.sequences.writers import open_predictions, write_predictions
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_own_text_reads_back(tmp_path_factory, own, tab):
     """Prevents quotes, tabs, line ends or emoji of the user's own from shifting columns, also across chunks."""
     path = tmp_path_factory.mktemp("own") / ("out.tsv" if tab else "out.csv")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writers, "_CHUNK", 4)
+        patch.setattr(cells, "_CHUNK", 4)
         write_predictions(pd.DataFrame({"peptide": own, "own": own}, dtype="str"), path)
     options = {"dtype": str, "keep_default_na": False, "sep": "\t" if tab else ","}
     with path.open(encoding="utf-8", newline="") as stream:
@@ -85,6 +86,8 @@ def test_typed_own_columns(tmp_path):
         ("a.v2.tsv.gz", None, "tsv"),
         ("a.ndjson", None, "jsonl"),
         ("a.parquet", None, "parquet"),
+        ("a.xlsx", None, "xlsx"),
+        ("a.csv", "nf-core", "nf-core"),
         ("a", "tsv", "tsv"),
         ("-", None, "csv"),
     ],
@@ -95,7 +98,7 @@ def test_format_by_name(tmp_path, monkeypatch, name, wanted, found):
     assert choose_format(name, wanted) == found
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("a.xlsx", None), ("a.gz", None), ("a", None), ("a.csv", "xlsx")])
+@pytest.mark.parametrize(("name", "wanted"), [("a.xls", None), ("a.gz", None), ("a", None), ("a.csv", "xls")])
 def test_unknown_format(tmp_path, monkeypatch, frame, name, wanted):
     """Prevents a CSV under a workbook's name."""
     monkeypatch.chdir(tmp_path)
