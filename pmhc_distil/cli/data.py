@@ -145,3 +145,32 @@ def split(fasta: Path, validation_share: float, seed: int, output: Path) -> None
 
     counts = split_proteins(fasta, output, validation_share, seed)
     click.echo(f"train: {counts[0]:,} proteins, validation: {counts[1]:,}", err=True)
+
+
+@data.command("clinic-notes")
+@click.option(
+    "--examples", type=click.IntRange(min=10), default=4000, show_default=True, help="Notes, with four questions each."
+)
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+def clinic_notes(examples: int, seed: int, output: Path) -> None:
+    """Make up notes of an eye clinic, with questions and answers as in SQuAD 2.0.
+
+    Which drug was given in the left or the right eye, and what is its visual acuity? No patient stands behind a note.
+    Writes train.json, validation.json, test.json (eight, one and one tenth of the notes) and report.json. No phrasing
+    of one file is used in another, so that the test tells how a model reads what it has not seen.
+
+    \b
+    Example:
+      pmhc-distil data clinic-notes -o runs/notes --examples 4000
+    """
+    from pmhc_distil.texts.clinic_notes import write_clinic_notes
+
+    for role, counts in write_clinic_notes(output, examples, seed)["roles"].items():
+        answered = sum(counts["answered"].values())
+        click.echo(
+            f"{role}: {counts['notes']:,} notes, {counts['questions']:,} questions, {answered:,} with an answer; "
+            f"{counts['templates']:,} templates of {counts['phrasings']} phrasings, "
+            f"{counts['phrasings_of_other_roles']} of them in another file",
+            err=True,
+        )

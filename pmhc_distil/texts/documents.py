@@ -24,7 +24,7 @@ _CLOSING, _OPENING = "[\"'\u201d\u2019)\\]]*", "[\"'\u201c\u2018(\\[]*"
 _END = re.compile(rf"[.!?\u2026]+{_CLOSING}(?=\s+{_OPENING}[A-Z0-9]|$)")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|sr|jr|rev|gen|sen|rep|col|capt|lt|sgt|vs|etc|fig|figs|eq|ref|refs|vol|pp|ca|cf|al"
-    r"|approx|dept|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)|\b(?:[a-z]\.)*[a-z])\.$",
+    r"|approx|dept|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)|\b(?:[a-z]\.)+[a-z]|(?<!['\u2019])\b(?-i:[A-Z]))\.$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\b[Nn]o\.$")

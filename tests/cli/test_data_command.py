@@ -1,4 +1,4 @@
-"""``data prepare`` and ``data split`` turn files into files, and mistakes into one line."""
+"""``data prepare``, ``data split`` and ``data clinic-notes`` turn files into files, and mistakes into one line."""
 
 import gzip
 import json
@@ -133,3 +133,16 @@ def test_lengths_of_decoys_are_checked(lengths, tmp_path, protein_fasta):
     """Prevents a traceback, and decoys that no model scores."""
     with pytest.raises(click.BadParameter, match="8 to 15"):
         call("data", "benchmark", "x.csv", "--proteins", protein_fasta, "--lengths", lengths, "-o", tmp_path / "o.csv")
+
+
+def test_clinic_notes(tmp_path):
+    """Prevents files that the reader of questions refuses, and counts that are not those of the files."""
+    from pmhc_distil.texts.squad import read_questions
+
+    result = call("data", "clinic-notes", "-o", tmp_path / "new", "--examples", 40)
+    report = json.loads((tmp_path / "new/report.json").read_text())
+    for role, counts in report["roles"].items():
+        assert len(read_questions(tmp_path / f"new/{role}.json")) == counts["questions"]
+        assert f"{role}: {counts['notes']} notes" in result.stderr
+    with pytest.raises(click.UsageError):
+        call("data", "clinic-notes", "-o", tmp_path / "other", "--examples", 5)

@@ -56,6 +56,7 @@ def test_files_without_text(tmp_path, name, content, told):
         ("one<br /><br />two <i>times</i> &amp; more<BR>3", ["one", "two times & more", "3"]),
         ("two\nlines\n\nand a paragraph", ["two lines", "and a paragraph"]),
         ("He's here... at last (\u201creally?\u201d). Good.", ["He's here... at last (\u201creally?\u201d).", "Good."]),
+        ("Seen in the 70's. So did I. K. Late was too.", ["Seen in the 70's.", "So did I. K. Late was too."]),
         (" ... <br/> !", []),
     ],
 )

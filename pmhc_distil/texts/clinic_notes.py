@@ -1,0 +1,247 @@
+"""Synthetic notes of an eye clinic as questions and answers: which drug was given, and what is the visual acuity.
+
+No patient stands behind them: every note is drawn from the phrasings of :mod:`pmhc_distil.texts.clinic_phrases`.
+"Given" means at this visit, and the visual acuity is that of this visit: what was given or measured before, is planned
+or was refused, eye drops, prices, dates and pressures are there to mislead.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, QUESTIONS, VISIONS
+
+ROLES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+"""Files that are made, and the share of the notes in each."""
+
+SIDES = ("right", "left")
+REPORT_FILE = "report.json"
+
+_TREATMENTS = {"one drug": 38, "same drug": 15, "two drugs": 22, "no drug": 13, "": 12}
+_MEASUREMENTS = {"both visions": 55, "one vision": 15, "equal visions": 12, "no vision": 8, "": 10}
+_MISLEADING = {"last vision": 0.4, "last drug": 0.35, "drops": 0.35, "findings": 0.45}
+_SEPARATORS = (". ", ", ", "; ", "\n", " - ", " / ")
+_SLOT = re.compile(r"\{(\w+)\}")
+_DRUG_TYPO, _WORD_TYPO, _LOW_VISION = 0.12, 0.04, 0.15
+
+
+@dataclass
+class ClinicNote:
+    """A note and what it says.
+
+    Attributes
+    ----------
+    text : str
+        The note.
+    phrasings : tuple of str
+        The phrasings of its clauses, in their order: its template.
+    answers : dict of (str, str) to (str, int)
+        By ``"drug"`` or ``"va"`` and side: the answer as it is written, and its first character.  What the note does
+        not say is not there.
+    """
+
+    text: str = ""
+    phrasings: tuple[str, ...] = ()
+    answers: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+
+def make_note(role: str, random: Random) -> ClinicNote:
+    """Draw a note.
+
+    Parameters
+    ----------
+    role : str
+        One of :data:`ROLES`, which decides on the phrasings.
+    random : Random
+        Source of chance.
+
+    Returns
+    -------
+    ClinicNote
+        With a treatment, a visual acuity or both, and clauses that mislead.
+    """
+    families = ["", ""]
+    while not any(families):
+        families = [
+            random.choices(list(weights), list(weights.values()))[0] for weights in (_TREATMENTS, _MEASUREMENTS)
+        ]
+    middle = [family for family in families if family]
+    middle += [family for family, chance in _MISLEADING.items() if random.random() < chance]
+    if "one drug" in families and random.random() < 0.3:
+        middle.append("fellow eye")
+    random.shuffle(middle)
+    first = ["opening"] if random.random() < 0.6 else []
+    last = [family for family, chance in (("plan", 0.5), ("fee", 0.3)) if random.random() < chance]
+    ordered = [*first, *middle, *last] if random.random() < 0.8 else [*last, *middle, *first]
+    hand = _Hand(role, random)
+    separator = random.choice(_SEPARATORS)
+    for number, family in enumerate(ordered):
+        if number:
+            hand.note.text += separator
+        hand.write(family)
+    style = random.choices((str, str.lower, str.upper), (60, 33, 7))[0]
+    note = hand.note
+    note.text = style(note.text)
+    note.answers = {kind: (style(text), start) for kind, (text, start) in note.answers.items()}
+    return note
+
+
+class _Hand:
+    """Writes one note: keeps to one way to name the eyes and to one scale of vision."""
+
+    def __init__(self, role: str, random: Random) -> None:
+        self.note = ClinicNote()
+        self._phrasings, self._random = PHRASINGS[role], random
+        self._eyes = dict(zip((*SIDES, "both"), random.choice(EYES), strict=True))
+        self._scale = random.choices(VISIONS, (50, 30, 8, 12))[0]
+        self._treated = random.choice(SIDES)
+
+    def write(self, family: str) -> None:
+        """Write a clause and keep the answers in it."""
+        random, note = self._random, self.note
+        phrasing = random.choice(self._phrasings[family])
+        note.phrasings += (phrasing,)
+        side = random.choice(SIDES)
+        if family in ("one drug", "fellow eye"):
+            side = self._treated if family == "one drug" else SIDES[self._treated == "right"]
+        for number, piece in enumerate(_SLOT.split(phrasing)):
+            if not number % 2:
+                note.text += self._misspelt(piece, _WORD_TYPO)
+                continue
+            kind, _, which = piece.partition("_")
+            if kind in ("drug", "va"):
+                text = self._drug() if kind == "drug" else self._vision()
+                both = family in ("same drug", "equal visions")
+                told = SIDES if both else ({"r": "right", "l": "left"}.get(which, side),)
+                note.answers |= {(kind, one): (text, len(note.text)) for one in told}
+            elif piece in ("old_drug", "old_va"):
+                text = self._drug() if piece == "old_drug" else self._vision()
+            elif piece in ("e", "r", "l", "b"):
+                text = self._eyes[{"e": side, "r": "right", "l": "left", "b": "both"}[piece]]
+            else:
+                text = random.choice(FILLINGS[piece])
+            note.text += text
+
+    def _drug(self) -> str:
+        written = self._random.choice(DRUGS[self._random.choice(list(DRUGS))])
+        return self._misspelt(written, _DRUG_TYPO)
+
+    def _vision(self) -> str:
+        return self._random.choice(LOW_VISIONS if self._random.random() < _LOW_VISION else self._scale)
+
+    def _misspelt(self, text: str, chance: float) -> str:
+        """Swap, drop or double a letter inside some of the longer words."""
+        words = re.split(r"(\W+)", text)
+        for i, word in enumerate(words):
+            if len(word) >= 5 and word.isalpha() and self._random.random() < chance:
+                at = self._random.randrange(1, len(word) - 2)
+                a, b = word[at], word[at + 1]
+                words[i] = word[:at] + self._random.choice((b + a, a, a + a + b)) + word[at + 2 :]
+        return "".join(words)
+
+
+def make_notes(count: int, seed: int) -> dict[str, list[ClinicNote]]:
+    """Draw notes for every role; no note is drawn twice.
+
+    Parameters
+    ----------
+    count : int
+        Notes in all, shared out by :data:`ROLES`; at least 10.
+    seed : int
+        The same seed gives the same notes.
+
+    Returns
+    -------
+    dict of str to list of ClinicNote
+        By role.
+
+    Raises
+    ------
+    InputError
+        If `count` is too small for the smallest share.
+    """
+    if count < 10:
+        raise InputError("at least 10 notes are needed for three files", "examples", value=count)
+    made = {}
+    for role, share in ROLES.items():
+        random = Random(f"{seed} {role}")
+        notes: dict[str, ClinicNote] = {}
+        while len(notes) < round(count * share):
+            note = make_note(role, random)
+            notes.setdefault(note.text, note)
+        made[role] = list(notes.values())
+    return made
+
+
+def squad_of(notes: list[ClinicNote], role: str, seed: int) -> dict[str, Any]:
+    """Give notes as SQuAD 2.0: four questions each, what a note does not say being impossible.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.  A paragraph has its phrasings beside what SQuAD asks for.
+    """
+    random = Random(f"{seed} {role} questions")
+    data = []
+    for number, note in enumerate(notes):
+        asked = []
+        for kind, ways in QUESTIONS.items():
+            for side in SIDES:
+                answer = note.answers.get((kind, side))
+                asked.append(
+                    {
+                        "id": f"{role}-{number}-{kind}-{side}",
+                        "question": random.choice(ways).format(side=side),
+                        "is_impossible": answer is None,
+                        "answers": [{"text": answer[0], "answer_start": answer[1]}] if answer else [],
+                    }
+                )
+        paragraph = {"context": note.text, "qas": asked, "phrasings": list(note.phrasings)}
+        data.append({"title": f"{role} note {number}", "paragraphs": [paragraph]})
+    return {"version": "v2.0", "data": data}
+
+
+def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
+    """Write ``train.json``, ``validation.json``, ``test.json`` and ``report.json``; the same seed gives the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Is created.
+    count, seed : int
+        As for :func:`make_notes`.
+
+    Returns
+    -------
+    dict
+        The report: for every role notes, questions with an answer by kind and side, phrasings and templates (orders of
+        phrasings), and how many phrasings two roles share.
+    """
+    made = make_notes(count, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    used = {role: {phrasing for note in notes for phrasing in note.phrasings} for role, notes in made.items()}
+    report: dict[str, Any] = {"seed": seed, "roles": {}}
+    for role, notes in made.items():
+        data = json.dumps(squad_of(notes, role, seed), ensure_ascii=False, indent=1) + "\n"
+        with atomic_path(folder / f"{role}.json") as temporary:
+            temporary.write_text(data, encoding="utf-8")
+        answered = Counter(f"{kind} {side}" for note in notes for kind, side in note.answers)
+        report["roles"][role] = {
+            "notes": len(notes),
+            "questions": 4 * len(notes),
+            "answered": dict(sorted(answered.items())),
+            "phrasings": len(used[role]),
+            "templates": len({note.phrasings for note in notes}),
+            "phrasings_of_other_roles": len(used[role] & set().union(*(used[one] for one in used if one != role))),
+            "sha256": hashlib.sha256(data.encode()).hexdigest(),
+        }
+    with atomic_path(folder / REPORT_FILE) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report

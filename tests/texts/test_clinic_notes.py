@@ -1,0 +1,164 @@
+"""Notes say what their answers say, and the test has nothing of what was trained on but words."""
+
+import json
+import re
+from collections import Counter
+from random import Random
+
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.texts.clinic_notes import ROLES, make_note, make_notes, write_clinic_notes
+from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, QUESTIONS, VISIONS
+from pmhc_distil.texts.squad import read_questions
+
+FACTS = {
+    "one drug": ["drug"],
+    "same drug": ["drug"],
+    "two drugs": ["drug_l", "drug_r"],
+    "both visions": ["va_l", "va_r"],
+    "one vision": ["va"],
+    "equal visions": ["va"],
+}
+"""Slots that are answers, by family; all other families have none."""
+
+ALL = [(role, family, one) for role, families in PHRASINGS.items() for family in families for one in families[family]]
+
+
+def shape(phrasing):
+    """Give a phrasing without case, punctuation and the side and place of its eyes."""
+    slots = re.sub(r"{(?:[rleb]|(drug|va)\w*)}", lambda match: f" {(match[1] or 'eye').upper()} ", phrasing.lower())
+    return " ".join(re.findall(r"\w+", slots))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Give 600 notes as files."""
+    folder = tmp_path_factory.mktemp("notes") / "new"
+    write_clinic_notes(folder, 600, seed=7)
+    return folder
+
+
+def test_no_phrasing_is_in_two_roles(folder):
+    """Prevents a test on phrasings that were trained on, also with other punctuation or with the eyes exchanged."""
+    shapes = {role: {shape(one) for other, _, one in ALL if other == role} for role in ROLES}
+    used = {}
+    for role in ROLES:
+        data = json.loads((folder / f"{role}.json").read_text())["data"]
+        notes = [tuple(article["paragraphs"][0]["phrasings"]) for article in data]
+        assert len(set(notes)) >= 60, "templates"
+        used[role] = {phrasing for note in notes for phrasing in note}
+        assert len(used[role]) >= 60, "phrasings"
+        assert {shape(one) for one in used[role]} <= shapes[role]
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not shapes[one] & shapes[other]
+        assert not used[one] & used[other]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_family_can_be_written(role):
+    """Prevents a family that one role lacks, a slot that nothing fills, and a fact where none should be."""
+    assert PHRASINGS[role].keys() == PHRASINGS["train"].keys()
+    for family, phrasings in PHRASINGS[role].items():
+        for phrasing in phrasings:
+            slots = re.findall(r"{(.*?)}", phrasing)
+            facts = sorted(slot for slot in slots if re.match("drug|va", slot))
+            assert facts == FACTS.get(family, []), phrasing
+            assert set(slots) - set(facts) <= {"e", "r", "l", "b", "old_drug", "old_va", *FILLINGS}, phrasing
+            if facts and facts[0].endswith("_l"):
+                assert {"r", "l"} <= set(slots), phrasing
+            elif family in ("one drug", "one vision"):
+                assert "e" in slots and not {"r", "l", "b"} & set(slots), phrasing
+            elif facts:
+                assert not {"e", "r", "l"} & set(slots), phrasing
+
+
+def test_answers_stand_in_the_notes(folder):
+    """Prevents offsets that noise has moved; the reader refuses those that disagree with the text."""
+    for role, share in ROLES.items():
+        questions = read_questions(folder / f"{role}.json")
+        assert len(questions) == 4 * round(600 * share)
+        answered = sum(bool(one.answers) for one in questions) / len(questions)
+        assert 0.5 < answered < 0.85, "both kinds of questions are needed"
+
+
+def test_answers_say_what_the_note_says():
+    """Prevents the fact of one eye from becoming the answer for the other: read again by a plain rule."""
+    random = Random(3)
+    eyes = {one.lower(): side for right, left, _ in EYES for one, side in ((right, "right"), (left, "left"))}
+    checked = Counter()
+    for _ in range(4000):
+        note = make_note("train", random)
+        for kind, phrasing, sides in (
+            ("drug", "given {drug} {e} {site}", 1),
+            ("drug", "{drug_r} {r}, {drug_l} {l}", 2),
+            ("va", "vision {va} {e}", 1),
+            ("va", "reads {va_r} {r}, {va_l} {l}", 2),
+        ):
+            if phrasing not in note.phrasings:
+                continue
+            found = [(side, value) for (one, side), value in note.answers.items() if one == kind]
+            assert len(found) == sides
+            for side, (text, start) in found:
+                after = note.text[start + len(text) :].lower()
+                written = max((eye for eye in eyes if after.startswith(f" {eye}")), key=len)
+                assert eyes[written] == side
+                checked[phrasing] += 1
+    assert len(checked) == 4 and min(checked.values()) > 20
+
+
+def test_answers_are_drugs_and_acuities():
+    """Prevents a drop, a price or a date from being an answer."""
+    random = Random(4)
+    scales = {one.lower() for scale in (*VISIONS, LOW_VISIONS) for one in scale}
+    drugs = {one.lower() for names in DRUGS.values() for one in names}
+    right, total = 0, 0
+    for _ in range(500):
+        note = make_note("test", random)
+        for (kind, _), (text, start) in note.answers.items():
+            assert note.text[start : start + len(text)] == text
+            if kind == "va":
+                assert text.lower() in scales
+            else:
+                total += 1
+                right += text.lower() in drugs
+    assert 0.8 < right / total < 1, "some drugs are misspelt, most are not"
+
+
+def test_nothing_said_nothing_answered():
+    """Prevents an answer from what was given before, is planned or was refused."""
+    random = Random(5)
+    seen = 0
+    for _ in range(1000):
+        note = make_note("train", random)
+        if set(note.phrasings) & set(PHRASINGS["train"]["no drug"]):
+            assert not any(kind == "drug" for kind, _ in note.answers)
+            seen += 1
+        if set(note.phrasings) & set(PHRASINGS["train"]["no vision"]):
+            assert not any(kind == "va" for kind, _ in note.answers)
+    assert seen > 50
+
+
+def test_seed(tmp_path, folder):
+    """Prevents files that cannot be made again."""
+    write_clinic_notes(tmp_path, 600, seed=7)
+    for path in folder.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+    assert make_notes(20, seed=1) == make_notes(20, seed=1) != make_notes(20, seed=2)
+
+
+def test_no_note_twice():
+    """Prevents the same note from being counted as two examples."""
+    notes = [note.text for made in make_notes(1500, seed=0).values() for note in made]
+    assert len(set(notes)) == len(notes) == 1500
+
+
+def test_too_few():
+    """Prevents a test file without a note."""
+    with pytest.raises(InputError, match="at least 10"):
+        make_notes(9, seed=0)
+
+
+def test_questions_name_the_eye():
+    """Prevents a question whose answer depends on an eye that it does not name."""
+    assert all("{side}" in way for ways in QUESTIONS.values() for way in ways)
