@@ -76,6 +76,34 @@ def check_destination(path: str | Path) -> Path:
     return target
 
 
+def create_folder(path: str | Path) -> Path:
+    """Create a folder for output, and those it is in, unless it is there.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    InputError
+        If there is a file of this name, or the folder cannot be created.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError("is a file, not a folder", source=str(path)) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot create the folder: {_why(error)}", source=str(path)) from error
+    return folder
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Write a file whole or not at all.

@@ -20,7 +20,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
 from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, create_folder
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
@@ -190,7 +190,7 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
 
     The report holds what was dropped, the settings in ``recipe`` and the checksums of the tables.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     tables = {
         "train.csv.gz": prepared.train,
         "validation.csv.gz": prepared.validation,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, create_folder
 from pmhc_distil.sequences.proteins import read_proteins
 
 
@@ -51,7 +51,7 @@ def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int
     InputError
         If the file cannot be read or holds no protein.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     parts: tuple[list[str], list[str]] = ([], [])
     for name, sequence in read_proteins(fasta):
         parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")

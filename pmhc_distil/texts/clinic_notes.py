@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, create_folder
 from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, QUESTIONS, VISIONS
 
 ROLES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -225,7 +225,7 @@ def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
         phrasings), and how many phrasings two roles share.
     """
     made = make_notes(count, seed)
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     used = {role: {phrasing for note in notes for phrasing in note.phrasings} for role, notes in made.items()}
     report: dict[str, Any] = {"seed": seed, "roles": {}}
     for role, notes in made.items():

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_destination, open_text, read_text
+from pmhc_distil.sequences.files import atomic_path, check_destination, create_folder, open_text, read_text
 
 
 def test_atomic_path_replaces_only_at_the_end(tmp_path):
@@ -110,3 +110,12 @@ def test_missing_file_and_folder(tmp_path):
         read_text(tmp_path / "none.csv")
     with pytest.raises(InputError, match="is a folder"):
         read_text(tmp_path)
+
+
+def test_a_folder_for_output(tmp_path):
+    """Prevents a traceback where a file is in the way of the folder for output."""
+    (tmp_path / "file").write_text("")
+    assert create_folder(tmp_path / "a/b") == create_folder(tmp_path / "a/b") and (tmp_path / "a/b").is_dir()
+    for name, told in (("file", "is a file, not a folder"), ("file/a", "cannot create the folder: not a directory")):
+        with pytest.raises(InputError, match=told):
+            create_folder(tmp_path / name)
