@@ -12,25 +12,45 @@ if TYPE_CHECKING:
     from pmhc_distil.sequences.peptide_source import PeptideSource
 
 _MODES = """\b
-Three ways to say which alleles meet which peptides:
+Four ways to say which alleles meet which peptides:
   pairs          the table has an allele column; each row is scored with its own
   cross product  --hla or --hla-fasta; every peptide is scored with every allele
   genotype       --genotype, with --hla or with an allele column whose cells hold the alleles of one person;
-                 every peptide with its best allele
+                 every peptide with its best allele, and how many alleles it binds
+  samples        --samples; every peptide with the alleles of every sample, or of its own if the table has a
+                 column sample; with --genotype only with the best allele of each sample
 
 \b
 Examples:
   pmhc-distil predict data/examples/peptides.fasta --hla A*02:01
   pmhc-distil predict data/examples/pairs.csv -o predictions.csv
   pmhc-distil predict data/examples/peptides.fasta --hla A0201,A2402,B0702 --genotype -o best.tsv.gz
+  pmhc-distil predict data/examples/peptides.fasta --samples data/examples/samples.csv --genotype
   pmhc-distil predict data/examples/pairs.csv --format mhcflurry
   pmhc-distil predict --peptide SIINFEKL --hla-fasta my_alleles.fasta
 """
 
 
+def _list_alleles(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print the alleles for wrappers that ask a predictor for them."""
+    if wanted:
+        from pmhc_distil.cli.hla import list_names
+
+        context.invoke(list_names, gene=None)
+        context.exit()
+
+
 @click.command(epilog=_MODES)
 @click.argument("source", metavar="[INPUT]", required=False)
 @click.option("--peptide", "peptides", metavar="SEQ", multiple=True, help="A peptide, instead of INPUT.  Repeatable.")
+@click.option(
+    "--list-supported-alleles",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_alleles,
+    help="Print every allele that can be scored, as `pmhc-distil hla list` does, and end.",
+)
 @prediction_options
 @click.option("--peptide-column", metavar="NAME", help="Peptide column of a table.  [default: found by name]")
 @click.option(

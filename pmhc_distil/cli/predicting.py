@@ -35,7 +35,14 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
             help="HLA class I allele, any spelling.  Repeatable, or with commas.",
         ),
         click.option("--hla-fasta", metavar="FILE", help="Your own MHC class I sequences; --hla can name their ids."),
-        click.option("--genotype", is_flag=True, help="Only the best of the alleles for each peptide."),
+        click.option(
+            "--samples",
+            metavar="TABLE",
+            help="Columns sample and alleles: each peptide with the alleles of every sample.",
+        ),
+        click.option(
+            "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
+        ),
         click.option(
             "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
         ),
@@ -67,6 +74,7 @@ def predict_rows(
     *,
     hla: tuple[str, ...],
     hla_fasta: str | None,
+    samples: str | None,
     genotype: bool,
     output: str | None,
     format_: str | None,
@@ -96,13 +104,14 @@ def predict_rows(
         Makes what is written out of the predictions, part by part.
     columns : sequence of Column, optional
         Columns of what `reduced` makes, where these are not those of predictions.
-    hla, hla_fasta, genotype, output, format_, model, threads, device, precision
+    hla, hla_fasta, samples, genotype, output, format_, model, threads, device, precision
         As :func:`prediction_options` reads them.
     """
     import pandas as pd
 
     from pmhc_distil.inference.request import resolve_request
     from pmhc_distil.sequences.formats import STDOUT, choose_format
+    from pmhc_distil.sequences.samples import PeptidesOfSamples, read_samples
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
     from pmhc_distil.sequences.terminal import terminal_table
     from pmhc_distil.sequences.writers import open_predictions
@@ -120,7 +129,14 @@ def predict_rows(
         from pmhc_distil.sequences.grooves import read_mhc_fasta
 
         grooves = read_mhc_fasta(hla_fasta)
+    if samples is not None and alleles:
+        raise InputError(
+            "alleles are given both by --hla and by --samples", value=samples, hint="leave out one of them"
+        )
+    people = read_samples(samples, grooves or {}) if samples is not None else None
     rows = open_rows()
+    if people is not None:
+        rows = PeptidesOfSamples(rows, people, genotype=genotype)
     overview = rows.check()
     request = resolve_request(
         overview.distinct(),
@@ -143,7 +159,7 @@ def predict_rows(
     def predicted() -> "Iterator[tuple[pd.DataFrame, int, int]]":
         """Give predictions, and for how many rows they stand, and how many of these have no score."""
         if not overview.rows:
-            yield empty_predictions(rows.own_columns), 0, 0
+            yield empty_predictions(rows.own_columns, genotype=genotype), 0, 0
             return
         from tqdm import tqdm
 

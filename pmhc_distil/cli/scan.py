@@ -13,6 +13,7 @@ Examples:
   pmhc-distil scan data/examples/protein.fasta --hla A0201,A2402,B0702 --max-rank 2 -o binders.csv
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --genotype --lengths 9-9 --top 10
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --regions -o regions.csv
+  pmhc-distil scan data/examples/protein.fasta --samples data/examples/samples.csv --genotype --regions
 """
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.inference.request import resolve_request
+from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_NAMES, WEAK_BINDER_RANK, written_rank
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
         Predictions.
     owner : ndarray of int, shape (rows,)
         Numbers from 0, rising; the rows of one number are the alleles of one person.
+
+    Returns
+    -------
+    DataFrame
+        With :data:`~pmhc_distil.sequences.tables.GENOTYPE_COLUMNS` after our columns.
     """
     rank = frame["rank"].to_numpy()
     unscored = np.isnan(rank)
@@ -127,4 +133,9 @@ def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
         told = [str(kept["note"].iat[int(owner[row])]), f"{frame['allele'].iat[row]}: {frame['note'].iat[row]}"]
         kept.loc[owner[row], "note"] = "; ".join(filter(None, told))
     kept.loc[unscored[best], "allele"] = ""
+    bound = np.bincount(owner[written_rank(rank) <= WEAK_BINDER_RANK], minlength=len(kept))
+    (column,) = GENOTYPE_COLUMNS
+    place = sum(name in PREDICTION_NAMES for name in kept.columns)
+    kept.insert(place, column.name, pd.Series(bound, dtype="Int64"))
+    kept.loc[unscored[best], column.name] = pd.NA
     return kept

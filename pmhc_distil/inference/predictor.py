@@ -116,8 +116,9 @@ class Predictor:
         Returns
         -------
         DataFrame
-            The columns of :data:`pmhc_distil.sequences.tables.PREDICTION_COLUMNS`, then the user's own; every input
-            row in its order.  A row that cannot be scored has a reason in ``note``.
+            The columns of :data:`pmhc_distil.sequences.tables.PREDICTION_COLUMNS` (for a genotype also
+            :data:`~pmhc_distil.sequences.tables.GENOTYPE_COLUMNS`), then the user's own; every input row in its order.
+            A row that cannot be scored has a reason in ``note``.
 
         Raises
         ------
@@ -133,10 +134,10 @@ class Predictor:
         frame["binder"] = binder_class(numbers["rank"])
         self._mind_distance(frame, pairs.allele_index, pairs.grooves)
         frame["uncertainty"] = uncertainty(frame["score"].to_numpy(), frame["distance"].to_numpy())
-        if genotype and len(frame):
-            frame = best_rows(frame, pairs.owner)
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
         frame = frame[[*PREDICTION_NAMES, *own]]
+        if genotype:
+            frame = best_rows(frame, pairs.owner)
         validate_predictions(frame)
         return frame
 

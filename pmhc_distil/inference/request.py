@@ -3,7 +3,6 @@
 Alleles are resolved once per distinct spelling, before a model is loaded.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,9 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import RESIDUES
+from pmhc_distil.sequences.samples import ALLELE_SEPARATORS, genotype_warnings
 
 EXAMPLE = "for example --hla A*02:01"
-_SEPARATORS = re.compile(r"[,;|\s]+")
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,8 @@ def resolve_request(
         if not new:
             repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
     none = np.empty(0, dtype=np.intp)
-    warnings = (*found.warnings, *repeated)
+    unlikely = genotype_warnings(found.names, "the genotype") if genotype else []
+    warnings = (*found.warnings, *repeated, *unlikely)
     return Request(found.names, found.grooves, True, none, none, [], none, [], found.notes, warnings)
 
 
@@ -187,7 +187,7 @@ def _resolve_rows(
     refused: list[str] = []
     starts = [0]
     for code, cell in enumerate(cells):
-        parts = list(dict.fromkeys(filter(None, _SEPARATORS.split(cell)))) if genotype else []
+        parts = list(dict.fromkeys(filter(None, ALLELE_SEPARATORS.split(cell)))) if genotype else []
         for text in parts or [cell]:
             try:
                 place, _, note = found.place(text, source, None, column)
@@ -207,6 +207,9 @@ def _resolve_rows(
             spellings.append(text)
             index.append(place)
         starts.append(len(spellings))
+        if genotype:
+            names = [found.names[place] for place in index[starts[-2] :] if place >= 0]
+            found.warnings += genotype_warnings(names, cell)
     return Request(
         found.names,
         found.grooves,

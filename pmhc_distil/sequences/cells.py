@@ -5,10 +5,36 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from pmhc_distil.sequences.tables import round_significant
+from numpy.typing import ArrayLike, NDArray
 
 _CHUNK = 50_000
+
+
+def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
+    """Round to significant digits, so that tiny values keep their order where fixed decimals would make them ties.
+
+    Parameters
+    ----------
+    values : array_like, shape (N,)
+        Finite numbers and NaN.
+    digits : int
+        Significant digits to keep.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Doubles whose shortest text has at most `digits` digits.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    nonzero = np.isfinite(x) & (x != 0)
+    exponent = np.floor(np.log10(np.abs(x), where=nonzero, out=np.zeros_like(x)))
+    places = digits - 1 - exponent
+    # A power of ten up to 22 is exact, and one exact division is correctly rounded.
+    up, down = 10.0 ** np.clip(places, 0, 22), 10.0 ** np.clip(-places, 0, 22)
+    rounded = np.where(nonzero, np.rint(x * up / down) / up * down, x)
+    for i in np.flatnonzero(nonzero & (np.abs(places) > 22)):
+        rounded[i] = float(f"{x[i]:.{digits}g}")
+    return rounded
 
 
 def chunks_of_rows(frame: pd.DataFrame, digits: Mapping[str, int]) -> Iterator[Iterator[tuple[Any, ...]]]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.tables import SCHEMA_VERSION, empty_predictions, round_significant
+from pmhc_distil.sequences.cells import round_significant
+from pmhc_distil.sequences.tables import SCHEMA_VERSION, empty_predictions
 
 VERSION_KEY = "pmhc_distil_schema_version"
 

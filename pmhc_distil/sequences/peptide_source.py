@@ -71,8 +71,8 @@ class PeptideSource:
         self.source = source
         self.digest = digest or self._digest_of_cells
         self.allele_column = records.allele
-        self._records = records
-        self._strict = strict
+        self.records = records
+        self.strict = strict
         used = (records.peptide, records.allele)
         self._renamed = unclashing_names(name for name in records.columns if name not in used)
 
@@ -123,38 +123,38 @@ class PeptideSource:
             None for a source without rows, if a size is given.
         """
         if size is None:
-            columns, rows = _join(list(self._records.parts()), len(self._records.columns))
+            columns, rows = _join(list(self.records.parts()), len(self.records.columns))
             table = self._table(columns, rows)
             yield replace(table, warnings=self._warnings(scorable_letters(table)))
             return
         kept: list[Part] = []
         count = 0
-        for part in _without_first(self._records.parts(), skip):
+        for part in _without_first(self.records.parts(), skip):
             kept.append(part)
             count += len(part[1])
             while count >= size:
-                columns, rows = _join(kept, len(self._records.columns))
+                columns, rows = _join(kept, len(self.records.columns))
                 yield self._table([column[:size] for column in columns], rows[:size])
                 kept, count = [([column[size:] for column in columns], rows[size:])], count - size
         if count:
-            yield self._table(*_join(kept, len(self._records.columns)))
+            yield self._table(*_join(kept, len(self.records.columns)))
 
     def _digest_of_cells(self) -> str:
         digest = hashlib.sha256()
-        for columns, _ in self._records.parts():
+        for columns, _ in self.records.parts():
             digest.update(repr([list(column) for column in columns]).encode())
         return digest.hexdigest()
 
     def _table(self, cells: Sequence[Sequence[Any]], rows: NDArray[np.int64]) -> PeptideTable:
-        records = self._records
+        records = self.records
         columns: dict[str, Any] = dict(zip(records.columns, cells, strict=True))
         columns |= {name: pd.Series(columns[name], dtype="int64") for name in records.integers}
         return make_table(
-            columns, records.peptide, records.allele, self._renamed, self.source, rows, strict=self._strict
+            columns, records.peptide, records.allele, self._renamed, self.source, rows, strict=self.strict
         )
 
     def _warnings(self, letters: set[str]) -> tuple[str, ...]:
-        return (*self._records.warnings, *table_warnings(self._renamed, letters, self.source))
+        return (*self.records.warnings, *table_warnings(self._renamed, letters, self.source))
 
 
 def _without_first(parts: Iterator[Part], skip: int) -> Iterator[Part]:

@@ -39,10 +39,3 @@ def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> p
     return pd.DataFrame(
         {column.name: pd.Series(list(own), dtype=column.dtype) for column, own in zip(columns, cells, strict=True)}
     )
-
-
-def describe(columns: Sequence[Column]) -> str:
-    """Describe columns as a Markdown table, one line each."""
-    lines = ["| column | unit | meaning | digits |", "|---|---|---|---|"]
-    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} | {c.digits or ''} |" for c in columns]
-    return "\n".join(lines) + "\n"

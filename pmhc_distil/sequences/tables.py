@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pmhc_distil.sequences.cells import round_significant
+
 SCHEMA_VERSION = "1"
 
 STRONG_BINDER_RANK = 0.5
@@ -31,7 +33,8 @@ class Column(NamedTuple):
     name : str
         Header.
     dtype : str
-        ``"str"`` or ``"float64"``.  A missing text is empty, a missing number is NaN.
+        ``"str"``, ``"float64"``, or for whole numbers ``"int64"``, or ``"Int64"`` where some may be missing.  A missing
+        text is empty, a missing ``"float64"`` NaN.
     unit : str
         Unit or range; empty for text.
     meaning : str
@@ -86,7 +89,16 @@ PREDICTION_COLUMNS = (
 )
 """Our columns, in order.  The user's own columns follow them."""
 
+GENOTYPE_COLUMNS = (
+    Column(
+        "alleles_bound", "Int64", "", "With `--genotype` only: how many of the person's alleles have a `rank` <= 2."
+    ),
+)
+"""Columns that follow ours where each row is the best allele of a person."""
+
 PREDICTION_NAMES = tuple(column.name for column in PREDICTION_COLUMNS)
+OUR_NAMES = (*PREDICTION_NAMES, *(column.name for column in GENOTYPE_COLUMNS))
+"""Names that no column of a user's can keep."""
 NUMBER_COLUMNS = tuple(column for column in PREDICTION_COLUMNS if column.dtype == "float64")
 
 _BINDERS = np.array(["", "WB", "SB"], dtype=object)
@@ -98,33 +110,6 @@ def digits_of(columns: Iterable[Column]) -> dict[str, int]:
 
 
 _DIGITS = digits_of(PREDICTION_COLUMNS)
-
-
-def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
-    """Round to significant digits, so that tiny values keep their order where fixed decimals would make them ties.
-
-    Parameters
-    ----------
-    values : array_like, shape (N,)
-        Finite numbers and NaN.
-    digits : int
-        Significant digits to keep.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        Doubles whose shortest text has at most `digits` digits.
-    """
-    x = np.asarray(values, dtype=np.float64)
-    nonzero = np.isfinite(x) & (x != 0)
-    exponent = np.floor(np.log10(np.abs(x), where=nonzero, out=np.zeros_like(x)))
-    places = digits - 1 - exponent
-    # A power of ten up to 22 is exact, and one exact division is correctly rounded.
-    up, down = 10.0 ** np.clip(places, 0, 22), 10.0 ** np.clip(-places, 0, 22)
-    rounded = np.where(nonzero, np.rint(x * up / down) / up * down, x)
-    for i in np.flatnonzero(nonzero & (np.abs(places) > 22)):
-        rounded[i] = float(f"{x[i]:.{digits}g}")
-    return rounded
 
 
 def written_rank(rank: ArrayLike) -> NDArray[np.float64]:
@@ -151,7 +136,7 @@ def binder_class(rank: ArrayLike) -> NDArray[np.object_]:
     return _BINDERS[(written <= WEAK_BINDER_RANK).astype(np.intp) + (written <= STRONG_BINDER_RANK)]
 
 
-def unclashing_names(names: Iterable[str], taken: Collection[str] = PREDICTION_NAMES) -> dict[str, str]:
+def unclashing_names(names: Iterable[str], taken: Collection[str] = OUR_NAMES) -> dict[str, str]:
     """Give each of a user's columns a name that is none of ours.
 
     Parameters
@@ -179,20 +164,23 @@ def unclashing_names(names: Iterable[str], taken: Collection[str] = PREDICTION_N
     return renamed
 
 
-def empty_predictions(extra_columns: Iterable[str] = ()) -> pd.DataFrame:
+def empty_predictions(extra_columns: Iterable[str] = (), *, genotype: bool = False) -> pd.DataFrame:
     """Make a prediction table without rows.
 
     Parameters
     ----------
     extra_columns : iterable of str
         The user's own columns.
+    genotype : bool
+        With :data:`GENOTYPE_COLUMNS`.
 
     Returns
     -------
     DataFrame
         All columns with their types, no rows.
     """
-    types = {column.name: column.dtype for column in PREDICTION_COLUMNS} | dict.fromkeys(extra_columns, "str")
+    ours = (*PREDICTION_COLUMNS, *GENOTYPE_COLUMNS) if genotype else PREDICTION_COLUMNS
+    types = {column.name: column.dtype for column in ours} | dict.fromkeys(extra_columns, "str")
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
 
 
@@ -231,14 +219,8 @@ def validate_predictions(frame: pd.DataFrame) -> None:
         raise ValueError("binder contradicts rank")
 
 
-def column_help() -> str:
-    """Describe the columns as a Markdown table.
-
-    Returns
-    -------
-    str
-        One line per column, for the documentation.
-    """
+def column_help(columns: Iterable[Column] = (*PREDICTION_COLUMNS, *GENOTYPE_COLUMNS)) -> str:
+    """Describe columns as a Markdown table, one line each, for the documentation."""
     lines = ["| column | unit | meaning | digits |", "|---|---|---|---|"]
-    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} | {c.digits or ''} |" for c in PREDICTION_COLUMNS]
+    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} | {c.digits or ''} |" for c in columns]
     return "\n".join(lines) + "\n"

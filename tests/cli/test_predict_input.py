@@ -196,3 +196,22 @@ def test_a_slow_installation_is_told(run, monkeypatch, fake_predictor):
     status, _, err = run("--peptide", "GILGFVFTL", "--hla", "A0201")
     assert quick == status == 0 and nothing == ""
     assert err == "warning: predictions are slower than they could be: no compiler\n"
+
+
+def test_samples(run):
+    """Prevents a cohort from being scored as one person, and two places of alleles from being guessed between."""
+    samples = EXAMPLES / "samples.csv"
+    status, out, _ = run(EXAMPLES / "peptides.fasta", "--samples", samples, "--genotype")
+    rows = table(out)
+    assert status == 0 and rows["sample"].tolist() == ["donor1", "donor2"] * 15
+    assert list(rows.columns)[len(PREDICTION_NAMES) :] == ["alleles_bound", "name", "sample"]
+    status, out, _ = run("-", "--samples", samples, "--genotype", stdin=b"peptide,sample\n")
+    assert status == 0 and out == ",".join([*PREDICTION_NAMES, "alleles_bound", "sample"]) + "\n"
+    status, out, err = run(EXAMPLES / "peptides.fasta", "--samples", samples, "--hla", "A0201")
+    assert status == 2 and out == "" and "both by --hla and by --samples" in err
+
+
+def test_supported_alleles(run):
+    """Prevents a wrapper that asks for the alleles from having to know our commands."""
+    status, out, _ = run("--list-supported-alleles")
+    assert status == 0 and "\nHLA-A*02:01\n" in out and out.count("\n") > 10_000

@@ -146,6 +146,7 @@ def test_best_rows():
     kept = best_rows(frame, np.array([0, 0, 1, 1, 2, 2]))
     assert kept["allele"].tolist() == ["b", "d", ""]
     assert kept["note"].tolist() == ["", "mind; c: no such allele", "too short"]
+    assert kept["alleles_bound"].tolist() == [2, 0, pd.NA] and list(kept)[-2:] == ["note", "alleles_bound"]
     assert best_rows(frame[:0], np.empty(0, dtype=int)).empty
 
 

@@ -1,0 +1,226 @@
+"""Samples and their alleles: every peptide, or every peptide of a sample, with the alleles of that sample.
+
+This is the fourth way to say which alleles meet which peptides, beside pairs, a cross product and one genotype.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.delimited import read_header, read_parts
+from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, Part
+from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
+from pmhc_distil.sequences.peptide_table import PeptideTable
+from pmhc_distil.sequences.result_columns import SAMPLE
+
+ALLELE_SEPARATORS = re.compile(r"[,;|\s]+")
+"""What may stand between the alleles of one person."""
+_SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient")
+_PART = 50_000
+_MOST_OF_A_GENE = 2
+
+
+def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, list[str]]:
+    """Read which alleles each sample has.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV or TSV with the columns ``sample`` and ``alleles``, one row a sample, its alleles separated by commas,
+        semicolons, bars or blanks.
+    known : collection of str
+        Names of sequence-defined alleles.
+
+    Returns
+    -------
+    dict
+        Sample to its alleles as they are spelled, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no such columns, a sample is named twice or has no alleles, or an allele does
+        not exist.
+    """
+    source = str(path)
+    stream = open_text(path)
+    head = stream.readline()
+    if not head.strip():
+        raise InputError("no samples", source=source, hint="a table with the columns sample and alleles is expected")
+    delimiter = max("\t,;", key=head.count)
+    header, row = read_header(stream, source, 0, delimiter)
+    columns = [_find(header, names, source, row) for names in (_SAMPLE_NAMES, ALLELE_NAMES)]
+    samples: dict[str, list[str]] = {}
+    for cells, numbers in read_parts(stream, source, 0, delimiter, header):
+        own = (cells[header.index(name)] for name in columns)
+        for name, text, number in zip(*own, numbers.tolist(), strict=True):
+            name, alleles = name.strip(), list(filter(None, ALLELE_SEPARATORS.split(text)))
+            if name in samples or not name:
+                hint = "one row a sample; put its alleles into one cell, separated by ;"
+                reason = "the sample occurs twice" if name else "the sample has no name"
+                raise InputError(reason, source=source, row=number, column=columns[0], value=name or None, hint=hint)
+            if not alleles:
+                raise InputError("the sample has no alleles", source=source, row=number, column=columns[1], value=name)
+            for allele in alleles:
+                if allele not in known:
+                    resolve_allele(allele, source=source, row=number, column=columns[1])
+            samples[name] = alleles
+    if not samples:
+        raise InputError("no samples", source=source, hint="a row for every sample is expected")
+    return samples
+
+
+def samples_from(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Read the same from a DataFrame with the columns ``sample`` and ``alleles``."""
+    return {
+        str(name): list(filter(None, ALLELE_SEPARATORS.split(str(text))))
+        for name, text in zip(table[SAMPLE], table["alleles"], strict=True)
+    }
+
+
+def with_samples(
+    peptides: pd.DataFrame | Sequence[str], samples: pd.DataFrame | Mapping[str, Sequence[str]], *, genotype: bool
+) -> pd.DataFrame:
+    """Give every peptide the alleles of samples, for :meth:`~pmhc_distil.inference.predictor.Predictor.predict`.
+
+    Parameters
+    ----------
+    peptides : DataFrame or sequence of str
+        Peptides, or rows with ``peptide``.  A row that has a ``sample`` meets that one's alleles, others those of all.
+    samples : DataFrame or mapping
+        ``sample`` and ``alleles``, or sample to alleles.
+    genotype : bool
+        One row for every peptide and sample, whose ``allele`` holds all alleles, instead of one for each allele.
+
+    Returns
+    -------
+    DataFrame
+        `peptides` with ``sample`` and ``allele``.  The ``allele`` of a sample that is not known is empty.
+    """
+    frame = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)})
+    alleles = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
+    own = frame[SAMPLE].astype(str).tolist() if SAMPLE in frame else None
+    place, names, cells = _expand(len(frame), own, alleles, genotype)
+    return frame.iloc[place].reset_index(drop=True).assign(**{SAMPLE: names, "allele": cells})
+
+
+class PeptidesOfSamples(PeptideSource):
+    """Peptides with the alleles of samples, read in parts as the peptides are.
+
+    Parameters
+    ----------
+    peptides : PeptideSource
+        Without alleles.  If it has a column ``sample``, each row meets the alleles of its own sample; a row whose
+        sample is not known cannot be scored and says so.
+    samples : mapping of str to sequence of str
+    genotype : bool
+        As for :func:`with_samples`.
+
+    Raises
+    ------
+    InputError
+        If the peptides have alleles of their own.
+    """
+
+    def __init__(self, peptides: PeptideSource, samples: Mapping[str, Sequence[str]], *, genotype: bool) -> None:
+        records = peptides.records
+        if records.allele is not None:
+            hint = "leave out --samples, or pass --allele-column '' to ignore that column"
+            reason = "the table has alleles for each peptide, and --samples gives others"
+            raise InputError(reason, source=peptides.source, column=records.allele, hint=hint)
+        self._peptides, self._samples, self._genotype = peptides, samples, genotype
+        self._joined = SAMPLE in records.columns
+        allele = "alleles"
+        while allele in records.columns:
+            allele += "_of_sample"
+        added = (allele,) if self._joined else (SAMPLE, allele)
+        super().__init__(
+            replace(records, columns=(*records.columns, *added), parts=self._parts, allele=allele),
+            peptides.source,
+            strict=peptides.strict,
+        )
+
+    def check(self) -> Overview:
+        """Look at the peptides alone where every one meets every sample; see :meth:`PeptideSource.check`."""
+        if self._joined:
+            return super().check()
+        overview = self._peptides.check()
+        _, _, cells = _expand(min(overview.rows, 1), None, self._samples, self._genotype)
+        return replace(overview, rows=overview.rows * len(cells), alleles=dict.fromkeys(cells, 1))
+
+    def _parts(self) -> Iterator[Part]:
+        records = self._peptides.records
+        most = 1 if self._genotype else max(map(len, self._samples.values()))
+        step = max(1, _PART // (most if self._joined else most * len(self._samples)))
+        for columns, rows in records.parts():
+            for start in range(0, len(rows), step):
+                some = [column[start : start + step] for column in columns]
+                own = [text.strip() for text in some[records.columns.index(SAMPLE)]] if self._joined else None
+                place, names, cells = _expand(len(rows[start : start + step]), own, self._samples, self._genotype)
+                repeated: list[Sequence[Any]] = [[column[i] for i in place] for column in some]
+                yield [*repeated, *([] if self._joined else [names]), cells], rows[start : start + step][place]
+
+    def _table(self, cells: Sequence[Sequence[Any]], rows: NDArray[np.int64]) -> PeptideTable:
+        table = super()._table(cells, rows)
+        unknown = np.flatnonzero(table.frame["allele"].to_numpy(dtype=object) == "")
+        if not len(unknown):
+            return table
+        notes = table.frame["note"].tolist()
+        for i in unknown.tolist():
+            name = str(table.frame[SAMPLE].iat[i])
+            if self.strict:
+                raise InputError("no such sample in --samples", self.source, int(rows[i]), SAMPLE, name)
+            notes[i] = "; ".join(filter(None, [notes[i], f"no such sample in --samples: '{name}'"]))
+        return replace(table, frame=table.frame.assign(note=pd.Series(notes, dtype="str")))
+
+
+def genotype_warnings(alleles: Sequence[str], whose: str) -> list[str]:
+    """Warn of more alleles of a gene than one person can have.
+
+    Parameters
+    ----------
+    alleles : sequence of str
+        Canonical names, each once.
+    whose : str
+        What to call the person.
+    """
+    genes = Counter(name.partition("*")[0] for name in alleles if name.startswith("HLA-") and "*" in name)
+    return [
+        f"{whose}: {count} alleles of {gene}, but a person has at most two"
+        for gene, count in genes.items()
+        if count > _MOST_OF_A_GENE
+    ]
+
+
+def _expand(
+    count: int, own: Sequence[str] | None, samples: Mapping[str, Sequence[str]], genotype: bool
+) -> tuple[NDArray[np.intp], list[str], list[str]]:
+    """Give row, sample and allele cell of all that `count` rows become; `own` are their samples, if they have them."""
+    cells = {name: [";".join(alleles)] if genotype else list(alleles) for name, alleles in samples.items()}
+    if own is None:
+        each = [(name, cell) for name, several in cells.items() for cell in several]
+        place = np.repeat(np.arange(count), len(each))
+        return place, [name for name, _ in each] * count, [cell for _, cell in each] * count
+    several = [cells.get(name, [""]) for name in own]
+    place = np.repeat(np.arange(count), [len(one) for one in several])
+    return place, [own[i] for i in place.tolist()], [cell for one in several for cell in one]
+
+
+def _find(header: Sequence[str], names: Sequence[str], source: str, row: int) -> str:
+    """Find the column that one of the names means."""
+    found = [name for name in header if "".join(c for c in name.lower() if c.isalnum()) in names]
+    if len(found) == 1:
+        return found[0]
+    reason = f"no column of {names[0]}s" if not found else f"more than one column of {names[0]}s"
+    hint = f"columns are: {', '.join(header)}; sample and alleles are expected"
+    raise InputError(reason, source=source, row=row, hint=hint)

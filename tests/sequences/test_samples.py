@@ -1,0 +1,119 @@
+"""Every peptide meets the alleles of its samples, and of no others."""
+
+import pandas as pd
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences import peptide_source, samples
+from pmhc_distil.sequences.peptide_source import PeptideSource
+from pmhc_distil.sequences.readers import open_peptides
+from pmhc_distil.sequences.samples import PeptidesOfSamples, genotype_warnings, read_samples, with_samples
+from pmhc_distil.sequences.windows import windows_of
+
+TWO = {"p1": ["A0201", "B0702"], "p2": ["A0101"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sample,alleles\np1,A0201;B0702\np2,A0101\n",
+        "Sample\tHLA type\np1\tA0201, B0702\np2\tA0101\n",
+        'sample,alleles\n"p1","A0201,B0702"\np2,A0101\n',
+        "alleles;sample\nA0201|B0702;p1\nA0101;p2\n",
+        "donor,allele,age\np1,A0201 B0702,7\np2,A0101,8\n",
+    ],
+)
+def test_tables_of_samples(tmp_path, text):
+    """Prevents a genotype from losing an allele to its separator."""
+    path = tmp_path / "samples.csv"
+    path.write_text(text)
+    assert read_samples(path) == TWO
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no samples"),
+        ("sample,alleles\n", "no samples"),
+        ("sample,other\np1,A0201\n", "row 1: no column of alleles"),
+        ("sample,alleles,hla\np1,A0201,B0702\n", "row 1: more than one column of alleles"),
+        ("sample,alleles\np1,A0201\np1,B0702\n", "row 3, column 'sample': the sample occurs twice: 'p1'"),
+        ("sample,alleles\np1,;\n", "row 2, column 'alleles': the sample has no alleles: 'p1'"),
+        ("sample,alleles\n,A0201\n", "row 2, column 'sample': the sample has no name"),
+        ("sample,alleles\np1,A0201;A9999\n", "row 2, column 'alleles': "),
+    ],
+)
+def test_mistakes_name_their_row(tmp_path, text, message):
+    """Prevents a patient who is scored without an allele that was misspelled."""
+    path = tmp_path / "samples.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_samples(path)
+    assert message in str(caught.value) and "samples.csv" in str(caught.value)
+
+
+def test_sequence_defined_alleles_are_known(tmp_path):
+    """Prevents the id of an allele of the user's own from being looked up among HLA names."""
+    path = tmp_path / "samples.csv"
+    path.write_text("sample,alleles\np1,Mamu-X\n")
+    assert read_samples(path, {"Mamu-X"}) == {"p1": ["Mamu-X"]}
+
+
+@pytest.mark.parametrize("genotype", [False, True])
+@pytest.mark.parametrize("part", [1, 2, 50_000])
+def test_a_source_is_read_in_parts(monkeypatch, genotype, part):
+    """Prevents rows that are lost, doubled or given to another sample where an input is read in parts."""
+    monkeypatch.setattr(samples, "_PART", part)
+    peptides = ["SLYNTVATL", "NLVPMVATV", "SLYN"]
+    source = PeptidesOfSamples(PeptideSource.of_list(peptides, "list"), TWO, genotype=genotype)
+    overview = source.check()
+    made = pd.concat([table.frame for table in source.tables(2)], ignore_index=True)
+    cells = [("p1", "A0201;B0702"), ("p2", "A0101")]
+    if not genotype:
+        cells = [("p1", "A0201"), ("p1", "B0702"), ("p2", "A0101")]
+    wanted = [(peptide, *cell) for peptide in peptides for cell in cells]
+    assert list(made[["peptide", "sample", "allele"]].itertuples(index=False, name=None)) == wanted
+    assert overview.rows == len(made) and list(overview.alleles) == [cell for _, cell in cells]
+    frame = with_samples(
+        peptides, pd.DataFrame({"sample": ["p1", "p2"], "alleles": ["A0201;B0702", "A0101"]}), genotype=genotype
+    )
+    pd.testing.assert_frame_equal(frame, made[["peptide", "sample", "allele"]], check_dtype=False)
+
+
+def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
+    """Prevents peptides of a patient from being scored with the alleles of another, and a typo from losing rows."""
+    monkeypatch.setattr(peptide_source, "_PART", 2)
+    path = tmp_path / "cohort.csv"
+    path.write_text("peptide,sample,n\nSLYNTVATL,p2,1\nNLVPMVATV,p3,2\nSLYN,p3,3\nGILGFVFTL,p1,4\n")
+    source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)
+    assert source.check().rows == 5
+    made = pd.concat([table.frame for table in source.tables(2)], ignore_index=True)
+    assert made["allele"].tolist() == ["A0101", "", "", "A0201", "B0702"]
+    assert made["n"].tolist() == ["1", "2", "3", "4", "4"] and source.own_columns == ["sample", "n"]
+    unknown = "no such sample in --samples: 'p3'"
+    assert made["note"].tolist() == ["", unknown, f"length 4 is outside 8-15; {unknown}", "", ""]
+    with pytest.raises(InputError, match="row 3, column 'sample'"):
+        PeptidesOfSamples(open_peptides(path, strict=True), TWO, genotype=False).check()
+
+
+def test_alleles_of_two_places_are_refused(tmp_path):
+    """Prevents one of two allele columns from being ignored without a word."""
+    path = tmp_path / "pairs.csv"
+    path.write_text("peptide,alleles\nSLYNTVATL,A0201\n")
+    with pytest.raises(InputError, match="--samples gives others"):
+        PeptidesOfSamples(open_peptides(path), TWO, genotype=True)
+    ignoring = PeptidesOfSamples(open_peptides(path, allele_column=""), TWO, genotype=True)
+    assert ignoring.own_columns == ["alleles", "sample"]
+
+
+def test_positions_of_windows_stay_numbers():
+    """Prevents positions from turning into text where proteins meet samples."""
+    source = PeptidesOfSamples(windows_of([("one", "MSLYNTVATL")], [9]), TWO, genotype=True)
+    (table,) = source.tables()
+    assert table.frame["position"].tolist() == [1, 1, 2, 2] and table.frame["position"].dtype == "int64"
+
+
+def test_more_alleles_than_a_person_has():
+    """Prevents a list of many alleles from passing for one person's."""
+    names = ["HLA-A*01:01", "HLA-A*02:01", "HLA-A*03:01", "HLA-B*07:02", "Mamu-A1*001:01"]
+    assert genotype_warnings(names, "p1") == ["p1: 3 alleles of HLA-A, but a person has at most two"]
