@@ -200,7 +200,7 @@ def json_lines(stream: TextIO, source: str) -> Iterator[tuple[int, dict[str, Any
         if line.strip():
             try:
                 found = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 reason = "the line is not JSON"
                 raise InputError(reason, source, row, value=line.strip(), hint="one object a line") from error
             if not isinstance(found, dict):

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import math
 import re
 import string
 from collections import Counter
@@ -148,13 +149,13 @@ def _articles(text: str, source: str) -> list[Any] | None:
             return None
         reason = f"the JSON is broken: {error.msg[:1].lower()}{error.msg[1:]}"
         stands = text[error.pos : error.pos + _SHOWN]
-        raise InputError(
-            reason, source, error.lineno, value=stands, hint=f"character {error.colno} of the line"
-        ) from error
+        hint = f"character {error.colno} of the line"
+        raise InputError(reason, source, error.lineno, value=stands, hint=hint) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise InputError("the JSON is broken", source, hint=str(error)) from error
     if "question" in whole:
         return None
-    articles: list[Any] = _member(whole, "data", list, source, "the file")
-    return articles
+    return list(_member(whole, "data", list, source, "the file"))
 
 
 def _from_articles(articles: list[Any], source: str, labelled: bool) -> Iterator[Question]:
@@ -209,10 +210,12 @@ def _answer(answer: Any, source: str, row: int, name: str) -> tuple[str, int | N
     if start in (None, ""):
         return text, None
     try:
-        return text, int(start)
-    except (TypeError, ValueError):
-        reason = f"question '{name}': answer_start is no whole number"
-        raise InputError(reason, source, row, value=start) from None
+        place = float(str(start))  # 12.0 is how a spreadsheet or pandas writes a 12
+    except ValueError:
+        place = math.nan
+    if not place.is_integer():
+        raise InputError(f"question '{name}': answer_start is no whole number", source, row, value=start)
+    return text, int(place)
 
 
 def _checked(
@@ -234,8 +237,7 @@ def _checked(
         stands = context[place : place + len(text)]
         if stands != text:
             reason = f"question '{name}': at offset {place} stands '{stands[:_SHOWN]}', not the answer"
-            hint = "offsets count characters from 0"
-            raise InputError(reason, source, row, value=text, hint=hint)
+            raise InputError(reason, source, row, value=text, hint="offsets count characters from 0")
         found.append((text, place))
     return Question(name, question, context, tuple(found), row)
 

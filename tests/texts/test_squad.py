@@ -64,6 +64,12 @@ def test_tables(tmp_path, name, content):
     assert all(one.answers == () for one in read(tmp_path, content, name, labelled=False))
 
 
+def test_offsets_of_a_spreadsheet(tmp_path):
+    """Prevents 12.0, which is what a column of numbers with gaps becomes, from being refused."""
+    content = f'question,context,answer,answer_start\nWhat?,"{CONTEXT}",Eylea,12.0\n'
+    assert read(tmp_path, content, "q.csv")[0].answers == (("Eylea", 12),)
+
+
 def test_offsets_count_from_the_context_as_written(tmp_path):
     """Prevents offsets from moving when blanks around a context are cut off."""
     line = {"question": "What?", "context": "  Eylea", "answer": "Eylea", "answer_start": 2}
@@ -78,6 +84,13 @@ def test_offsets_count_from_the_context_as_written(tmp_path):
         (squad([{"text": "Eylea", "answer_start": -1}]), "offset -1 lies outside"),
         (squad([{"text": "Lucentis"}]), "question 'q1': the answer does not stand in the context: 'Lucentis'"),
         (squad([{"text": "Eylea", "answer_start": "x"}]), "no whole number: 'x'"),
+        (squad([{"text": "Eylea", "answer_start": 12.7}]), "no whole number: '12.7'"),
+        (
+            json.dumps(squad([{"text": "Eylea", "answer_start": 12}])).replace('start": 12', 'start": 1e999'),
+            "no whole number",
+        ),
+        (json.dumps(squad([])).replace('"q1"', "9" * 5000), "the JSON is broken"),
+        ('{"data": ' + "[" * 100_000, "the JSON is broken"),
         (squad([{"text": " ", "answer_start": 5}]), "an answer has no text"),
         (squad([{"answer_start": 5}]), "an answer has no text"),
         (squad([], question=" "), "the question is empty"),
