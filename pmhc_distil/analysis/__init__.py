@@ -1,1 +1,1 @@
-"""What follows from predictions: regions, shortlists, mutants, coverage of populations."""
+"""What follows from predictions: regions, mutants, coverage, motifs, explanations, designed peptides, reports."""

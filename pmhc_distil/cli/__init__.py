@@ -11,6 +11,7 @@ from pmhc_distil.errors import InputError
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
     "scan": "pmhc_distil.cli.scan",
+    "motif": "pmhc_distil.cli.motif",
     "hla": "pmhc_distil.cli.hla",
     "data": "pmhc_distil.cli.data",
     "pretrain": "pmhc_distil.cli.train",

@@ -27,7 +27,7 @@ def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
 @click.option("--genotype", is_flag=True, help="The allele column holds a person's alleles, of which the best counts.")
 @click.option("-o", "--output", metavar="FILE", help="Write all metrics as CSV: overall, per allele, length, ...")
-@click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs matplotlib).")
+@click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs the extra plots).")
 @click.option(
     "--by",
     "columns",
@@ -111,13 +111,14 @@ def evaluate(
         if column not in pairs.frame:
             there = ", ".join(pairs.frame.columns)
             raise InputError(f"the column is missing; there are: {there}", source=table, column=column)
+    from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, insert, labels_of, summary, to_markdown
     from pmhc_distil.evaluation.details import detailed_metrics
-    from pmhc_distil.evaluation.page import evaluation_page, require_matplotlib
+    from pmhc_distil.evaluation.page import evaluation_page
 
     labels_of(pairs)
     if report:
-        require_matplotlib()
+        require_plots("--report")
     folders = [Path(model) for model in models] or [BUNDLED_MODEL]
     evaluations = [
         evaluate_model(pairs, folder, genotype=genotype, windows=windows, threads=threads, device=device)

@@ -1,6 +1,91 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they mean."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from pmhc_distil.errors import InputError
+
+if TYPE_CHECKING:
+    from pmhc_distil.inference.engine import Precision
+    from pmhc_distil.inference.predictor import Predictor
+
+Command = Callable[..., None]
+
+
+def allele_options(command: Command) -> Command:
+    """Add the options that name alleles."""
+    options = [
+        click.option(
+            "--hla",
+            metavar="NAME",
+            multiple=True,
+            help="HLA class I allele, any spelling.  Repeatable, or with commas.",
+        ),
+        click.option("--hla-fasta", metavar="FILE", help="Your own MHC class I sequences; --hla can name their ids."),
+    ]
+    return _with(options, command)
+
+
+def model_options(command: Command) -> Command:
+    """Add the options on the model and how it computes."""
+    options = [
+        click.option("--model", metavar="DIR", help="A model of your own.  [default: the bundled one]"),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all that are allowed]"
+        ),
+        click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps.  [default: the best there is]"),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "single", "half"]),
+            default="auto",
+            help="Half (bfloat16) is faster where the processor has it.  [default: half there, single elsewhere]",
+        ),
+    ]
+    return _with(options, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def named_alleles(hla: tuple[str, ...], hla_fasta: str | None) -> tuple[list[str] | None, dict[str, str] | None]:
+    """Take the commas of --hla apart and read the sequences of --hla-fasta; None where an option was not given."""
+    names = [part.strip() for text in hla for part in text.split(",")] or None
+    if names is not None and not all(names):
+        raise InputError("an empty allele name", source="--hla", value=",".join(hla))
+    if hla_fasta is None:
+        return names, None
+    from pmhc_distil.sequences.grooves import read_mhc_fasta
+
+    return names, read_mhc_fasta(hla_fasta)
+
+
+def check_model(model: str | None) -> None:
+    """Refuse a folder that is not there, before anything is loaded."""
+    if model is not None and not Path(model).is_dir():
+        raise InputError("no such model folder", source="--model", value=model)
+
+
+def load_predictor(
+    model: str | None, threads: int | None, device: str | None, precision: "Precision" = "auto"
+) -> "Predictor":
+    """Load the model, and say so where it computes slowly."""
+    from pmhc_distil.inference.predictor import Predictor
+
+    predictor = Predictor(model, threads=threads, device=device, precision=precision)
+    if predictor.engine.slow:
+        tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
+    return predictor
+
+
+def tell(line: str) -> None:
+    """Write one line to standard error."""
+    click.echo(" ".join(line.split()), err=True)
 
 
 def length_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:

@@ -4,11 +4,11 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pmhc_distil.cli.options import allele_options, check_model, load_predictor, model_options, named_alleles, tell
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS
 
@@ -27,46 +27,28 @@ _TERMINAL_ROWS = 20
 
 def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on alleles, output and model."""
-    options = [
-        click.option(
-            "--hla",
-            metavar="NAME",
-            multiple=True,
-            help="HLA class I allele, any spelling.  Repeatable, or with commas.",
-        ),
-        click.option("--hla-fasta", metavar="FILE", help="Your own MHC class I sequences; --hla can name their ids."),
-        click.option(
-            "--samples",
-            metavar="TABLE",
-            help="Columns sample and alleles: each peptide with the alleles of every sample.",
-        ),
-        click.option(
-            "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
-        ),
-        click.option(
-            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
-        ),
+    command = model_options(command)
+    for option in (
         click.option(
             "--format",
             "format_",
             type=click.Choice(FORMATS),
             help="Of the output; the last five as other tools write theirs.  [default: by the name of FILE, csv]",
         ),
-        click.option("--model", metavar="DIR", help="A model of your own.  [default: the bundled one]"),
         click.option(
-            "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all that are allowed]"
+            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
         ),
-        click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps.  [default: the best there is]"),
         click.option(
-            "--precision",
-            type=click.Choice(["auto", "single", "half"]),
-            default="auto",
-            help="Half (bfloat16) is faster where the processor has it.  [default: half there, single elsewhere]",
+            "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
         ),
-    ]
-    for option in reversed(options):
+        click.option(
+            "--samples",
+            metavar="TABLE",
+            help="Columns sample and alleles: each peptide with the alleles of every sample.",
+        ),
+    ):
         command = option(command)
-    return command
+    return allele_options(command)
 
 
 def predict_rows(
@@ -121,14 +103,8 @@ def predict_rows(
     format_ = choose_format(output or STDOUT, format_)
     if columns and format_ in PEER_FORMATS:
         raise InputError("this table has no such format", source="--format", value=format_, hint="use csv or tsv")
-    if model is not None and not Path(model).is_dir():
-        raise InputError("no such model folder", source="--model", value=model)
-    alleles = _split_alleles(hla)
-    grooves = None
-    if hla_fasta is not None:
-        from pmhc_distil.sequences.grooves import read_mhc_fasta
-
-        grooves = read_mhc_fasta(hla_fasta)
+    check_model(model)
+    alleles, grooves = named_alleles(hla, hla_fasta)
     if samples is not None and alleles:
         raise InputError(
             "alleles are given both by --hla and by --samples", value=samples, hint="leave out one of them"
@@ -150,9 +126,9 @@ def predict_rows(
     )
     warnings = (*overview.warnings, *request.warnings)
     for line in warnings[:_MOST_WARNINGS]:
-        _tell(f"warning: {line}")
+        tell(f"warning: {line}")
     if len(warnings) > _MOST_WARNINGS:
-        _tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
+        tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
     per_row = len(request.allele_names) if request.cross else 1
     size = max(1, _PAIRS_AT_ONCE // max(1, per_row))
 
@@ -164,12 +140,9 @@ def predict_rows(
         from tqdm import tqdm
 
         from pmhc_distil.inference.ahead import one_ahead
-        from pmhc_distil.inference.predictor import Predictor
         from pmhc_distil.inference.screen import FITTED, WORTH
 
-        predictor = Predictor(model, threads=threads, device=device, precision=precision)
-        if predictor.engine.slow:
-            _tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
+        predictor = load_predictor(model, threads, device, precision)
         screen = None
         worth_it = bool(screened) and overview.rows > WORTH * FITTED * len(screened)
         if max_rank is not None and request.cross and worth_it:
@@ -212,23 +185,9 @@ def predict_rows(
             elif sum(map(len, head)) < _TERMINAL_ROWS:
                 head.append(frame.head(_TERMINAL_ROWS))
     if unscored:
-        _tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
+        tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
     if max_rank is not None:
-        _tell(f"{kept:,} of {count:,} rows have a rank of at most {max_rank:g}")
+        tell(f"{kept:,} of {count:,} rows have a rank of at most {max_rank:g}")
     if head:
         frame, width = pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns
         click.echo(terminal_table(frame, width, total=written, columns=shown))
-
-
-def _split_alleles(hla: tuple[str, ...]) -> list[str] | None:
-    """Take the commas apart; None where the option was not given."""
-    if not hla:
-        return None
-    alleles = [part.strip() for text in hla for part in text.split(",")]
-    if not all(alleles):
-        raise InputError("an empty allele name", source="--hla", value=",".join(hla))
-    return alleles
-
-
-def _tell(line: str) -> None:
-    click.echo(" ".join(line.split()), err=True)

@@ -1,7 +1,6 @@
 """The evaluation as one HTML file: tables and plots inside, nothing fetched from elsewhere."""
 
 import html
-import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,20 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pmhc_distil import __version__
-from pmhc_distil.errors import InputError
+from pmhc_distil.analysis.html_page import html_figure, html_page, html_table
+from pmhc_distil.analysis.pictures import require_plots
 from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import NEUTRAL, calibration_curve, expected_calibration_error
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; } figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
-figcaption, .quiet { color: #555; font-size: 0.9rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; }
-th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-@media print { body { max-width: none; margin: 0; } .wide { overflow: visible; } }
-"""
 TITLES = {
     "length": "By peptide length",
     "ligands": "By training ligands of the allele",
@@ -59,7 +49,7 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
     InputError
         If matplotlib is not installed.
     """
-    require_matplotlib()
+    require_plots("--report")
     parts = ["<h2>All rows</h2>", *map(_audit, evaluations), _table(details[details["by"] == "all"])]
     parts.append(_figure(partial(_reliability, evaluations=evaluations), RELIABILITY_CAPTION))
     for by in dict.fromkeys(details["by"]):
@@ -77,28 +67,7 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
         elif part["group"].nunique() <= 40:
             parts.append(_figure(partial(_bars, part=part), "AUROC with 95 % bootstrap intervals."))
         parts.append(_table(part))
-    made = f"pmhc-distil {__version__}; intervals: bootstrap over rows, 95 %."
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}: evaluation</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body><h1>Evaluation on {html.escape(title)}</h1>{''.join(parts)}<p class=quiet>{made}</p></body></html>\n"
-    )
-
-
-def require_matplotlib() -> None:
-    """Refuse to go on without the plotting library.
-
-    Raises
-    ------
-    InputError
-        If matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "the page needs matplotlib", source="--report", hint="pip install 'pmhc-distil[plots]'"
-        ) from error
+    return html_page(f"Evaluation on {title}", parts, "intervals: bootstrap over rows, 95 %")
 
 
 def _audit(each: Evaluation) -> str:
@@ -115,14 +84,12 @@ def _table(part: pd.DataFrame) -> str:
     """Write metrics as a table, intervals in brackets."""
     grouped = part["by"].iloc[0] != "all"
     head = [*(["group"] if grouped else []), "model", "output", "positives", "negatives", *SHOWN.values(), "MCC"]
-    lines = []
+    rows = []
     for row in part.to_dict("records"):
         cells = [str(row["group"])] if grouped else []
         cells += [row["model"], row["output"], f"{row['positives']:,}", f"{row['negatives']:,}"]
-        cells += [_interval(row, name) for name in SHOWN] + [_number(row["mcc"])]
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    columns = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    return f'<div class="wide"><table><thead><tr>{columns}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+        rows.append(cells + [_interval(row, name) for name in SHOWN] + [_number(row["mcc"])])
+    return html_table(head, rows)
 
 
 def _interval(row: dict[Any, Any], name: str) -> str:
@@ -137,20 +104,14 @@ def _number(value: float) -> str:
 
 
 def _figure(draw: Callable[[Any], None], caption: str) -> str:
-    """Draw one plot as inline SVG, the same bytes for the same numbers."""
-    import matplotlib
-
-    matplotlib.rcParams["svg.hashsalt"] = "pmhc-distil"
+    """Draw one plot."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 3.8), layout="constrained")
     axis = figure.subplots()
     axis.spines[["top", "right"]].set_visible(False)
     draw(axis)
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    image = stream.getvalue()
-    return f"<figure>{image[image.index('<svg') :]}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return html_figure(figure, caption)
 
 
 def _reliability(axis: Any, evaluations: Sequence[Evaluation]) -> None:

@@ -155,7 +155,7 @@ class Predictor:
         for number, groove in enumerate(grooves):
             rows = np.flatnonzero(index[scorable] == number)
             if len(rows):
-                table = self._table(groove)
+                table = self.rank_table(groove)
                 rank[rows], same_length[rows] = table.ranks(groove, logits[rows, 0], lengths[rows])
                 preference = table.length_log_odds(groove)[lengths[rows] - MIN_PEPTIDE_LENGTH]
                 neutral[rows] = logits[rows, 0] - preference
@@ -177,7 +177,9 @@ class Predictor:
         for number, groove in enumerate(grooves):
             rows = np.flatnonzero(index == number)
             if len(rows):
-                near[rows] = self._table(groove).near_class_limit(groove, logits[rows, 0], self.engine.backend.error)
+                near[rows] = self.rank_table(groove).near_class_limit(
+                    groove, logits[rows, 0], self.engine.backend.error
+                )
         rows = np.flatnonzero(near)
         logits[rows] = self._precise.score(texts[rows].tolist(), grooves, index[rows])
 
@@ -197,8 +199,14 @@ class Predictor:
             note = f"far from the training data: nearest is {nearest[number]} at a distance of {distances[number]:.2f}"
             frame.loc[rows, "note"] = [f"{before}; {note}" if before else note for before in frame["note"].iloc[rows]]
 
-    def _table(self, groove: str) -> RankTable:
-        """Find the calibration of a groove, or make it (some seconds) and keep it for the next time."""
+    def rank_table(self, groove: str) -> RankTable:
+        """Find the calibration of a groove, or make it (some seconds) and keep it for the next time.
+
+        Parameters
+        ----------
+        groove : str
+            34 residues.
+        """
         for table in self._tables:
             if groove in table:
                 return table
@@ -220,16 +228,17 @@ class Predictor:
         max_rank : float
             Percent.
         """
-        return MotifScreen(self.engine, self._table, grooves, lengths, max_rank, self._random)
+        return MotifScreen(self.engine, self.rank_table, grooves, lengths, max_rank, self.random_peptides)
 
     @cached_property
-    def _random(self) -> Background:
+    def random_peptides(self) -> Background:
+        """Random human peptides, as tokens, by length; those of one row are the beginnings of one window."""
         folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
         random = background.read_windows(folder / background.FILE_NAME)
         return {length: tokens[: self.windows] for length, tokens in random.items()}
 
     def _calibrate(self, groove: str, path: Path) -> RankTable:
-        knots = calibrate_groove(self.engine, groove, self._random)
+        knots = calibrate_groove(self.engine, groove, self.random_peptides)
         table = RankTable([groove], knots[None], {"weights": self.weights})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -127,6 +127,27 @@ class RankTable:
             self._length_log_odds[groove] = np.log(means / means.mean())
         return self._length_log_odds[groove]
 
+    def length_shares(self, groove: str, rank: float) -> np.ndarray:
+        """Say which lengths the best binders of an allele have, if random peptides have all lengths equally often.
+
+        Parameters
+        ----------
+        groove : str
+            In the table.
+        rank : float
+            Highest rank, in percent, of what counts as a binder.
+
+        Returns
+        -------
+        ndarray of float, shape (lengths,)
+            Shares of 8, 9, ... residues; their sum is 1.
+        """
+        knots = self.knots[self._place[groove]]
+        levels, exponents, _ = _curve(knots[0])
+        limit = np.interp([np.log10(rank)], exponents[::-1], levels[::-1])
+        shares = np.concatenate([percent_rank(limit, each) for each in knots[1:]])
+        return shares / shares.sum()
+
     def save(self, path: Path) -> None:
         """Write the table as safetensors."""
         with atomic_path(path) as temporary:

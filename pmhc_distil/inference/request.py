@@ -170,6 +170,23 @@ def resolve_request(
     return Request(found.names, found.grooves, True, none, none, [], none, [], found.notes, warnings)
 
 
+def resolve_alleles(alleles: Sequence[str] | None, grooves: Mapping[str, str] | None = None) -> Request:
+    """Find alleles that no peptides come with.
+
+    Parameters
+    ----------
+    alleles, grooves
+        As for :func:`resolve_request`.
+
+    Raises
+    ------
+    InputError
+        If there are no alleles, or one does not exist.
+    """
+    table = pd.DataFrame({"peptide": [""], "note": [""]}, dtype="str")
+    return resolve_request(table, alleles, grooves=grooves)
+
+
 def _resolve_rows(
     table: pd.DataFrame,
     found: _Alleles,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.tables import Column
 
 SAMPLE = "sample"
@@ -24,6 +25,23 @@ REGION_COLUMNS = (
     Column("best_rank", "float64", "%, 0-100", "Its `rank`; **lower** binds better.", 4),
 )
 """Columns of binders merged into regions."""
+
+MOTIF_COLUMNS = (
+    Column("allele", "str", "", "The allele."),
+    Column("source", "str", "", "`predicted`, or `ligands` where they are the user's."),
+    Column("length", "int64", "residues", "Length of the peptides."),
+    Column("peptides", "int64", "", "Peptides that the row was counted in."),
+    Column("position", "int64", "", "Position in the peptide, from 1."),
+    Column("information", "float64", "bits, 0-4.32", "How much the residue at the position is determined.", 4),
+    *(Column(residue, "float64", "0-1", f"Share of {residue} at the position.", 4) for residue in RESIDUES),
+)
+"""A row for every position of a motif."""
+
+LENGTH_COLUMNS = (
+    *MOTIF_COLUMNS[:3],
+    Column("share", "float64", "0-1", "Share of this length among the binders, or ligands, of 8 to 15 residues.", 4),
+)
+"""A row for every length."""
 
 
 def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def predictor():
 @pytest.fixture(scope="module")
 def unseen(predictor):
     """Give random human peptides that no motif was fitted to, of mixed lengths."""
-    tokens = predictor._random
+    tokens = predictor.random_peptides
     peptides = ["".join(row) for length in LENGTHS for row in LETTERS[tokens[length][-2000:]]]
     return [peptides[i] for i in np.random.default_rng(0).permutation(len(peptides))]
 

@@ -1,0 +1,190 @@
+"""Sequence logos with length preferences, as figures and as a page of many alleles."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.analysis.html_page import html_figure, html_page
+from pmhc_distil.analysis.motif import LIGANDS, PREDICTED
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    **dict.fromkeys("DE", "#c8371f"),
+    **dict.fromkeys("KRH", "#2b5fb0"),
+    **dict.fromkeys("NQSTGCY", "#2e8b57"),
+    **dict.fromkeys("AVLIPMFW", "#222222"),
+}
+"""Acidic residues red, basic blue, polar green, hydrophobic black."""
+BARS = {PREDICTED: "#4c72b0", LIGANDS: "#b0b0b0"}
+ROWS_ON_A_PAGE = 6
+_ROW, _ABOVE, _BELOW = 1.75, 0.22, 0.4
+"""Inches: of a row, and what of it is above and below the axes."""
+_LEAST = 0.02
+"""Bits; lower letters could not be seen."""
+_WIDTH = 0.95
+_NARROWEST = 0.5
+"""Width, in ems, to which the box of a narrower letter is widened."""
+
+
+def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | None = None) -> "list[Figure]":
+    """Draw motifs with the length preferences beside them.
+
+    Parameters
+    ----------
+    motifs : DataFrame
+        Of :func:`~pmhc_distil.analysis.motif.predicted_motifs`, and perhaps those of
+        :func:`~pmhc_distil.analysis.motif.ligand_motifs`, which are drawn beside the predicted ones.
+    lengths : DataFrame
+        Shares of lengths, from the same places.
+    rows : int, optional
+        Most rows (an allele and length each) of a figure; by default all.
+
+    Returns
+    -------
+    list of Figure
+    """
+    from matplotlib.figure import Figure
+
+    pairs = list(dict.fromkeys(zip(motifs["allele"], motifs["length"], strict=True)))
+    sources = list(dict.fromkeys(motifs["source"]))
+    size = rows or len(pairs)
+    figures = []
+    for start in range(0, len(pairs), size):
+        part = pairs[start : start + size]
+        width, height = 3.6 * len(sources) + 2.0, _ROW * len(part)
+        figure = Figure(figsize=(width, height))
+        widths = [*(3.6 for _ in sources), 1.7]
+        axes = figure.subplots(len(part), len(widths), squeeze=False, width_ratios=widths)
+        # Margins in inches; to find them out would take longer than to draw.
+        figure.subplots_adjust(
+            left=0.4 / width,
+            right=1 - 0.05 / width,
+            bottom=_BELOW / height,
+            top=1 - _ABOVE / height,
+            wspace=0.2,
+            hspace=(_BELOW + _ABOVE) / (_ROW - _BELOW - _ABOVE),
+        )
+        for line, (allele, length) in zip(axes, part, strict=True):
+            own = motifs[(motifs["allele"] == allele) & (motifs["length"] == length)]
+            for axis, source in zip(line, sources, strict=False):
+                _logo(axis, own[own["source"] == source], allele if len(sources) == 1 else f"{allele}, {source}")
+            _bars(line[-1], lengths[lengths["allele"] == allele])
+        figures.append(figure)
+    return figures
+
+
+def motif_page(title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: dict[str, str], footer: str = "") -> str:
+    """Write a page with the logos of many alleles.
+
+    Parameters
+    ----------
+    title : str
+    motifs, lengths : DataFrame
+        As for :func:`motif_figures`.
+    notes : dict
+        A caption for each allele, in plain text.
+    footer : str
+        Plain text.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    parts = []
+    for name, own in motifs.groupby("allele", sort=False):
+        (figure,) = motif_figures(own, lengths[lengths["allele"] == name])
+        parts.append(html_figure(figure, notes.get(str(name), "")))
+    wide = motifs["source"].nunique() > 1
+    body = "".join(parts) if wide else f'<div class="cards">{"".join(parts)}</div>'
+    return html_page(title, [f"<p>{_EXPLAINED}</p>", body], footer)
+
+
+_EXPLAINED = (
+    "The height of a stack is how much the residue at a position is determined, in bits, and the height of a letter "
+    "its share of that. Bars: how often the best binders have each length."
+)
+
+
+def _logo(axis: Any, motif: pd.DataFrame, title: str) -> None:
+    """Draw one logo; an empty table says that there is nothing."""
+    axis.set_title(title, fontsize=9.5, loc="left")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=7.5, length=2)
+    if motif.empty:
+        axis.set(xticks=[], yticks=[])
+        axis.text(0.5, 0.5, "none of this length", ha="center", va="center", color="0.5", fontsize=8)
+        return
+    heights = motif[list(RESIDUES)].to_numpy() * motif["information"].to_numpy()[:, None]
+    _letters(axis, heights)
+    axis.set_xlim(0.45, len(heights) + 0.55)
+    axis.set_xticks(range(1, len(heights) + 1), [str(position) for position in motif["position"]])
+    axis.set_ylim(0, max(4.0, float(heights.sum(1).max())))
+    axis.set_yticks([0, 2, 4])
+    axis.set_ylabel("bits", fontsize=7.5)
+    axis.set_xlabel(f"position ({int(motif['peptides'].iloc[0]):,} peptides)", fontsize=7.5)
+
+
+def _letters(axis: Any, heights: NDArray[np.float64]) -> None:
+    """Stack letters (positions, residues) of so many bits, the highest on top; those of one colour are one path."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+    from matplotlib.transforms import Affine2D
+
+    outlines: dict[str, list[Path]] = {}
+    for place, stack in enumerate(heights, start=1):
+        floor = 0.0
+        for number in np.argsort(stack, kind="stable"):
+            height, residue = stack[number], RESIDUES[number]
+            if height >= _LEAST:
+                letter, size = _outline(residue)
+                fit = Affine2D().scale(_WIDTH / size[0], height / size[1]).translate(place - _WIDTH / 2, floor)
+                outlines.setdefault(COLOURS[residue], []).append(letter.transformed(fit))
+            floor += height
+    for colour, letters in outlines.items():
+        axis.add_artist(PathPatch(Path.make_compound_path(*letters), facecolor=colour, linewidth=0))
+
+
+@cache
+def _outline(residue: str) -> tuple[Any, tuple[float, float]]:
+    """Give the outline of a letter, from the origin, and its width and height."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    letter = TextPath((0, 0), residue, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    box = letter.get_extents()
+    # A narrow letter is not drawn out to the width of the others.
+    return letter.transformed(Affine2D().translate(-box.x0 + _margin(box.width), -box.y0)), (
+        box.width + 2 * _margin(box.width),
+        box.height,
+    )
+
+
+def _margin(width: float) -> float:
+    return max(0.0, (_NARROWEST - width) / 2)
+
+
+def _bars(axis: Any, lengths: pd.DataFrame) -> None:
+    """Draw the shares of the lengths."""
+    sources = list(dict.fromkeys(lengths["source"]))
+    width = 0.8 / max(len(sources), 1)
+    for number, source in enumerate(sources):
+        own = lengths[lengths["source"] == source]
+        shift = (number - (len(sources) - 1) / 2) * width
+        axis.bar(own["length"] + shift, 100 * own["share"], width, color=BARS[source], label=source)
+    if len(sources) > 1:
+        axis.legend(frameon=False, fontsize=6.5, loc="upper right", handlelength=1)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=7.5, length=2)
+    axis.set_xticks(PEPTIDE_LENGTHS, [str(length) for length in PEPTIDE_LENGTHS])
+    axis.set_ylim(0, 100)
+    axis.set_yticks([0, 50, 100])
+    axis.set_ylabel("%", fontsize=7.5)
+    axis.set_xlabel("length", fontsize=7.5)
