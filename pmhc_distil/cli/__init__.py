@@ -12,6 +12,7 @@ COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
     "scan": "pmhc_distil.cli.scan",
     "motif": "pmhc_distil.cli.motif",
+    "coverage": "pmhc_distil.cli.coverage",
     "hla": "pmhc_distil.cli.hla",
     "data": "pmhc_distil.cli.data",
     "pretrain": "pmhc_distil.cli.train",

@@ -13,7 +13,10 @@ PEER_FORMATS = ("mhcflurry", "netmhcpan", "bigmhc", "mhctools", "nf-core")
 PACKED_FORMATS = {"parquet": "pyarrow.parquet", "xlsx": "openpyxl"}
 """Formats that are no text, and what they are written with; the extra is called like the format."""
 
-FORMATS = ("csv", "tsv", "jsonl", *PACKED_FORMATS, *PEER_FORMATS)
+TABLE_FORMATS = ("csv", "tsv", "jsonl", *PACKED_FORMATS)
+"""Formats for any table."""
+
+FORMATS = (*TABLE_FORMATS, *PEER_FORMATS)
 
 STDOUT = "-"
 """The name of standard output wherever a path is expected."""

@@ -44,6 +44,21 @@ LENGTH_COLUMNS = (
 """A row for every length."""
 
 
+COVERAGE_COLUMNS = (
+    Column("population", "str", "", "The population, where the frequencies name any."),
+    Column("locus", "str", "", "`A`, `B`, ..., or `all` for the loci together."),
+    Column("coverage", "float64", "0-1", "Share of the population that presents at least one of the peptides.", 5),
+    Column(
+        "average_hits", "float64", "", "Peptides with an allele that presents them, in the mean of the population.", 5
+    ),
+    Column("pc90", "float64", "", "Such hits that 90 % of the population reach, interpolated.", 5),
+    Column("alleles", "int64", "", "Alleles that a frequency is given for."),
+    Column("alleles_bound", "int64", "", "How many of them present at least one peptide."),
+    Column("unknown", "str", "", "Alleles without a prediction, which count as presenting nothing."),
+)
+"""Columns of the coverage of populations."""
+
+
 def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """Make a table of rows, with the types of its columns even if there are no rows.
 

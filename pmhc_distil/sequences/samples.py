@@ -15,13 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.delimited import read_header, read_parts
-from pmhc_distil.sequences.files import open_text
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, Part
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import SAMPLE
+from pmhc_distil.sequences.small_tables import read_small_table
 
 ALLELE_SEPARATORS = re.compile(r"[,;|\s]+")
 """What may stand between the alleles of one person."""
@@ -53,30 +52,20 @@ def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, lis
         not exist.
     """
     source = str(path)
-    stream = open_text(path)
-    head = stream.readline()
-    if not head.strip():
-        raise InputError("no samples", source=source, hint="a table with the columns sample and alleles is expected")
-    delimiter = max("\t,;", key=head.count)
-    header, row = read_header(stream, source, 0, delimiter)
-    columns = [_find(header, names, source, row) for names in (_SAMPLE_NAMES, ALLELE_NAMES)]
+    table, rows = read_small_table(path, {SAMPLE: _SAMPLE_NAMES, "alleles": ALLELE_NAMES})
     samples: dict[str, list[str]] = {}
-    for cells, numbers in read_parts(stream, source, 0, delimiter, header):
-        own = (cells[header.index(name)] for name in columns)
-        for name, text, number in zip(*own, numbers.tolist(), strict=True):
-            name, alleles = name.strip(), list(filter(None, ALLELE_SEPARATORS.split(text)))
-            if name in samples or not name:
-                hint = "one row a sample; put its alleles into one cell, separated by ;"
-                reason = "the sample occurs twice" if name else "the sample has no name"
-                raise InputError(reason, source=source, row=number, column=columns[0], value=name or None, hint=hint)
-            if not alleles:
-                raise InputError("the sample has no alleles", source=source, row=number, column=columns[1], value=name)
-            for allele in alleles:
-                if allele not in known:
-                    resolve_allele(allele, source=source, row=number, column=columns[1])
-            samples[name] = alleles
-    if not samples:
-        raise InputError("no samples", source=source, hint="a row for every sample is expected")
+    for name, text, row in zip(table[SAMPLE], table["alleles"], rows.tolist(), strict=True):
+        alleles = list(filter(None, ALLELE_SEPARATORS.split(text)))
+        if name in samples or not name:
+            hint = "one row a sample; put its alleles into one cell, separated by ;"
+            reason = "the sample occurs twice" if name else "the sample has no name"
+            raise InputError(reason, source=source, row=row, column=SAMPLE, value=name or None, hint=hint)
+        if not alleles:
+            raise InputError("the sample has no alleles", source=source, row=row, column="alleles", value=name)
+        for allele in alleles:
+            if allele not in known:
+                resolve_allele(allele, source=source, row=row, column="alleles")
+        samples[name] = alleles
     return samples
 
 
@@ -214,13 +203,3 @@ def _expand(
     several = [cells.get(name, [""]) for name in own]
     place = np.repeat(np.arange(count), [len(one) for one in several])
     return place, [own[i] for i in place.tolist()], [cell for one in several for cell in one]
-
-
-def _find(header: Sequence[str], names: Sequence[str], source: str, row: int) -> str:
-    """Find the column that one of the names means."""
-    found = [name for name in header if "".join(c for c in name.lower() if c.isalnum()) in names]
-    if len(found) == 1:
-        return found[0]
-    reason = f"no column of {names[0]}s" if not found else f"more than one column of {names[0]}s"
-    hint = f"columns are: {', '.join(header)}; sample and alleles are expected"
-    raise InputError(reason, source=source, row=row, hint=hint)

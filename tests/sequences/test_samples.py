@@ -33,10 +33,10 @@ def test_tables_of_samples(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no samples"),
-        ("sample,alleles\n", "no samples"),
-        ("sample,other\np1,A0201\n", "row 1: no column of alleles"),
-        ("sample,alleles,hla\np1,A0201,B0702\n", "row 1: more than one column of alleles"),
+        ("", "the table is empty"),
+        ("sample,alleles\n", "the table has no rows"),
+        ("sample,other\np1,A0201\n", "row 1: no column alleles"),
+        ("sample,alleles,hla\np1,A0201,B0702\n", "row 1: more than one column could be the alleles"),
         ("sample,alleles\np1,A0201\np1,B0702\n", "row 3, column 'sample': the sample occurs twice: 'p1'"),
         ("sample,alleles\np1,;\n", "row 2, column 'alleles': the sample has no alleles: 'p1'"),
         ("sample,alleles\n,A0201\n", "row 2, column 'sample': the sample has no name"),

@@ -1,0 +1,67 @@
+"""``pmhc-distil coverage``: which share of a population presents a set of peptides."""
+
+from typing import Any
+
+import click
+
+from pmhc_distil.cli.options import check_model, load_predictor, model_options, tell
+from pmhc_distil.cli.results import check_result, result_options, write_result
+
+_EXAMPLES = """\b
+Examples:
+  pmhc-distil coverage data/examples/peptides.fasta --frequencies data/examples/frequencies.csv
+  pmhc-distil coverage predictions.csv --frequencies data/examples/frequencies.csv --max-rank 0.5 -o coverage.csv
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--frequencies",
+    metavar="TABLE",
+    required=True,
+    help="Columns allele, frequency (0 to 1) and, for several populations, population.",
+)
+@click.option(
+    "--max-rank",
+    type=click.FloatRange(0, 100),
+    default=2.0,
+    show_default=True,
+    help="An allele presents a peptide up to this rank.",
+)
+@result_options
+@model_options
+def coverage(
+    source: str,
+    frequencies: str,
+    max_rank: float,
+    output: str | None,
+    format_: str | None,
+    model: str | None,
+    **options: Any,
+) -> None:
+    """Tell which share of a population presents at least one of the peptides.
+
+    INPUT holds peptides, as for predict, each of which is predicted with every allele that a frequency is given for; or
+    the table that predict has written of them, with the columns peptide, allele and rank.
+
+    Two alleles of every locus are drawn with their frequencies (Hardy-Weinberg), the loci independently.  One row for
+    all loci and for each: the share of the population that is covered, the hits (a peptide with an allele that presents
+    it) of an average person, and PC90, the hits that 90 % of the population reach.
+    """
+    from pmhc_distil.analysis.coverage import ALL_LOCI, predictions_for
+    from pmhc_distil.analysis.coverage import coverage as cover
+    from pmhc_distil.sequences.frequencies import read_frequencies
+    from pmhc_distil.sequences.readers import read_peptides
+    from pmhc_distil.sequences.result_columns import COVERAGE_COLUMNS
+
+    format_ = check_result(output, format_)
+    check_model(model)
+    table = read_frequencies(frequencies)
+    peptides = read_peptides(source)
+    predictions = predictions_for(peptides, table, lambda: load_predictor(model, **options))
+    made = cover(predictions, table, max_rank=max_rank)
+    for population, locus, names in zip(made["population"], made["locus"], made["unknown"], strict=True):
+        if names and locus == ALL_LOCI:
+            tell(f"warning: {population or frequencies}: no prediction for {names}, which count as presenting nothing")
+    write_result(made, output, format_, COVERAGE_COLUMNS)

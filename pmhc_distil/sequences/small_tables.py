@@ -1,0 +1,66 @@
+"""Tables that a user writes beside the peptides: samples, allele frequencies, mutations."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.delimited import read_header, read_parts
+from pmhc_distil.sequences.files import open_text
+
+
+def read_small_table(
+    path: str | Path, columns: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]] | None = None
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Read the columns of a CSV or TSV file that are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzip, with a header.
+    columns : mapping of str to sequence of str
+        What to call each column, and the names by which it is found, in lower case without separators.
+    optional : mapping, optional
+        Columns that need not be there.
+
+    Returns
+    -------
+    frame : DataFrame
+        The columns that were found, as text without space around it.
+    rows : ndarray of int, shape (N,)
+        1-based line of every row.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds no rows, or lacks a column or has two that could be meant.
+    """
+    source = str(path)
+    expected = f"a table with the columns {' and '.join(columns)} is expected"
+    stream = open_text(path)
+    head = stream.readline()
+    if not head.strip():
+        raise InputError("the table is empty", source=source, hint=expected)
+    delimiter = max("\t,;", key=head.count)
+    header, row = read_header(stream, source, 0, delimiter)
+    plain = {name: "".join(c for c in name.lower() if c.isalnum()) for name in header}
+    found: dict[str, str] = {}
+    for new, names in {**columns, **(optional or {})}.items():
+        possible = [name for name in header if plain[name] in names]
+        if len(possible) > 1:
+            hint = "rename or remove one of them"
+            reason = f"more than one column could be the {new}"
+            raise InputError(reason, source=source, row=row, value=", ".join(possible), hint=hint)
+        if possible:
+            found[possible[0]] = new
+        elif new in columns:
+            hint = f"columns are: {', '.join(header)}"
+            raise InputError(f"no column {new}", source=source, row=row, hint=hint)
+    parts = list(read_parts(stream, source, 0, delimiter, header))
+    if not parts:
+        raise InputError("the table has no rows", source=source, hint=expected)
+    cells = {new: [text.strip() for part, _ in parts for text in part[header.index(old)]] for old, new in found.items()}
+    return pd.DataFrame(cells, dtype="str"), np.concatenate([numbers for _, numbers in parts])

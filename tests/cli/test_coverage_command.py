@@ -1,0 +1,24 @@
+"""The command says which alleles it left out, and refuses before it predicts."""
+
+from pathlib import Path
+
+
+def test_coverage_of_written_predictions(run_command, fake_predictor):
+    """Prevents a model from being loaded for predictions that are there, and missing alleles from going unsaid."""
+    Path("predictions.csv").write_text("peptide,allele,rank\nSLYNTVATL,HLA-A*02:01,0.1\n")
+    Path("frequencies.csv").write_text("allele,frequency\nA*02:01,0.5\nB*07:02,0.1\n")
+    fake_predictor.made = ()
+    status, out, err = run_command("coverage", "predictions.csv", "--frequencies", "frequencies.csv")
+    assert (status, fake_predictor.made) == (0, ())
+    assert out.splitlines()[1:3] == [",all,0.75,0.75,0.4,2,1,HLA-B*07:02", ",A,0.75,0.75,0.4,1,1,"]
+    assert err == "warning: frequencies.csv: no prediction for HLA-B*07:02, which count as presenting nothing\n"
+
+
+def test_mistakes_are_one_line(run_command, fake_predictor):
+    """Prevents minutes of prediction before a percentage is found among the frequencies."""
+    Path("peptides.txt").write_text("SLYNTVATL\n")
+    Path("frequencies.csv").write_text("allele,frequency\nA*02:01,27\n")
+    fake_predictor.made = ()
+    status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv", "-o", "out.csv")
+    assert (status, out, fake_predictor.made) == (2, "", ()) and err.count("\n") == 1
+    assert "frequencies.csv, row 2, column 'frequency'" in err and not Path("out.csv").exists()
