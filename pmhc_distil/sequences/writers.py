@@ -125,14 +125,7 @@ def open_predictions(
     """
     format = choose_format(destination, format)
     digits = digits_of(columns)
-    with _told(shown_name(destination)), contextlib.ExitStack() as stack:
-        if str(destination) == STDOUT:
-            raw = cast("BinaryIO", sys.stdout.buffer)
-        else:
-            raw = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
-            if Path(destination).suffix == ".gz":
-                packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
-                raw = cast("BinaryIO", stack.enter_context(packed))
+    with open_raw(destination) as raw, contextlib.ExitStack() as stack:
         if format in PACKED_FORMATS:
             made = _packed_writer(raw, format, digits, stack)
             yield made
@@ -141,11 +134,26 @@ def open_predictions(
             return
         text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
         stack.callback(text.detach)
-        yield _text_writer(text, format, digits)
+        yield text_writer(text, format, digits)
         text.flush()
 
 
-def _text_writer(text: TextIO, format: str, digits: Mapping[str, int]) -> TableWriter:
+@contextlib.contextmanager
+def open_raw(destination: str | Path) -> Iterator[BinaryIO]:
+    """Open what is to be written as bytes; `destination` as for :func:`open_predictions`."""
+    with told(shown_name(destination)), contextlib.ExitStack() as stack:
+        if str(destination) == STDOUT:
+            yield cast("BinaryIO", sys.stdout.buffer)
+            return
+        raw: BinaryIO = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
+        if Path(destination).suffix == ".gz":
+            packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+            raw = cast("BinaryIO", stack.enter_context(packed))
+        yield raw
+
+
+def text_writer(text: TextIO, format: str, digits: Mapping[str, int]) -> TableWriter:
+    """Make what writes a table as lines of text, in a format that is none of the packed ones."""
     if format not in PEER_FORMATS:
         return PredictionWriter(text, format, digits)
     from pmhc_distil.sequences.peer_formats import peer_writer
@@ -168,7 +176,7 @@ def _packed_writer(
 
 
 @contextlib.contextmanager
-def _told(shown: str) -> Iterator[None]:
+def told(shown: str, hint: str | None = None) -> Iterator[None]:
     """Put what goes wrong while a table is written into one line."""
     try:
         yield
@@ -176,4 +184,4 @@ def _told(shown: str) -> Iterator[None]:
         # The interpreter flushes once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # no space left, quota, a file system that went away
-        raise InputError(f"cannot write: {error.strerror or error}", source=shown) from error
+        raise InputError(f"cannot write: {error.strerror or error}", source=shown, hint=hint) from error
