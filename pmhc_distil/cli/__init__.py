@@ -1,7 +1,11 @@
 """The command line: parse, call one library function, print.  No science lives here."""
 
+import contextlib
 import importlib
+import os
+import signal
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -13,6 +17,7 @@ COMMANDS = {
     "scan": "pmhc_distil.cli.scan",
     "motif": "pmhc_distil.cli.motif",
     "coverage": "pmhc_distil.cli.coverage",
+    "gather": "pmhc_distil.cli.gather",
     "hla": "pmhc_distil.cli.hla",
     "data": "pmhc_distil.cli.data",
     "pretrain": "pmhc_distil.cli.train",
@@ -22,6 +27,8 @@ COMMANDS = {
     "evaluate": "pmhc_distil.cli.evaluate",
 }
 """Command name to the module that defines it, imported only when the command is called."""
+
+_SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
 
 class LazyGroup(click.Group):
@@ -44,18 +51,52 @@ def group() -> None:
     """Predict which peptides HLA class I molecules present, and distil models of your own."""
 
 
+class _Ended(BaseException):
+    """A signal that asks the program to end: everything is cleared away on the way out, as for Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Turn signals of schedulers and closed terminals into an exception; those that are ignored stay so."""
+    replaced = {}
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise _Ended(number)
+
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            replaced[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, before in replaced.items():
+            signal.signal(number, before)
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
     try:
-        group.main(standalone_mode=False)
+        with _ending_in_order():
+            group.main(standalone_mode=False)
     except InputError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as signal:
-        sys.exit(signal.exit_code)
+    except click.exceptions.Exit as signalled:
+        sys.exit(signalled.exit_code)
     except click.Abort:
         click.echo("aborted", err=True)
         sys.exit(130)
+    except _Ended as ended:
+        click.echo(f"ended by {signal.Signals(ended.number).name}", err=True)
+        sys.stdout.flush()
+        # A thread may be in the middle of some seconds of prediction, for which a scheduler does not wait.
+        os._exit(128 + ended.number)

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pmhc_distil.cli.keeping import keeping_options
 from pmhc_distil.cli.predicting import predict_rows, prediction_options
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
     from pmhc_distil.sequences.peptide_source import PeptideSource
+    from pmhc_distil.sequences.shards import Shard
 
 _MODES = """\b
 Four ways to say which alleles meet which peptides:
@@ -28,6 +30,8 @@ Examples:
   pmhc-distil predict data/examples/peptides.fasta --samples data/examples/samples.csv --genotype
   pmhc-distil predict data/examples/pairs.csv --format mhcflurry
   pmhc-distil predict --peptide SIINFEKL --hla-fasta my_alleles.fasta
+  pmhc-distil predict data/examples/pairs.csv --resume -o predictions.csv
+  pmhc-distil predict data/examples/pairs.csv --shard 3/8 -o part.3.csv
 """
 
 
@@ -52,6 +56,7 @@ def _list_alleles(context: click.Context, parameter: click.Parameter, wanted: bo
     help="Print every allele that can be scored, as `pmhc-distil hla list` does, and end.",
 )
 @prediction_options
+@keeping_options
 @click.option("--peptide-column", metavar="NAME", help="Peptide column of a table.  [default: found by name]")
 @click.option(
     "--allele-column", metavar="NAME", help="Allele column of a table, '' for none.  [default: found by name]"
@@ -73,11 +78,19 @@ def predict(
     gzip; - is standard input.  Peptides have 8 to 15 residues.  Every input row comes out again, in the same order: one
     that cannot be scored has empty numbers and says why in the column note.
     """
-    predict_rows(lambda: _open(source, peptides, peptide_column, allele_column, strict), strict=strict, **options)
+    shard = options["shard"]
+    predict_rows(
+        lambda: _open(source, peptides, peptide_column, allele_column, strict, shard), strict=strict, **options
+    )
 
 
 def _open(
-    source: str | None, peptides: tuple[str, ...], peptide_column: str | None, allele_column: str | None, strict: bool
+    source: str | None,
+    peptides: tuple[str, ...],
+    peptide_column: str | None,
+    allele_column: str | None,
+    strict: bool,
+    shard: "Shard | None",
 ) -> "PeptideSource":
     """Open the one source of peptides there is."""
     from pmhc_distil.sequences.files import STDIN
@@ -90,10 +103,12 @@ def _open(
             raise InputError("peptides are given both by a file and by --peptide", source=source, hint=hint)
         for name in filter(None, (peptide_column, allele_column)):
             raise InputError("--peptide has no columns, but one was asked for", value=name)
+        if shard:
+            raise InputError("--peptide has no shards", source="--shard", value=str(shard), hint="give them in a file")
         return PeptideSource.of_list(peptides, "--peptide", strict=strict)
     if source is None:
         if sys.stdin is None or sys.stdin.isatty():
             hint = "for example pmhc-distil predict peptides.fasta --hla A*02:01"
             raise InputError("no peptides are given", hint=hint)
         source = STDIN
-    return open_peptides(source, peptide_column=peptide_column, allele_column=allele_column, strict=strict)
+    return open_peptides(source, peptide_column=peptide_column, allele_column=allele_column, strict=strict, shard=shard)

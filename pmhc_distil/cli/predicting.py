@@ -4,10 +4,12 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
 
+from pmhc_distil.cli.keeping import PAIRS_AT_ONCE, check_keeping, facts_of
 from pmhc_distil.cli.options import allele_options, check_model, load_predictor, model_options, named_alleles, tell
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
     from pmhc_distil.sequences.peptide_source import PeptideSource
     from pmhc_distil.sequences.peptide_table import PeptideTable
+    from pmhc_distil.sequences.shards import Shard
     from pmhc_distil.sequences.tables import Column
 
 _MOST_WARNINGS = 20
-_PAIRS_AT_ONCE = 200_000
 _TERMINAL_ROWS = 20
 
 
@@ -69,6 +71,9 @@ def predict_rows(
     screened: Sequence[int] = (),
     reduced: "Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]] | None" = None,
     columns: "Sequence[Column] | None" = None,
+    shard: "Shard | None" = None,
+    resume: bool = False,
+    chunk_pairs: int = PAIRS_AT_ONCE,
 ) -> None:
     """Predict a source of peptides in parts, and write what comes out.
 
@@ -88,19 +93,24 @@ def predict_rows(
         Columns of what `reduced` makes, where these are not those of predictions.
     hla, hla_fasta, samples, genotype, output, format_, model, threads, device, precision
         As :func:`prediction_options` reads them.
+    shard, resume, chunk_pairs
+        As :func:`~pmhc_distil.cli.keeping.keeping_options` reads them.
     """
     import pandas as pd
 
     from pmhc_distil.inference.request import resolve_request
     from pmhc_distil.sequences.formats import STDOUT, choose_format
+    from pmhc_distil.sequences.journal import Tally
+    from pmhc_distil.sequences.resumable import ResumableWriter, open_resumable
     from pmhc_distil.sequences.samples import PeptidesOfSamples, read_samples
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
     from pmhc_distil.sequences.terminal import terminal_table
-    from pmhc_distil.sequences.writers import open_predictions
+    from pmhc_distil.sequences.writers import TableWriter, open_predictions
 
     # Everything that the user can have got wrong is looked at before torch is imported.
     for_terminal = output is None and format_ is None and sys.stdout.isatty()
     format_ = choose_format(output or STDOUT, format_)
+    check_keeping(output, format_, shard=shard, resume=resume, reduced=reduced is not None)
     if columns and format_ in PEER_FORMATS:
         raise InputError("this table has no such format", source="--format", value=format_, hint="use csv or tsv")
     check_model(model)
@@ -126,30 +136,32 @@ def predict_rows(
     )
     warnings = (*overview.warnings, *request.warnings)
     for line in warnings[:_MOST_WARNINGS]:
-        tell(f"warning: {line}")
+        _warn(line)
     if len(warnings) > _MOST_WARNINGS:
         tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
     per_row = len(request.allele_names) if request.cross else 1
-    size = max(1, _PAIRS_AT_ONCE // max(1, per_row))
+    size = max(1, chunk_pairs // max(1, per_row))
+    load = cache(lambda: load_predictor(model, threads, device, precision))
 
-    def predicted() -> "Iterator[tuple[pd.DataFrame, int, int]]":
-        """Give predictions, and for how many rows they stand, and how many of these have no score."""
-        if not overview.rows:
-            yield empty_predictions(rows.own_columns, genotype=genotype), 0, 0
+    def predicted(done: int) -> "Iterator[tuple[pd.DataFrame, Tally]]":
+        """Give predictions of the rows that are not done, and what they stand for."""
+        if done == overview.rows:
+            yield empty_predictions(rows.own_columns, genotype=genotype), Tally()
             return
         from tqdm import tqdm
 
         from pmhc_distil.inference.ahead import one_ahead
         from pmhc_distil.inference.screen import FITTED, WORTH
 
-        predictor = load_predictor(model, threads, device, precision)
+        predictor = load()
         screen = None
-        worth_it = bool(screened) and overview.rows > WORTH * FITTED * len(screened)
+        # A shard must be treated as the whole would be, or its rows would be others.
+        worth_it = bool(screened) and (overview.rows_of_all or overview.rows) > WORTH * FITTED * len(screened)
         if max_rank is not None and request.cross and worth_it:
             screen = predictor.screen(request.grooves, screened, max_rank)
         each = 1 if genotype else per_row
 
-        def predict(table: "PeptideTable") -> "tuple[pd.DataFrame, int, int]":
+        def predict(table: "PeptideTable") -> "tuple[pd.DataFrame, Tally]":
             problems, count = table.n_problems, len(table.frame)
             names = None if request.cross and screen and not genotype else alleles
             if screen:
@@ -158,36 +170,51 @@ def predict_rows(
             unscored = problems * each if screen else int(frame["score"].isna().sum())
             if max_rank is not None:
                 frame = frame[written_rank(frame["rank"]) <= max_rank].reset_index(drop=True)
-            return frame, count * each, unscored
+            return frame, Tally(count, count * each, unscored, len(frame))
 
-        with tqdm(total=overview.rows * each, unit=" rows", unit_scale=True, disable=None) as bar:
-            for result in one_ahead(predict, rows.tables(size)):
-                yield result
-                bar.update(result[1])
+        total = overview.rows * each
+        with tqdm(total=total, initial=done * each, unit=" rows", unit_scale=True, disable=None) as bar:
+            for frame, part in one_ahead(predict, rows.tables(size, done)):
+                yield frame, part
+                bar.update(part.count)
 
-    count = unscored = kept = written = 0
+    tally, written = Tally(), 0
     head: list[pd.DataFrame] = []
     shown = columns or PREDICTION_COLUMNS
 
     def frames() -> "Iterator[pd.DataFrame]":
-        nonlocal count, unscored, kept
-        for frame, rows_of_part, unscored_of_part in predicted():
-            count += rows_of_part
-            unscored += unscored_of_part
-            kept += len(frame)
+        nonlocal tally
+        for frame, part in predicted(tally.rows):
+            tally += part
             yield frame
 
-    with contextlib.nullcontext() if for_terminal else open_predictions(output or STDOUT, format_, shown) as writer:
+    with contextlib.ExitStack() as stack:
+        writer: TableWriter | None = None
+        if shard or resume:
+            facts = facts_of(load(), rows)
+            kept = open_resumable(output or "", format_, facts, resume=resume, shard=shard, columns=shown, warn=_warn)
+            writer = resumable = stack.enter_context(kept)
+            tally = resumable.tally
+            if tally.rows:
+                tell(f"continuing after {tally.rows:,} of {overview.rows:,} rows of the input")
+        elif not for_terminal:
+            writer = stack.enter_context(open_predictions(output or STDOUT, format_, shown))
         for frame in reduced(frames()) if reduced else frames():
             written += len(frame)
             if writer is not None:
                 writer.write(frame)
             elif sum(map(len, head)) < _TERMINAL_ROWS:
                 head.append(frame.head(_TERMINAL_ROWS))
-    if unscored:
-        tell(f"{unscored:,} of {count:,} rows have no score; the column note says why")
+            if isinstance(writer, ResumableWriter):
+                writer.mark(tally)
+    if tally.unscored:
+        tell(f"{tally.unscored:,} of {tally.count:,} rows have no score; the column note says why")
     if max_rank is not None:
-        tell(f"{kept:,} of {count:,} rows have a rank of at most {max_rank:g}")
+        tell(f"{tally.kept:,} of {tally.count:,} rows have a rank of at most {max_rank:g}")
     if head:
         frame, width = pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns
         click.echo(terminal_table(frame, width, total=written, columns=shown))
+
+
+def _warn(line: str) -> None:
+    tell(f"warning: {line}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from pmhc_distil.cli.keeping import keeping_options
 from pmhc_distil.cli.options import length_range
 from pmhc_distil.cli.predicting import predict_rows, prediction_options
 
@@ -14,6 +15,7 @@ Examples:
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --genotype --lengths 9-9 --top 10
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --regions -o regions.csv
   pmhc-distil scan data/examples/protein.fasta --samples data/examples/samples.csv --genotype --regions
+  pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --shard 1/2 -o part.1.csv
 """
 
 
@@ -29,6 +31,7 @@ Examples:
     "--top", type=click.IntRange(min=1), help="Write only the best so many windows, or regions, of every protein."
 )
 @prediction_options
+@keeping_options
 def scan(
     source: str,
     lengths: tuple[int, ...],
@@ -64,7 +67,7 @@ def scan(
     elif top:
         made = {"reduced": partial(best_of_proteins, top=top)}
     predict_rows(
-        lambda: protein_windows(source, lengths, distinct=bool(made)),
+        lambda: protein_windows(source, lengths, distinct=bool(made), shard=options["shard"]),
         max_rank=max_rank,
         screened=() if exhaustive else lengths,
         **made,

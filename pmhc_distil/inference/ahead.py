@@ -22,7 +22,8 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
     Result
         Of every item, in their order.
     """
-    with ThreadPoolExecutor(1) as background:
+    background = ThreadPoolExecutor(1)
+    try:
         before = None
         for item in items:
             current = background.submit(function, item)
@@ -31,3 +32,5 @@ def one_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             before = current
         if before is not None:
             yield before.result()
+    finally:  # who ends early does not wait for what nobody will use
+        background.shutdown(wait=False, cancel_futures=True)

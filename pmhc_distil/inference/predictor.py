@@ -86,6 +86,26 @@ class Predictor:
                 )
             self._tables.append(table)
 
+    def identity(self) -> dict[str, str]:
+        """Tell what its numbers depend on: the files of the model, and how it computes.
+
+        Returns
+        -------
+        dict of str to str
+            ``model``, the SHA-256 of what is read of its folder; ``precision``, ``"single"`` or ``"half"``; and
+            ``backend``, what computes.
+        """
+        digest = hashlib.sha256(self.weights.encode())
+        for name in ("config.json", RANKS_FILE, TRAINING_FILE, background.FILE_NAME):
+            path = self.folder / name
+            digest.update(path.read_bytes() if path.is_file() else b"none")
+        backend = self.engine.backend
+        return {
+            "model": digest.hexdigest(),
+            "precision": "half" if self.engine.half else "single",
+            "backend": f"{type(backend).__name__} {getattr(backend, 'device', '')}".strip(),
+        }
+
     def predict(
         self,
         peptides: PeptideTable | pd.DataFrame | Sequence[str],

@@ -184,7 +184,7 @@ def open_text(source: str | Path) -> io.TextIOWrapper:
     InputError
         As :func:`read_text`.
     """
-    unpacked = _open_bytes(source)
+    unpacked = open_unpacked(source)
     _check_text(unpacked, str(source))
     unpacked.seek(0)
     return io.TextIOWrapper(unpacked, encoding="utf-8-sig")
@@ -194,13 +194,13 @@ def text_digest(stream: io.TextIOWrapper) -> str:
     """Give the SHA-256 of the unpacked bytes behind a stream of :func:`open_text`, whose place is lost."""
     stream.seek(0)
     digest = hashlib.sha256()
-    for piece in _pieces(cast("BinaryIO", stream.buffer)):
+    for piece in pieces(cast("BinaryIO", stream.buffer)):
         digest.update(piece)
     return digest.hexdigest()
 
 
-def _open_bytes(source: str | Path) -> BinaryIO:
-    """Open a file, unpacked and seekable."""
+def open_unpacked(source: str | Path) -> BinaryIO:
+    """Open a file as bytes, unpacked and seekable; `source` and errors as for :func:`read_text`, but not checked."""
     shown = str(source)
     try:
         if shown == STDIN:
@@ -224,7 +224,8 @@ def _open_bytes(source: str | Path) -> BinaryIO:
     return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Give the rest of a file, a bounded number of bytes at a time."""
     return iter(partial(file.read, _PIECE), b"")
 
 
@@ -242,7 +243,7 @@ def _check_text(file: BinaryIO, shown: str) -> None:
         for signature, kind, hint in _SIGNATURES:
             if head.startswith(signature):
                 raise InputError(f"is {kind}, not text", source=shown, hint=hint)
-        for piece in itertools.chain([head], _pieces(file), [b""]):
+        for piece in itertools.chain([head], pieces(file), [b""]):
             text = decoder.decode(piece, final=not piece)
             nul = text.find("\0")
             if nul >= 0:

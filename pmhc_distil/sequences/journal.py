@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,6 +38,11 @@ class Tally:
     unscored: int = 0
     kept: int = 0
 
+    def __add__(self, other: "Tally") -> "Tally":
+        """Count both."""
+        ours, theirs = asdict(self), asdict(other)
+        return Tally(**{name: number + theirs[name] for name, number in ours.items()})
+
 
 @dataclass(frozen=True)
 class Step:
@@ -50,6 +55,8 @@ class Step:
         Bytes.
     sha256 : str
         Of these bytes.
+    header : int
+        Bytes before the first row.
     types : dict of str to str
         Columns and their types.
     """
@@ -57,7 +64,8 @@ class Step:
     tally: Tally
     size: int
     sha256: str
-    types: dict[str, str] = field(default_factory=dict)
+    header: int
+    types: dict[str, str]
 
 
 class Journal:

@@ -20,8 +20,12 @@ from pmhc_distil.sequences.tables import SCHEMA_VERSION, empty_predictions
 VERSION_KEY = "pmhc_distil_schema_version"
 
 
+ROW_GROUP = 100_000
+"""Rows of a row group, so that the bytes of a table do not depend on the parts in which it was written."""
+
+
 class ParquetPredictionWriter:
-    """Writes a prediction table some rows at a time, each time as a row group.
+    """Writes a prediction table some rows at a time.
 
     Parameters
     ----------
@@ -38,6 +42,7 @@ class ParquetPredictionWriter:
         # writes an end, which would turn what standard output has got into a table that looks whole.
         self._made = io.BytesIO()
         self._writer: Any = None
+        self._waiting: list[Any] = []
 
     def write(self, frame: pd.DataFrame) -> None:
         """Write more rows; the first table decides on the columns and their types.
@@ -59,17 +64,37 @@ class ParquetPredictionWriter:
             raise ValueError(msg)
         types = [None] * len(names) if known is None else known.types
         columns = [_column(frame.iloc[:, i], name, types[i], self._digits.get(name)) for i, name in enumerate(names)]
-        table = pa.Table.from_arrays(columns, names, metadata={VERSION_KEY: SCHEMA_VERSION})
+        self.write_table(pa.Table.from_arrays(columns, names, metadata={VERSION_KEY: SCHEMA_VERSION}))
+
+    def write_table(self, table: Any) -> None:
+        """Write more rows of a table that another writer of this kind has written.
+
+        Raises
+        ------
+        ValueError
+            If it has other columns or types than the first.
+        """
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._made, table.schema, compression="zstd")
-        if len(frame):
-            self._writer.write_table(table)
+        if table.schema != self._writer.schema:
+            msg = f"the columns change from {self._writer.schema} to {table.schema}"
+            raise ValueError(msg)
+        self._waiting.append(table)
+        while sum(map(len, self._waiting)) >= ROW_GROUP:
+            self._write_group()
         self._hand_on()
+
+    def _write_group(self) -> None:
+        waiting = pa.concat_tables(self._waiting)
+        self._writer.write_table(waiting.slice(0, ROW_GROUP).combine_chunks())
+        self._waiting = [waiting.slice(ROW_GROUP)]
 
     def close(self) -> None:
         """Write the end, without which there is no table; leaves the file itself open."""
         if self._writer is None:
             self.write(empty_predictions())
+        if sum(map(len, self._waiting)):
+            self._write_group()
         self._writer.close()
         self._hand_on()
 

@@ -8,6 +8,7 @@ at once: what cannot be continued in the middle (gzip, Parquet) is made of the r
 import contextlib
 import hashlib
 import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import check_destination
 from pmhc_distil.sequences.formats import PACKED_FORMATS
 from pmhc_distil.sequences.journal import Journal, Step, Tally
+from pmhc_distil.sequences.shard_record import ShardRecord, file_sha256
+from pmhc_distil.sequences.shards import Shard
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 from pmhc_distil.sequences.writers import TableWriter, open_predictions, open_raw, text_writer, told
 
@@ -47,6 +50,10 @@ class ResumableWriter:
     ----------
     tally : Tally
         How far it has come, with what earlier runs have done.
+    header : int
+        Bytes before the first row.
+    types : dict of str to str
+        Columns and their types.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class ResumableWriter:
         digest: Any,
     ) -> None:
         self.tally = before.tally if before else Tally()
+        self.header = before.header if before else 0
         self.types = dict(before.types) if before else {}
         self._file = file
         self._journal = journal
@@ -65,7 +73,7 @@ class ResumableWriter:
         self._text = io.TextIOWrapper(self._made, encoding="utf-8", errors="surrogateescape", newline="")
         self._writer = make_writer(self._text)
         self._started = False
-        self._has_header = before is not None
+        self._before = before
         self._digest = digest
         self._size = before.size if before else 0
 
@@ -73,9 +81,10 @@ class ResumableWriter:
         """Write more rows; all tables have the columns of the first."""
         if not self._started:
             self._started = True
-            self.types = {str(name): str(frame.dtypes.iloc[i]) for i, name in enumerate(frame.columns)}
+            self.types = self.types or {str(name): str(kind) for name, kind in frame.dtypes.items()}
             self._writer.write(frame.iloc[:0])
-            self._hand_on(discard=self._has_header)
+            self._hand_on(discard=self._before is not None)
+            self.header = self._before.header if self._before else self._size
         self._writer.write(frame)
         self._hand_on()
 
@@ -84,7 +93,7 @@ class ResumableWriter:
         self.tally = tally
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._journal.add(Step(tally, self._size, self._digest.hexdigest(), self.types))
+        self._journal.add(Step(tally, self._size, self._digest.hexdigest(), self.header, self.types))
 
     def _hand_on(self, *, discard: bool = False) -> None:
         self._text.flush()
@@ -104,6 +113,7 @@ def open_resumable(
     facts: Mapping[str, Any],
     *,
     resume: bool,
+    shard: Shard | None = None,
     columns: Sequence[Column] = PREDICTION_COLUMNS,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[ResumableWriter]:
@@ -119,6 +129,8 @@ def open_resumable(
         What the rows depend on, for JSON.  A run of other facts is not continued but begun anew.
     resume : bool
         Continue what an earlier run has left, and leave what is done if this one ends early.
+    shard : Shard, optional
+        Which shard of a table it is, for a record beside it.
     columns : sequence of Column
         As for :func:`~pmhc_distil.sequences.writers.open_predictions`.
     warn : callable
@@ -136,13 +148,15 @@ def open_resumable(
     direct = format not in PACKED_FORMATS
     digits = digits_of(columns) if direct else {}  # rounded when it is made into what it is to be
 
+    run = json.loads(json.dumps({**facts, "format": format, "shard": str(shard or "")}))  # as they will be read
+
     def make_writer(text: TextIO) -> TableWriter:
         return text_writer(text, format if direct else "csv", digits)
 
     with told(str(destination), _KEPT if resume else None), Journal(log, str(destination)) as journal:
         try:
-            before, digest = _left_behind(journal, partial, facts, warn) if resume else (None, hashlib.sha256())
-            journal.start(facts, [before] if before else [])
+            before, digest = _left_behind(journal, partial, run, warn) if resume else (None, hashlib.sha256())
+            journal.start(run, [before] if before else [])
             with partial.open("r+b" if before else "wb") as file:
                 if before:
                     file.truncate(before.size)
@@ -158,6 +172,9 @@ def open_resumable(
                     shutil.copyfileobj(rows, raw, 1 << 20)
             else:
                 partial.replace(target)
+            if shard:
+                header = writer.header if direct else 0
+                ShardRecord(shard, dict(facts), writer.tally, format, header, file_sha256(target)).save(target)
         except BaseException:
             if not resume:
                 _remove(partial, log)
@@ -197,21 +214,21 @@ def _left_behind(
 
 
 def _read_back(path: Path, types: Mapping[str, str]) -> Iterator[pd.DataFrame]:
-    """Give the rows of a partial file as they were."""
-    numbers = {name: [""] for name, kind in types.items() if kind == "float64"}
+    """Give the rows of a partial file as they were, to the last bit."""
+    numbers = [name for name, kind in types.items() if kind == "float64"]
+    cells = {name: "str" if name in numbers else kind for name, kind in types.items()}
     rows = 0
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
         parts = pd.read_csv(
             text,
-            dtype=cast("dict[str, Any]", types),
+            dtype=cast("dict[str, Any]", cells),
             keep_default_na=False,
-            na_values=numbers,
-            float_precision="round_trip",
+            na_filter=False,
             lineterminator="\n",
             chunksize=_ROWS,
         )
         for frame in parts:
             rows += len(frame)
-            yield frame
+            yield frame.assign(**{name: [float(cell or "nan") for cell in frame[name]] for name in numbers})
     if not rows:
         yield pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})

@@ -137,6 +137,7 @@ class PeptidesOfSamples(PeptideSource):
             replace(records, columns=(*records.columns, *added), parts=self._parts, allele=allele),
             peptides.source,
             strict=peptides.strict,
+            digest=peptides.digest,
         )
 
     def check(self) -> Overview:

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 
 import pandas as pd
 
@@ -27,6 +27,8 @@ from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 if TYPE_CHECKING:
     from pmhc_distil.sequences.parquet import ParquetPredictionWriter
     from pmhc_distil.sequences.workbook import WorkbookWriter
+
+_PIECE = 1 << 20
 
 
 class TableWriter(Protocol):
@@ -147,9 +149,34 @@ def open_raw(destination: str | Path) -> Iterator[BinaryIO]:
             return
         raw: BinaryIO = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
         if Path(destination).suffix == ".gz":
-            packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
-            raw = cast("BinaryIO", stack.enter_context(packed))
+            raw = cast("BinaryIO", stack.enter_context(contextlib.closing(_Packed(raw))))
         yield raw
+
+
+class _Packed(io.BufferedIOBase):
+    """Packs what is written, in pieces of one size: how zlib packs may depend on the pieces that it is given."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._gzip = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+        self._waiting = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._waiting += data
+        while len(self._waiting) >= _PIECE:
+            self._gzip.write(self._waiting[:_PIECE])
+            del self._waiting[:_PIECE]
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self._gzip.write(self._waiting)
+                self._gzip.close()
+            finally:
+                super().close()
 
 
 def text_writer(text: TextIO, format: str, digits: Mapping[str, int]) -> TableWriter:

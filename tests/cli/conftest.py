@@ -23,6 +23,9 @@ class FakePredictor:
         type(self).made = (model, threads, device, precision)
         self.engine = types.SimpleNamespace(slow=self.slow)
 
+    def identity(self):
+        return {"model": "fake", "precision": "single", "backend": "none"}
+
     def predict(self, table, alleles=None, *, genotype=False, grooves=None, progress=False):
         pairs = make_pairs(table.frame, alleles, grooves=grooves, genotype=genotype)
         frame, scored = pairs.frame, pairs.allele_index >= 0

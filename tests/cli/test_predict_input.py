@@ -45,9 +45,8 @@ def test_pairs_of_the_example(run):
 
 def test_parquet_of_the_example(run, monkeypatch, fake_predictor):
     """Prevents a format that only the library knows, and minutes of prediction before the want of pyarrow is told."""
-    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", 4)
     for name in ("out.csv", "out.parquet"):
-        assert run(EXAMPLES / "pairs.csv", "-o", name)[0] == 0
+        assert run(EXAMPLES / "pairs.csv", "-o", name, "--chunk-pairs", 4)[0] == 0
     rows = pd.read_parquet("out.parquet")
     text = rows.to_csv(index=False, lineterminator="\n")
     assert text == Path("out.csv").read_text()
@@ -62,20 +61,18 @@ def test_parts_make_the_same_output(run, monkeypatch, pairs):
     """Prevents rows from being lost or warned of twice where an input is read in parts."""
     inputs = [(EXAMPLES / "pairs.csv",), (EXAMPLES / "peptides.fasta", "--hla", "A0201,B0702")]
     whole = [run(*arguments) for arguments in inputs]
-    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", pairs)
     monkeypatch.setattr("pmhc_distil.sequences.peptide_source._PART", 2)
     monkeypatch.setattr("pmhc_distil.sequences.delimited._CHUNK", 3)
     monkeypatch.setattr("pmhc_distil.sequences.peptide_formats._CHUNK", 2)
-    assert [run(*arguments) for arguments in inputs] == whole
+    assert [run(*arguments, "--chunk-pairs", pairs) for arguments in inputs] == whole
 
 
-def test_nothing_is_predicted_before_all_is_read(run, monkeypatch, fake_predictor):
+def test_nothing_is_predicted_before_all_is_read(run, fake_predictor):
     """Prevents a bad last row from surfacing when hours have been spent, and half a table on standard output."""
-    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", 1)
     good = b"peptide,allele\n" + b"SLYNTVATL,A0201\n" * 5
     for arguments, tail in (((), b"NLVPMVATV,A0201,more\n"), (("--strict",), b"SHORT,A0201\n")):
         fake_predictor.made = ()
-        status, out, err = run("-", *arguments, stdin=good + tail)
+        status, out, err = run("-", *arguments, "--chunk-pairs", 1, stdin=good + tail)
         assert status == 2 and out == "" and "row 7" in err and fake_predictor.made == ()
 
 

@@ -39,8 +39,7 @@ def expected(lengths):
 def test_every_window_once(run, monkeypatch):
     """Prevents windows from being lost at the end of a protein or of a part, and positions from being off by one."""
     monkeypatch.setattr("pmhc_distil.sequences.windows._PART", 3)
-    monkeypatch.setattr("pmhc_distil.cli.predicting._PAIRS_AT_ONCE", 4)
-    status, out, _ = run("--hla", "A0201,B0702")
+    status, out, _ = run("--hla", "A0201,B0702", "--chunk-pairs", 4)
     rows = table(out)
     assert status == 0
     for _, own in rows.groupby("allele"):
