@@ -255,12 +255,24 @@ def test_two_runs_do_not_share_a_file(run_command, peptides, monkeypatch):
     assert Path("out.csv").read_text().count("HLA-A*02:01") == 60
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written(run_command, peptides):  # pragma: no cover
+@pytest.mark.parametrize("option", [("--resume",), ("--shard", "1/2")], ids=str)
+def test_a_folder_that_cannot_be_written(run_command, peptides, fake_predictor, monkeypatch, option):
     """Prevents hours of prediction for a folder that is read-only."""
-    Path("locked").mkdir(mode=0o500)
-    status, _, err = run_command("predict", peptides, *HLA, "-o", "locked/out.csv", "--resume")
-    assert status == 2 and "no permission in its folder" in err
+    monkeypatch.setattr("pmhc_distil.sequences.files.os.access", lambda *_: False)  # nothing is read-only for root
+    status, _, err = run_command("predict", peptides, *HLA, "-o", "out.csv", *option)
+    assert status == 2 and "out.csv: cannot write: no permission in its folder" in err
+    assert [path.name for path in Path().iterdir()] == ["in.csv"]
+
+
+def test_shards_of_samples(run, peptides):
+    """Prevents a peptide whose samples are told in two shards, or in none."""
+    Path("samples.csv").write_text("sample,alleles\none,A0201;B0702\ntwo,A0101\n")
+    command = ("predict", peptides, "--samples", "samples.csv")
+    run(*command, "-o", "whole.csv")
+    for number in (1, 2, 3, 4):
+        run(*command, "-o", f"{number}.csv", "--shard", f"{number}/4", "--resume", "--chunk-pairs", number)
+    run("gather", "1.csv", "2.csv", "3.csv", "4.csv", "-o", "all.csv")
+    assert Path("all.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
 KILLER = """
