@@ -15,6 +15,7 @@ from pmhc_distil.errors import InputError
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
     "scan": "pmhc_distil.cli.scan",
+    "explain": "pmhc_distil.cli.explain",
     "motif": "pmhc_distil.cli.motif",
     "coverage": "pmhc_distil.cli.coverage",
     "gather": "pmhc_distil.cli.gather",

@@ -58,6 +58,19 @@ COVERAGE_COLUMNS = (
 )
 """Columns of the coverage of populations."""
 
+SUBSTITUTION_COLUMNS = (
+    Column("peptide", "str", "", "The peptide as it is."),
+    Column("allele", "str", "", "The allele."),
+    Column("position", "int64", "", "Position in the peptide, from 1."),
+    Column("residue", "str", "", "The residue there."),
+    Column("substitute", "str", "", "The residue put in its place."),
+    Column("logit_change", "float64", "", "What that adds to the logit of the score; **higher** binds better.", 4),
+    Column("log_rank_change", "float64", "", "What that adds to log10 of the rank; **lower** binds better.", 4),
+    Column("score", "float64", "0-1", "The score with the substitute.", 7),
+    Column("rank", "float64", "%, 0-100", "The rank with the substitute.", 4),
+)
+"""A row for every position and residue of a peptide."""
+
 
 def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """Make a table of rows, with the types of its columns even if there are no rows.
