@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
     "scan": "pmhc_distil.cli.scan",
     "explain": "pmhc_distil.cli.explain",
+    "design": "pmhc_distil.cli.design",
     "motif": "pmhc_distil.cli.motif",
     "coverage": "pmhc_distil.cli.coverage",
     "gather": "pmhc_distil.cli.gather",

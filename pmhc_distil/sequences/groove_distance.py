@@ -18,7 +18,7 @@ _INDEX = {residue: index for index, residue in enumerate(RESIDUES)}
 
 
 @cache
-def _blosum62() -> NDArray[np.float64]:
+def blosum62() -> NDArray[np.float64]:
     """Return the scores, ``(20, 20)`` in the order of ``RESIDUES``."""
     from Bio.Align import substitution_matrices  # 0.2 s that resolving a name does not need
 
@@ -51,7 +51,7 @@ def groove_distances(groove: str, others: Sequence[str]) -> NDArray[np.float64]:
     """
     if not others:
         return np.empty(0)
-    scores = _blosum62()
+    scores = blosum62()
     one, many = _encode([groove])[0], _encode(others)
     self_scores = scores[many, many].sum(axis=1)
     distances = 1.0 - scores[one, many].sum(axis=1) / np.sqrt(scores[one, one].sum() * self_scores)

@@ -72,6 +72,25 @@ SUBSTITUTION_COLUMNS = (
 """A row for every position and residue of a peptide."""
 
 
+DESIGN_COLUMNS = (
+    Column("original", "str", "", "The peptide that was given."),
+    Column("peptide", "str", "", "The designed peptide."),
+    Column("changes", "int64", "", "How many residues are replaced; 0 for the peptide that was given."),
+    Column("substitutions", "str", "", "Which, in the order of the steps, such as `S2L`."),
+    Column("allele", "str", "", "The allele that is furthest from the aim."),
+    Column("score", "float64", "0-1", "Its score.", 7),
+    Column("rank", "float64", "%, 0-100", "Its rank.", 4),
+    Column("binder", "str", "", "Its class, `SB`, `WB` or empty."),
+    Column("reached", "str", "", "`yes` if all alleles are on the right side of the rank asked for."),
+    Column("identity", "float64", "0-1", "Share of residues that are kept.", 4),
+    Column("similarity", "float64", "0-1", "By BLOSUM62; 1 for equal peptides.", 4),
+    Column("step_ranks", "str", "%", "The rank of the allele furthest from the aim at the start and after every step."),
+    Column("step_gains", "str", "", "By how much log10 of that rank comes nearer to the aim with every step."),
+    Column("ranks", "str", "%", "The rank of every allele."),
+)
+"""A row for every designed peptide."""
+
+
 def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """Make a table of rows, with the types of its columns even if there are no rows.
 
