@@ -7,7 +7,7 @@ page is complete without that script.
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pmhc_distil import __version__
@@ -24,14 +24,17 @@ figcaption, .quiet { color: #555; font-size: 0.9rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; overflow-wrap: normal; }
 th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child, .text { text-align: left; }
-td.long { white-space: normal; min-width: 14rem; text-align: left; }
+.notes td:first-child { white-space: normal; min-width: 14rem; }
+.sortable th:first-child, .sortable td:first-child { position: sticky; left: 0; background: #fff; }
 .sortable th { cursor: pointer; } .sortable th:hover { background: #f0f0f0; }
 th[aria-sort]::after { content: " \\25B2"; font-size: 0.7em; } th[aria-sort=descending]::after { content: " \\25BC"; }
-dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; } dl.facts dd { margin: 0; }
-.heat td:not(:first-child) { text-align: center; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 0.5rem 1rem; }
+dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
+.facts dt { color: #555; } .facts dd { margin: 0; }
+.heat td, .heat th:not(:first-child) { text-align: center; } .heat td:first-child { text-align: left; }
+.heat td { border-color: #fff; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); gap: 0.5rem 1rem; }
 .cards figure { margin: 0; break-inside: avoid; }
-@media (max-width: 30rem) { body { margin: 1rem auto; } dl.facts { grid-template-columns: 1fr; } dt { color: #555; } }
+@media (max-width: 30rem) { body { margin: 1rem auto; } dl.facts { grid-template-columns: 1fr; } }
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; } .wide { overflow: visible; } table { font-size: 7.5pt; }
   thead { display: table-header-group; } tr, figure { break-inside: avoid; } h2, h3 { break-after: avoid; }
@@ -90,10 +93,12 @@ def html_page(title: str, parts: Iterable[str], footer: str = "") -> str:
 
 def html_table(
     head: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Sequence[Sequence[str]],
     *,
-    keys: Iterable[Sequence[object]] | None = None,
+    keys: Sequence[Sequence[object]] | None = None,
     text: Sequence[int] = (),
+    styles: Sequence[Sequence[str]] | None = None,
+    kind: str = "",
 ) -> str:
     """Write a table that scrolls sideways where it is too wide.
 
@@ -101,31 +106,42 @@ def html_table(
     ----------
     head : sequence of str
         Plain text.
-    rows : iterable of sequence of str
+    rows : sequence of sequence of str
         Plain text of the cells.
-    keys : iterable of sequence, optional
+    keys : sequence of sequence, optional
         What each cell is sorted by, if its text is not it.  A table with keys is sortable; ``""`` comes last.
     text : sequence of int
         Columns of text, aligned to the left.
+    styles : sequence of sequence of str, optional
+        Style of every cell.
+    kind : str
+        Class of the table.
 
     Returns
     -------
     str
         HTML.
     """
-    sortable = keys is not None
     lines = []
-    for row, order in zip(rows, keys, strict=True) if keys is not None else ((row, ()) for row in rows):
+    for place, row in enumerate(rows):
         cells = []
         for number, cell in enumerate(row):
-            key = f' data-key="{html.escape(str(order[number]))}"' if sortable else ""
-            kind = ' class="text"' if number in text else ""
-            cells.append(f"<td{kind}{key}>{html.escape(cell)}</td>")
+            key = f' data-key="{html.escape(str(keys[place][number]))}"' if keys is not None else ""
+            style = f' style="{styles[place][number]}"' if styles is not None and styles[place][number] else ""
+            side = ' class="text"' if number in text else ""
+            cells.append(f"<td{side}{key}{style}>{html.escape(cell)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    kinds = ['class="text"' if number in text else "" for number in range(len(head))]
-    columns = "".join(f"<th {kind}>{html.escape(name)}</th>" for name, kind in zip(head, kinds, strict=True))
-    opening = '<table class="sortable">' if sortable else "<table>"
+    sides = [' class="text"' if number in text else "" for number in range(len(head))]
+    columns = "".join(f"<th{side}>{html.escape(name)}</th>" for name, side in zip(head, sides, strict=True))
+    classes = " ".join(filter(None, ["sortable" if keys is not None else "", kind]))
+    opening = f'<table class="{classes}">' if classes else "<table>"
     return f'<div class="wide">{opening}<thead><tr>{columns}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def html_facts(facts: Mapping[str, str]) -> str:
+    """Write names and what they are, in plain text, one under the other."""
+    pairs = (f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in facts.items())
+    return f'<dl class="facts">{"".join(pairs)}</dl>'
 
 
 def html_figure(figure: "Figure", caption: str = "") -> str:

@@ -1,5 +1,6 @@
 """Sequence logos with length preferences, as figures and as a page of many alleles."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,9 @@ def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | No
     return figures
 
 
-def motif_page(title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: dict[str, str], footer: str = "") -> str:
+def motif_page(
+    title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: Mapping[str, str], footer: str = ""
+) -> str:
     """Write a page with the logos of many alleles.
 
     Parameters
@@ -87,7 +90,7 @@ def motif_page(title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: d
     title : str
     motifs, lengths : DataFrame
         As for :func:`motif_figures`.
-    notes : dict
+    notes : mapping of str to str
         A caption for each allele, in plain text.
     footer : str
         Plain text.
@@ -97,13 +100,29 @@ def motif_page(title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: d
     str
         HTML.
     """
+    return html_page(title, [logo_cards(motifs, lengths, notes)], footer)
+
+
+def logo_cards(motifs: pd.DataFrame, lengths: pd.DataFrame, notes: Mapping[str, str] | None = None) -> str:
+    """Write the logos of many alleles as a part of a page.
+
+    Parameters
+    ----------
+    motifs, lengths, notes
+        As for :func:`motif_page`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     parts = []
     for name, own in motifs.groupby("allele", sort=False):
         (figure,) = motif_figures(own, lengths[lengths["allele"] == name])
-        parts.append(html_figure(figure, notes.get(str(name), "")))
+        parts.append(html_figure(figure, (notes or {}).get(str(name), "")))
+    body = "".join(parts)
     wide = motifs["source"].nunique() > 1
-    body = "".join(parts) if wide else f'<div class="cards">{"".join(parts)}</div>'
-    return html_page(title, [f"<p>{_EXPLAINED}</p>", body], footer)
+    return f"<p>{_EXPLAINED}</p>" + (body if wide else f'<div class="cards">{body}</div>')
 
 
 _EXPLAINED = (

@@ -13,10 +13,9 @@ from tqdm import tqdm
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.predictor import Predictor
-from pmhc_distil.inference.request import Request, resolve_alleles, resolve_request
+from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.models.vocabulary import FIRST_RESIDUE, encode
 from pmhc_distil.sequences.explain import ENOUGH_LIGANDS
-from pmhc_distil.sequences.readers import read_peptides
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, PEPTIDE_LENGTHS, RESIDUES
 from pmhc_distil.sequences.result_columns import LENGTH_COLUMNS, MOTIF_COLUMNS, make_frame
 from pmhc_distil.sequences.tables import STRONG_BINDER_RANK
@@ -177,44 +176,6 @@ def compared_motifs(
         motif, share = ligand_motifs(known, lengths)
         motifs, shares = pd.concat([motifs, motif], ignore_index=True), pd.concat([shares, share], ignore_index=True)
     return motifs, shares
-
-
-def read_ligands(path: str, request: Request) -> pd.DataFrame:
-    """Read a table of ligands.
-
-    Parameters
-    ----------
-    path : str
-        Peptides with an allele each, or, if one allele is asked for, without.  Rows with a ``label`` of 0 are none.
-    request : Request
-        The alleles that are asked for.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``peptide`` and ``allele``, of peptides that can be scored and of these alleles alone.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or has no ligand of these alleles.
-    """
-    frame = read_peptides(path).frame
-    if "label" in frame:
-        frame = frame[pd.to_numeric(frame["label"], errors="coerce") != 0]
-    if "allele" in frame:
-        spellings = resolve_request(frame[["peptide", "allele", "note"]])
-        places = np.array(spellings.spelling_index)[spellings.codes]
-        names = np.array([*spellings.allele_names, ""], dtype=object)
-        frame = frame.assign(allele=names[places])
-    elif len(request.allele_names) == 1:
-        frame = frame.assign(allele=request.allele_names[0])
-    else:
-        raise InputError("the ligands have no alleles", source=path, hint="add a column allele, or ask for one allele")
-    kept = frame[(frame["note"] == "") & frame["allele"].isin(request.allele_names)]
-    if kept.empty:
-        raise InputError("no ligand of the alleles that are asked for", source=path)
-    return kept[["peptide", "allele"]].reset_index(drop=True)
 
 
 def trained_alleles(predictor: Predictor) -> list[str]:

@@ -15,6 +15,7 @@ from pmhc_distil.errors import InputError
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
     "scan": "pmhc_distil.cli.scan",
+    "report": "pmhc_distil.cli.report",
     "explain": "pmhc_distil.cli.explain",
     "design": "pmhc_distil.cli.design",
     "motif": "pmhc_distil.cli.motif",

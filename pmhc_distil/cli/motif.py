@@ -78,8 +78,9 @@ def motif(
     names, grooves = named_alleles(hla, hla_fasta)
     if every and (names or grooves):
         raise InputError("--all leaves no alleles to name", hint="leave out --hla and --hla-fasta, or --all")
+    from pmhc_distil.analysis.ligands import read_ligands
     from pmhc_distil.analysis.logos import ROWS_ON_A_PAGE, motif_figures, motif_page
-    from pmhc_distil.analysis.motif import compared_motifs, motif_notes, read_ligands, trained_alleles
+    from pmhc_distil.analysis.motif import compared_motifs, motif_notes, trained_alleles
     from pmhc_distil.inference.request import resolve_alleles
     from pmhc_distil.sequences.result_columns import LENGTH_COLUMNS, MOTIF_COLUMNS
     from pmhc_distil.sequences.writers import write_predictions

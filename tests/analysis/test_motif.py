@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil import InputError, Predictor
+from pmhc_distil.analysis.ligands import read_ligands
 from pmhc_distil.analysis.logos import motif_figures, motif_page
 from pmhc_distil.analysis.motif import (
     compared_motifs,
@@ -14,7 +15,6 @@ from pmhc_distil.analysis.motif import (
     motif_notes,
     predicted_lengths,
     predicted_motifs,
-    read_ligands,
     trained_alleles,
 )
 from pmhc_distil.analysis.pictures import picture_format, save_pictures
