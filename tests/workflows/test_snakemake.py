@@ -1,0 +1,170 @@
+"""The Snakemake workflows run as they are shipped, and after a failure repeat only what is missing."""
+
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+pytest.importorskip("snakemake")
+
+FOLDER = Path(__file__).parents[2] / "workflows" / "snakemake"
+ROOT = FOLDER.parents[1]
+PROGRAM = """#!/bin/sh
+echo "$@" >> {calls}
+case "$*" in *--shard\\ 2/*) if [ -e {kill} ]; then rm {kill}; kill -9 $$; fi;; esac
+PYTHONPATH={root} OMP_NUM_THREADS=1 exec {python} -m pmhc_distil.cli "$@"
+"""
+SUBMIT = """#!/bin/sh
+echo "$@" >> {submitted}
+env -i HOME={home} PATH="$PATH" setsid sh "$1" > /dev/null 2>&1 &
+echo $!
+"""
+
+
+def write_script(path, text):
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+class Place:
+    """A folder with a workflow's test data, and a program on the path that remembers its calls."""
+
+    def __init__(self, folder, workflow):
+        self.folder, self.bin = folder / "work", folder / "bin"
+        shutil.copytree(FOLDER / workflow, self.folder)
+        self.bin.mkdir()
+        self.calls_file, self.kill = folder / "calls", folder / "kill"
+        names = {"calls": self.calls_file, "kill": self.kill, "root": ROOT, "python": sys.executable}
+        write_script(self.bin / "pmhc-distil", PROGRAM.format(**names))
+        path = os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), os.environ["PATH"]])
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+
+    def run(self, *command, fails=False):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def snakemake(self, snakefile, *more, fails=False):
+        return self.run("snakemake", "-s", str(FOLDER / snakefile), *more, fails=fails)
+
+    def calls(self):
+        """Give the calls since the last time: the command and, for a shard, which."""
+        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        self.calls_file.unlink(missing_ok=True)
+        words = [line.split() for line in lines]
+        return sorted((call[0], call[call.index("--shard") + 1] if "--shard" in call else call[1]) for call in words)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return lambda workflow: Place(tmp_path, workflow)
+
+
+def check_results(here):
+    """Compare with what one run writes."""
+    for name, arguments in (("listed", ("peptides.txt", "--hla", "A*02:01,B*07:02")), ("paired", ("pairs.csv",))):
+        data, *more = arguments
+        here.run("pmhc_distil.cli", "predict", f"data/{data}", *more, "--genotype", "-o", f"{name}.csv")
+        assert (here.folder / f"results/{name}.csv").read_bytes() == (here.folder / f"{name}.csv").read_bytes()
+
+
+def test_a_killed_job_alone_is_repeated(place):
+    """Prevents one lost node of hundreds from costing the work of all, and shards that do not make the whole."""
+    here = place("predict/.test")
+    here.kill.touch()
+    here.snakemake("predict/workflow/Snakefile", "--cores", "1", "--keep-going", fails=True)
+    predicted = [("predict", "1/1"), ("predict", "1/2"), ("predict", "2/2")]
+    assert here.calls() == [("gather", "results/shards/paired/1-of-1.csv"), *predicted]
+    here.snakemake("predict/workflow/Snakefile", "--profile", str(FOLDER / "profiles/local"), "--cores", "1")
+    assert here.calls() == [("gather", "results/shards/listed/1-of-2.csv"), ("predict", "2/2")]
+    check_results(here)
+    assert not (here.folder / "results/shards/listed/1-of-2.csv").exists()
+    timed = pd.read_csv(here.folder / "benchmarks/predict/listed/1-of-2.tsv", sep="\t")
+    assert (timed["s"] > 0).all()
+
+
+def test_jobs_through_a_scheduler(place, tmp_path):
+    """Prevents a workflow that only works where all jobs are children of one process."""
+    here = place("predict/.test")
+    submitted = tmp_path / "submitted"
+    write_script(here.bin / "qsub", SUBMIT.format(submitted=submitted, home=tmp_path))
+    profile = yaml.safe_load((FOLDER / "profiles/cluster/config.yaml").read_text())
+    assert shlex.split(profile["cluster-generic-submit-cmd"])[0] == "qsub"
+    (tmp_path / "profile").mkdir()
+    profile |= {"cluster-generic-submit-cmd": "qsub", "latency-wait": 20, "jobs": 2, "seconds-between-status-checks": 1}
+    (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump(profile))
+    here.snakemake("predict/workflow/Snakefile", "--profile", str(tmp_path / "profile"))
+    assert len(submitted.read_text().splitlines()) == len(here.calls()) == 5
+    check_results(here)
+
+
+def test_mistakes_are_told_field_by_field(place):
+    """Prevents a traceback or a job that fails after hours for a typing mistake in the sheet or the configuration."""
+    here = place("predict/.test")
+    sheet = "sample,alleles,file\nmy sample,A0201,data/peptides.txt\nb,A0201,data/none.txt\nc,A0201\n"
+    (here.folder / "config/samples.csv").write_text(f"{sheet}paired,,data/pairs.csv\npaired,,data/pairs.csv\n")
+    told = here.snakemake("predict/workflow/Snakefile", "--dry-run", fails=True)
+    assert "Traceback" not in told
+    for line in (
+        "config/samples.csv, row 2, 'sample' 'my sample': a name of letters, digits",
+        "config/samples.csv, row 3, 'file' 'data/none.txt': there is no such file",
+        "config/samples.csv, row 4, 'file' '': the path of a file of peptides",
+        "config/samples.csv, row 6, 'sample' 'paired': every sample has one row",
+    ):
+        assert line in told
+    settings = ("shard_megabytes=-1", "format=xls", "thread=2", "options=[--output]")
+    told = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--config", *settings, fails=True)
+    assert "Traceback" not in told
+    for line in (
+        "the configuration, 'shard_megabytes' '-1': a positive number is expected",
+        "the configuration, 'format' 'xls': one of csv, tsv",
+        "the configuration, 'thread' '2': known are samples, command",
+        "the configuration, 'options' '['--output']': a list of more options",
+    ):
+        assert line in told
+
+
+@pytest.mark.parametrize("workflow", ["predict", "train"])
+def test_lint_and_plan(place, workflow):
+    """Prevents what Snakemake's own linter objects to, and a rule whose input nobody makes."""
+    here = place(f"{workflow}/.test")
+    assert "in a good condition" in here.snakemake(f"{workflow}/workflow/Snakefile", "--lint")
+    plan = here.snakemake(f"{workflow}/workflow/Snakefile", "--dry-run", "--quiet", "rules")
+    assert "missing" not in plan.lower()
+    assert here.calls() == []
+
+
+def test_wrapper(place):
+    """Prevents a wrapper that only works for the names in its own test."""
+    here = place("wrapper/test")
+    shutil.copytree(FOLDER / "wrapper", here.folder / "wrapper", ignore=shutil.ignore_patterns("test"))
+    snakefile = here.folder / "Snakefile"
+    snakefile.write_text(snakefile.read_text().replace("master/bio/pmhc-distil/predict", f"file:{here.folder}/wrapper"))
+    (here.folder / "other.txt").write_text((here.folder / "peptides.txt").read_text())
+    here.run("snakemake", "--cores", "1", "other.predictions.csv")
+    rows = pd.read_csv(here.folder / "other.predictions.csv")
+    peptides = (here.folder / "peptides.txt").read_text().split()
+    assert rows["peptide"].tolist() == peptides and set(rows["allele"]) <= {"HLA-A*02:01", "HLA-B*07:02"}
+    meta = yaml.safe_load((FOLDER / "wrapper/meta.yaml").read_text())
+    assert {"name", "description", "url", "authors", "input", "output", "params"} == set(meta)
+
+
+@pytest.mark.slow
+def test_training(place):
+    """Prevents a chain from ligands to metrics that breaks between two commands, and a second run that repeats it."""
+    here = place("train/.test")
+    here.snakemake("train/workflow/Snakefile", "--cores", "1")
+    assert [call for call, _ in here.calls()] == ["data", "data", "distill", "evaluate", "finetune", "pretrain"]
+    metrics = pd.read_csv(here.folder / "results/metrics.csv")
+    assert set(metrics["model"]) == {"teacher", "student"} and metrics["auroc"].between(0, 1).all()
+    here.snakemake("train/workflow/Snakefile", "--cores", "1")
+    assert here.calls() == []

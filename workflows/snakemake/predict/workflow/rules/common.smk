@@ -1,0 +1,89 @@
+"""The configuration and the sample sheet, checked before any job is made, and how many shards every sample has."""
+
+import csv
+from math import ceil
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from snakemake.exceptions import WorkflowError
+
+
+def read_schema(name):
+    """Read a schema beside the rules; every property says in its description what is expected of it."""
+    path = Path(workflow.current_basedir) / ".." / "schemas" / f"{name}.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def problems(instance, schema, place):
+    """Give one line for every field that is not what the schema asks for."""
+    told = {}
+    for error in Draft202012Validator(schema).iter_errors(instance):
+        missing = [name for name in schema["required"] if name not in instance]
+        unknown = [name for name in instance if name not in schema["properties"]]
+        for field in [error.absolute_path[0]] if error.absolute_path else [*missing, *unknown]:
+            known = schema["properties"].get(field)
+            value = f" '{instance[field]}'" if field in instance else ""
+            wanted = known["description"] if known else f"known are {', '.join(schema['properties'])}"
+            told[field] = f"{place}, '{field}'{value}: {wanted}"
+    return list(told.values())
+
+
+def read_samples(path, schema):
+    """Read the sample sheet: a row for every sample, by its name."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream, skipinitialspace=True, restval="", restkey="more"))
+    except OSError as error:
+        raise WorkflowError(f"{path}, the sample sheet: {error.strerror}")
+    told = [] if rows else [f"{path}: there are no samples"]
+    samples = {}
+    for number, row in enumerate(rows, 2):
+        place = f"{path}, row {number}"
+        wrong = problems(row, schema, place)
+        if not wrong and row["sample"] in samples:
+            wrong = [f"{place}, 'sample' '{row['sample']}': every sample has one row"]
+        if not wrong and not Path(row["file"]).is_file():
+            wrong = [f"{place}, 'file' '{row['file']}': there is no such file"]
+        told += wrong
+        samples[row["sample"]] = row
+    if told:
+        raise WorkflowError("\n".join(told))
+    return samples
+
+
+def count_shards(sample):
+    """Give the number of shards of a sample: its file is cut by bytes, so nothing needs to be read for it."""
+    return max(1, ceil(Path(SAMPLES[sample]["file"]).stat().st_size / (config["shard_megabytes"] * 1_000_000)))
+
+
+def shards(pattern):
+    """Give the function that names all files of a sample's shards."""
+
+    def named(wildcards):
+        of = count_shards(wildcards.sample)
+        return [pattern.format(sample=wildcards.sample, shard=number, of=of) for number in range(1, of + 1)]
+
+    return named
+
+
+def arguments(sample):
+    """Give the options of a sample."""
+    alleles = SAMPLES[sample]["alleles"].replace(";", ",").strip()
+    keep = [] if {"--regions", "--top"} & set(config["options"]) else ["--resume"]
+    return [*(["--hla", alleles] if alleles else []), *config["options"], *keep]
+
+
+CONFIG_SCHEMA = read_schema("config")
+for name, known in CONFIG_SCHEMA["properties"].items():
+    if "default" in known:
+        config.setdefault(name, known["default"])
+if wrong := problems(dict(config), CONFIG_SCHEMA, "the configuration"):
+    raise WorkflowError("\n".join(wrong))
+SAMPLES = read_samples(config["samples"], read_schema("samples"))
+
+
+wildcard_constraints:
+    sample="|".join(SAMPLES),
+    shard=r"\d+",
+    of=r"\d+",
