@@ -16,18 +16,24 @@ from typing import TYPE_CHECKING
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
+    from pmhc_distil.inference.pipeline import Pipeline, embed, pipeline
     from pmhc_distil.inference.predictor import Predictor
 
 __version__ = version("pmhc-distil")
-__all__ = ["InputError", "Predictor", "__version__"]
+__all__ = ["InputError", "Pipeline", "Predictor", "__version__", "embed", "pipeline"]
+
+_MODULES = {
+    "Predictor": "pmhc_distil.inference.predictor",
+    "Pipeline": "pmhc_distil.inference.pipeline",
+    "pipeline": "pmhc_distil.inference.pipeline",
+    "embed": "pmhc_distil.inference.pipeline",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load the predictor, and with it torch, when it is first asked for (PEP 562)."""
-    if name == "Predictor":
-        from pmhc_distil.inference.predictor import Predictor
-
-        return Predictor
+    """Load what needs more than a moment when it is first asked for (PEP 562)."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     msg = f"module 'pmhc_distil' has no attribute '{name}'"
     raise AttributeError(msg)
 

@@ -134,3 +134,49 @@ def protein_fasta(tmp_path_factory, proteins):
     path = tmp_path_factory.mktemp("proteins") / "proteins.fasta"
     path.write_text("".join(f">p{number} test\n{text}\n" for number, text in enumerate(proteins)))
     return path
+
+
+TEXT = (
+    "the cat dog sat ran on a mat road he she was good bad film very not . , ? who where in paris london ann bob won ."
+)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(tmp_path_factory):
+    """Give a file of thirty word pieces and the special ones."""
+    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(TEXT.split()), "##s", "##ing"]
+    path.write_text("\n".join(pieces) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer(vocabulary):
+    """Give a tokenizer of a few English words."""
+    from pmhc_distil.models.hf.starting import new_tokenizer
+
+    return new_tokenizer(vocabulary)
+
+
+@pytest.fixture(scope="session")
+def make_text_model():
+    """Give a function that builds a tiny encoder of texts for a task."""
+    import torch
+
+    from pmhc_distil.models.hf.starting import new_config
+    from pmhc_distil.tasks import TASKS
+
+    def make(task, kind, tokenizer, classes=(), seed=0, layers=4):
+        sizes = {"hidden_size": 16, "num_hidden_layers": layers, "num_attention_heads": 2}
+        sizes["hidden_dim" if kind == "distilbert" else "intermediate_size"] = 32
+        config = new_config(kind, tokenizer, sizes)
+        for name, value in TASKS[task].config(classes).items():
+            setattr(config, name, value)
+        torch.manual_seed(seed)
+        model = TASKS[task].auto_class.from_config(config).eval()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(0.1 * torch.randn_like(weight))
+        return model
+
+    return make

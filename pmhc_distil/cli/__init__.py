@@ -28,6 +28,8 @@ COMMANDS = {
     "distill": "pmhc_distil.cli.train",
     "calibrate": "pmhc_distil.cli.calibrate",
     "evaluate": "pmhc_distil.cli.evaluate",
+    "run": "pmhc_distil.cli.run",
+    "embed": "pmhc_distil.cli.run",
 }
 """Command name to the module that defines it, imported only when the command is called."""
 

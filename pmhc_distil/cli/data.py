@@ -174,3 +174,41 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
             f"{counts['phrasings_of_other_roles']} of them in another file",
             err=True,
         )
+
+
+@data.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--words", type=click.IntRange(min=1), default=100, show_default=True, help="Longest passage.")
+@click.option("--vocabulary", type=click.IntRange(min=100), help="Also learn so many word pieces: vocab.txt.")
+@click.option("--lower", is_flag=True, help="Word pieces in lower case only.")
+@click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
+def texts(
+    files: tuple[Path, ...],
+    words: int,
+    vocabulary: int | None,
+    lower: bool,
+    validation_share: float,
+    seed: int,
+    output: Path,
+) -> None:
+    """Cut texts into passages for pretraining: train.txt.gz and validation.txt.gz.
+
+    FILES are texts (one a line, or the column 'text' of a table) or SQuAD, of which the contexts are taken.
+
+    \b
+    Example:
+      pmhc-distil data texts reviews.jsonl.gz train-v1.1.json.gz --vocabulary 12000 -o runs/texts
+    """
+    from pmhc_distil.texts.corpus import write_corpus
+
+    parts = write_corpus(files, output, words=words, validation_share=validation_share, seed=seed)
+    click.echo(", ".join(f"{name}: {len(found):,} passages" for name, found in parts.items()), err=True)
+    if vocabulary:
+        from pmhc_distil.models.hf.starting import train_vocabulary
+        from pmhc_distil.sequences.files import atomic_path
+
+        pieces = train_vocabulary(parts["train"], vocabulary, lower=lower)
+        with atomic_path(output / "vocab.txt") as temporary:
+            temporary.write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")

@@ -1,7 +1,7 @@
 """``pmhc-distil pretrain``, ``finetune`` and ``distill``."""
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,18 @@ from pmhc_distil.cli.recipes import read_recipe
 from pmhc_distil.errors import InputError
 
 FILE = click.Path(path_type=Path)
+TASK_NAMES = (
+    "binding",
+    "text-classification",
+    "token-classification",
+    "question-answering",
+    "fill-mask",
+    "next-sentence",
+    "regression",
+)
+"""Of ``pmhc_distil.tasks.TASKS``, which would load torch."""
+TEXT_SIZES = {"max_position_embeddings", "hidden_dropout_prob", "attention_probs_dropout_prob", "embedding_size"}
+"""Settings of a new encoder of texts, beside those that it shares with the encoder of peptides."""
 
 
 def common_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -18,15 +30,19 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.option("--train", required=True, type=FILE, help="Training examples."),
         click.option("--validation", required=True, type=FILE, help="Examples to evaluate on after every epoch."),
+        click.option("--test", type=FILE, help="Examples to evaluate the final model on."),
         click.option("-o", "--output", required=True, type=FILE, help="Run directory."),
         click.option("--recipe", type=FILE, help="YAML file of settings; the options below win over it."),
         click.option("--epochs", "num_train_epochs", type=float),
         click.option("--max-steps", type=int, help="Stop after so many batches, whatever the epochs."),
         click.option("--batch-size", "per_device_train_batch_size", type=int),
+        click.option("--eval-batch-size", "per_device_eval_batch_size", type=int),
         click.option("--learning-rate", type=float),
         click.option("--seed", type=int),
         click.option("--bf16/--no-bf16", default=None, help="Mixed precision."),
         click.option("--cpu", "use_cpu", is_flag=True, default=None, help="Do not use a GPU."),
+        click.option("--max-seq-length", type=int, help="Longest example in tokens, by default the model's."),
+        click.option("--doc-stride", type=int, help="Tokens that pieces of a long context share; 128 by default."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads."),
         click.option("--resume", is_flag=True, help="Continue from the last checkpoint in the run directory."),
     ]
@@ -35,77 +51,105 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def task_option(default: str, names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Add the choice of a task."""
+    return click.option("--task", type=click.Choice(names), default=default, show_default=True)
+
+
 @click.command()
 @common_options
-@click.option("--max-seq-length", type=int, help="Longest window of a protein, in residues.")
-def pretrain(**options: Any) -> None:
-    """Train a new encoder by masked-LM on a FASTA of proteins.
+@task_option("fill-mask", ("fill-mask", "next-sentence"))
+@click.option("--model", help="Model to train on: a folder, or a name on the hub. Without it a new encoder is trained.")
+@click.option("--vocabulary", help="For a new encoder of texts: a file of word pieces, or 'residues'.")
+def pretrain(task: str, model: str | None, vocabulary: str | None, **options: Any) -> None:
+    """Train an encoder on texts without labels, or on a FASTA of proteins.
 
-    The recipe may hold the sizes of the encoder (hidden_size, num_hidden_layers, ...).
+    The recipe may hold the sizes of a new encoder (hidden_size, num_hidden_layers, ...), and as model_type pmhc (for
+    peptides; the default), bert, roberta, electra or distilbert.  Texts: one a line, or the column 'text' of a table.
 
     \b
-    Example:
+    Examples:
       pmhc-distil pretrain --train proteins.fasta --validation held_out.fasta \\
         --recipe recipes/pretrain.yaml -o runs/pretrained
+      pmhc-distil pretrain --train reviews.txt --validation held_out.txt --vocabulary vocab.txt \\
+        --recipe recipes/english/pretrain.yaml -o runs/english
     """
-    from pmhc_distil.models.hf.configuration import PMHCConfig
-    from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
-
     settings = _settings(options)
-    _run("masked-lm", "pretrain", settings, lambda shape: PMHCForMaskedLM(PMHCConfig(**shape)))
-
-
-@click.command()
-@common_options
-@click.option("--model", "model", type=FILE, help="Pretrained encoder to start from; random weights without it.")
-def finetune(model: Path | None, **options: Any) -> None:
-    """Train a binding model on labelled peptide-HLA pairs.
-
-    \b
-    Example:
-      pmhc-distil finetune --model runs/pretrained --train runs/data/train.csv.gz \\
-        --validation runs/data/validation.csv.gz --recipe recipes/finetune.yaml -o runs/teacher
-    """
-    from pmhc_distil.models.hf.configuration import PMHCConfig
-    from pmhc_distil.models.hf.loading import load_model
-    from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
-
-    def start(shape: dict[str, Any]) -> Any:
-        if model is None:
-            return PMHCForSequenceClassification(PMHCConfig(**shape))
-        if shape:
-            raise InputError("the sizes of the encoder come from the model", source="--recipe", value=", ".join(shape))
-        return load_model(PMHCForSequenceClassification, model, new_head=True)
-
-    _run("binding", "finetune", _settings(options), start)
-
-
-@click.command()
-@common_options
-@click.option("--task", type=click.Choice(["binding", "masked-lm"]), default="binding", show_default=True)
-@click.option("--teacher", required=True, type=FILE, help="Model to learn from.")
-@click.option("--layers", help="Teacher layers that the student keeps: distilbert, alternate, first, last, or 0,2,4.")
-@click.option("--cache", type=FILE, help="HDF5 file for the teacher's predictions; without it the teacher runs live.")
-@click.option("--no-teacher", is_flag=True, help="Train the same halved student on labels alone, for comparison.")
-@click.option("--max-seq-length", type=int, help="Longest window of a protein, in residues (masked-lm).")
-def distill(task: str, teacher: Path, cache: Path | None, no_teacher: bool, layers: str | None, **options: Any) -> None:
-    """Halve a teacher and train the student to follow it.
-
-    \b
-    Example:
-      pmhc-distil distill --teacher runs/teacher --train runs/data/train.csv.gz \\
-        --validation runs/data/validation.csv.gz --recipe recipes/distill.yaml -o runs/student
-    """
-    from pmhc_distil.distillation.halve import choose_layers, halve
-    from pmhc_distil.models.hf.loading import load_model
+    sizes = settings.pop("sizes")
+    architecture = settings["values"].pop("model_type", "pmhc")
+    from pmhc_distil.distillation.start import from_model, from_scratch
     from pmhc_distil.tasks import TASKS
 
+    if model is None:
+        start = from_scratch(TASKS[task], architecture, vocabulary, sizes)
+    else:
+        _refuse_sizes(sizes, "the sizes of the encoder come from the model")
+        start = from_model(TASKS[task], model)
+    _run(task, "pretrain", settings, start)
+
+
+@click.command()
+@common_options
+@task_option("binding", TASK_NAMES)
+@click.option("--model", help="Encoder to start from: a folder, or a name on the hub; random weights without it.")
+@click.option("--vocabulary", help="For random weights, texts: a file of word pieces, or 'residues'.")
+def finetune(task: str, model: str | None, vocabulary: str | None, **options: Any) -> None:
+    """Train a model on labelled examples: peptide-HLA pairs, or those of another task.
+
+    \b
+    Examples:
+      pmhc-distil finetune --model runs/pretrained --train runs/data/train.csv.gz \\
+        --validation runs/data/validation.csv.gz --recipe recipes/finetune.yaml -o runs/teacher
+      pmhc-distil finetune --task text-classification --model runs/english --train train.tsv \\
+        --validation dev.tsv --epochs 3 --learning-rate 1e-4 -o runs/sentiment
+    """
     settings = _settings(options)
+    sizes = settings.pop("sizes")
+    architecture = settings["values"].pop("model_type", "pmhc")
+    from pmhc_distil.distillation.start import from_model, from_scratch
+    from pmhc_distil.tasks import TASKS
+
+    if model is None:
+        start = from_scratch(TASKS[task], architecture, vocabulary, sizes)
+    else:
+        _refuse_sizes(sizes, "the sizes of the encoder come from the model")
+        start = from_model(TASKS[task], model)
+    _run(task, "finetune", settings, start)
+
+
+@click.command()
+@common_options
+@task_option("binding", TASK_NAMES)
+@click.option("--teacher", required=True, help="Model to learn from: a folder, or a name on the hub.")
+@click.option("--layers", help="Teacher layers that the student keeps: distilbert, alternate, first, last, or 0,2,4.")
+@click.option("--student", help="Start from this student, made before, instead of from layers of the teacher.")
+@click.option("--cache", type=FILE, help="HDF5 file for the teacher's predictions; without it the teacher runs live.")
+@click.option("--no-teacher", is_flag=True, help="Train the same halved student on labels alone, for comparison.")
+def distill(
+    task: str,
+    teacher: str,
+    student: str | None,
+    cache: Path | None,
+    no_teacher: bool,
+    layers: str | None,
+    **options: Any,
+) -> None:
+    """Halve a teacher and train the student to follow it.
+
+    With --task fill-mask the student follows a pretrained teacher on texts, to be fine-tuned afterwards; with another
+    task it follows a teacher fine-tuned on that.
+
+    \b
+    Examples:
+      pmhc-distil distill --teacher runs/teacher --train runs/data/train.csv.gz \\
+        --validation runs/data/validation.csv.gz --recipe recipes/distill.yaml -o runs/student
+      pmhc-distil distill --task text-classification --teacher runs/sentiment --train train.tsv \\
+        --validation dev.tsv --recipe recipes/english/distill.yaml -o runs/small_sentiment
+    """
+    settings = _settings(options)
+    _refuse_sizes(settings.pop("sizes"), "the sizes of the student come from the teacher")
     choice = layers or settings["values"].pop("layers", "distilbert")
     settings["values"].pop("layers", None)
-    parent = load_model(TASKS[task].model_class, teacher)
-    kept = choose_layers(parent.config.num_hidden_layers, choice)
-    click.echo(f"student layers <- teacher layers: {', '.join(f'{i} <- {j}' for i, j in enumerate(kept))}", err=True)
     weights = ("alpha_soft", "alpha_cosine", "alpha_hidden")
     if not no_teacher and not any(settings["values"].get(name) for name in weights):
         raise InputError(
@@ -115,57 +159,50 @@ def distill(task: str, teacher: Path, cache: Path | None, no_teacher: bool, laye
         )
     if no_teacher:
         settings["values"] |= {"alpha_soft": 0.0, "alpha_cosine": 0.0, "alpha_hidden": 0.0, "alpha_hard": 1.0}
+    from pmhc_distil.distillation.start import from_teacher
+    from pmhc_distil.tasks import TASKS
 
-    def start(shape: dict[str, Any]) -> Any:
-        if shape:
-            raise InputError(
-                "the sizes of the student come from the teacher", source="--recipe", value=", ".join(shape)
-            )
-        return halve(parent, kept)
+    start = from_teacher(TASKS[task], teacher, choice, student=student, taught=not no_teacher)
+    kept = ", ".join(f"{own} <- {layer}" for own, layer in enumerate(start.layers or []))
+    click.echo(f"student layers <- teacher layers: {kept}", err=True)
+    _run(task, "distill", settings, start, cache=cache)
 
-    _run(task, "distill", settings, start, teacher=None if no_teacher else parent, cache=cache)
+
+def _refuse_sizes(sizes: dict[str, Any], reason: str) -> None:
+    if sizes:
+        raise InputError(reason, source="--recipe", value=", ".join(sizes))
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Join recipe and options; ``values`` are the settings of the Trainer and the sizes of the encoder."""
+    """Join recipe and options: ``values`` are the settings of the run, ``sizes`` those of a new encoder."""
     recipe = options.pop("recipe")
-    places = {name: options.pop(name) for name in ("train", "validation", "output", "resume", "threads")}
-    for name in ("train", "validation"):
-        if not places[name].is_file():
+    places = {name: options.pop(name) for name in ("train", "validation", "test", "output", "resume", "threads")}
+    for name in ("train", "validation", "test"):
+        if places[name] is not None and not places[name].is_file():
             raise InputError("there is no such file", source=f"--{name}", value=places[name])
     from pmhc_distil.distillation.settings import FIXED_SETTINGS, check_settings
     from pmhc_distil.distillation.trainer import DistillationArguments
     from pmhc_distil.models.shape import EncoderShape
 
-    known = {field.name for kind in (DistillationArguments, EncoderShape) for field in fields(kind)} - FIXED_SETTINGS
-    values = read_recipe(recipe, known | {"max_seq_length", "layers"}) if recipe else {}
+    known = {field.name for field in fields(DistillationArguments)} - FIXED_SETTINGS
+    known |= {"max_seq_length", "doc_stride", "layers", "model_type"}
+    shape = {field.name for field in fields(EncoderShape)} | TEXT_SIZES
+    values = read_recipe(recipe, known | shape) if recipe else {}
     values |= {name: value for name, value in options.items() if value is not None}
     check_settings(values)
-    return {**places, "values": values}
+    sizes = {name: values.pop(name) for name in shape & set(values)}
+    return {**places, "values": values, "sizes": sizes}
 
 
-def _run(
-    task: str,
-    command: str,
-    settings: dict[str, Any],
-    start: Callable[[dict[str, Any]], Any],
-    teacher: Any = None,
-    cache: Path | None = None,
-) -> None:
-    """Build the model, train it and print the metrics of the last epoch."""
+def _run(task: str, command: str, settings: dict[str, Any], start: Any, cache: Path | None = None) -> None:
+    """Train, and print the metrics of the final model."""
     import torch
-    from transformers import set_seed
 
     from pmhc_distil.distillation.run import RunRequest, run
-    from pmhc_distil.models.shape import EncoderShape
     from pmhc_distil.tasks import TASKS
 
-    values = settings.pop("values")
     if threads := settings.pop("threads"):
         torch.set_num_threads(threads)
-    set_seed(values.get("seed", 42))
-    sizes = set(asdict(EncoderShape()))
-    model = start({name: values.pop(name) for name in sizes & set(values)})
-    request = RunRequest(task=TASKS[task], command=command, settings=values, cache=cache, **settings)
-    metrics = run(request, model, teacher)
+    request = RunRequest(task=TASKS[task], command=command, settings=settings.pop("values"), cache=cache, **settings)
+    metrics = run(request, start)
     click.echo(", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from pmhc_distil.distillation.task import Numbers, Task, TaskData, model_inputs
+from pmhc_distil.distillation.task import Numbers, Task, TaskData
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
 
@@ -56,11 +56,11 @@ def teacher_rows(
     Raises
     ------
     InputError
-        If the task's answers change with every epoch, or the file is not a teacher cache.
+        If the task's answers are not one row for each example, the same in every epoch, or this is no teacher cache.
     """
     if not task.cacheable:
         raise InputError(
-            f"teacher outputs of the task '{task.name}' change in every epoch and cannot be cached",
+            f"teacher outputs of the task '{task.name}' are no fixed row for each example and cannot be cached",
             source=str(path),
             hint="leave the cache out: the teacher then runs live",
         )
@@ -101,7 +101,7 @@ def _compute(
     for numbers, batch in tqdm(loader, desc="teacher", disable=None):
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.inference_mode():
-            part = task.rows(teacher(**model_inputs(batch)), batch).float().cpu().numpy()
+            part = task.rows(task.forward(teacher, batch), batch).float().cpu().numpy()
         if rows is None:
             rows = np.full((len(data), part.shape[1]), np.nan, dtype=np.float32)
         real = np.asarray(numbers) >= 0

@@ -19,6 +19,7 @@ def write_card(
     config: Any,
     record: dict[str, Any],
     epochs: list[dict[str, Any]],
+    tested: dict[str, float] | None = None,
     *,
     data_recipe: dict[str, Any] | None = None,
 ) -> None:
@@ -29,23 +30,25 @@ def write_card(
     folder : Path
         Run directory.
     task : Task
-    config : PMHCConfig
+    config : PreTrainedConfig
         Of the trained model.
     record : dict
         What ``recipe.yaml`` holds.
     epochs : list of dict
         One record per epoch.
+    tested : dict, optional
+        Metrics of the final model on test data.
     data_recipe : dict, optional
         Settings that the training table was made with.
     """
     last = epochs[-1]
     measured = {key: value for key, value in last.items() if key not in ("epoch", "step", "training_loss")}
-    validation = record["validation"]
+    results = {"validation": measured, **({"test": tested} if tested else {})}
     front = {
         "license": "apache-2.0",
         "library_name": "transformers",
         "pipeline_tag": task.pipeline_tag,
-        "tags": ["pmhc-distil", "protein", "immunology"],
+        "tags": ["pmhc-distil"],
         "metrics": sorted(measured),
         "model-index": [
             {
@@ -53,20 +56,21 @@ def write_card(
                 "results": [
                     {
                         "task": {"type": task.pipeline_tag, "name": task.name},
-                        "dataset": {"type": "csv", "name": validation["file"], "split": "validation"},
+                        "dataset": {"type": "file", "name": record[split]["file"], "split": split},
                         "metrics": [
                             {"type": key, "name": NAMES.get(key, key), "value": round(float(value), 5)}
-                            for key, value in measured.items()
+                            for key, value in values.items()
                         ],
                     }
+                    for split, values in results.items()
                 ],
             }
         ],
     }
     kept = getattr(config, "teacher_layers", None)
     made = {
-        "pretrain": "trained by masked-LM from random weights",
-        "finetune": "fine-tuned on labelled pairs",
+        "pretrain": "pretrained on texts without labels",
+        "finetune": "fine-tuned on labelled examples",
         "distill": "distilled from a teacher" if record["teacher_weights"] else "trained on labels without a teacher",
     }[record["command"]]
     lines = [
@@ -76,19 +80,27 @@ def write_card(
         f"{config.num_hidden_layers} layers of width {config.hidden_size}, {record['parameters']:,} parameters.",
         *([f"Its layers started as layers {kept} (0-based) of its teacher."] if kept else []),
         "",
-        "It achieves the following results on the validation set:",
-        "",
-        *(f"- {NAMES.get(key, key)}: {value:.4f}" for key, value in measured.items()),
-        "",
+        *(
+            line
+            for split, values in results.items()
+            for line in (
+                f"It achieves the following results on the {split} set:",
+                "",
+                *(f"- {NAMES.get(key, key)}: {value:.4f}" for key, value in values.items()),
+                "",
+            )
+        ),
         "## Intended uses and limitations",
         "",
-        _uses(task),
+        task.uses,
         "",
         "## Training and evaluation data",
         "",
-        f"Training: {record['train']['examples']:,} examples of `{record['train']['file']}`, "
-        f"validation: {validation['examples']:,} of `{validation['file']}`; SHA-256 of what the model saw: "
-        f"`{record['train']['fingerprint'][:16]}` and `{validation['fingerprint'][:16]}`.",
+        *(
+            f"- {split}: {record[split]['examples']:,} examples of `{record[split]['file']}`; SHA-256 of what the "
+            f"model saw: `{record[split]['fingerprint'][:16]}`"
+            for split in ("train", *results)
+        ),
         "",
         *(_recipe(data_recipe) if data_recipe else []),
         "## Training hyperparameters",
@@ -108,17 +120,6 @@ def write_card(
     text = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n".join(lines)
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _uses(task: Task) -> str:
-    if task.name == "binding":
-        return (
-            "Ranks peptides of 8 to 15 standard residues by how likely an HLA class I molecule presents them. Research "
-            "use; not for clinical decisions. A score is no statement about T-cell recognition. The further an "
-            "allele's groove is from those of the training data, the less a score can be trusted "
-            "(`pmhc-distil hla explain`)."
-        )
-    return "A starting point for fine-tuning; by itself it predicts masked residues of proteins."
 
 
 def _recipe(settings: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -75,10 +76,13 @@ def choose_layers(teacher_layers: int, choice: str | Sequence[int] = "distilbert
 def halve(teacher: PreTrainedModel, layers: Sequence[int]) -> PreTrainedModel:
     """Copy a teacher, keeping only some of its layers; everything outside the layers is copied whole.
 
+    The student is of the teacher's class, so that it has everything the teacher has but depth (segments, the epsilon of
+    the normalisation, the head) and loads wherever the teacher loads.
+
     Parameters
     ----------
     teacher : PreTrainedModel
-        A model whose encoder holds its layers in one ``nn.ModuleList`` named ``layers``.
+        An encoder of equal layers: BERT, RoBERTa, ELECTRA, ProtBERT, DistilBERT, ours, and others built alike.
     layers : sequence of int
         0-based teacher layers to keep, increasing.  All of them give an exact copy.
 
@@ -90,33 +94,64 @@ def halve(teacher: PreTrainedModel, layers: Sequence[int]) -> PreTrainedModel:
     Raises
     ------
     InputError
-        If the model has no such list of layers.
+        If layers cannot be left out of the model, with the reason.
     """
-    if layer_list(teacher) is None:
-        raise InputError(
-            "the layers of this model cannot be found",
-            source="teacher",
-            value=type(teacher).__name__,
-            hint="supported: models of type 'pmhc'",
-        )
+    place, reason = _find_layers(teacher)
+    if reason:
+        raise _refusal(teacher, reason)
     config = copy.deepcopy(teacher.config)
     config.num_hidden_layers = len(layers)
     config.teacher_layers = list(layers)
     student = type(teacher)(config).to(teacher.dtype)
+    numbers = {str(number): str(own) for own, number in enumerate(layers)}
     with torch.no_grad():
         own = student.state_dict()
         for name, weight in teacher.state_dict().items():
-            prefix, dot, rest = name.partition("layers.")
-            if dot:
-                number, _, rest = rest.partition(".")
-                if int(number) not in layers:
+            if name.startswith(f"{place}."):
+                number, _, rest = name.removeprefix(f"{place}.").partition(".")
+                if number not in numbers:
                     continue
-                name = f"{prefix}layers.{list(layers).index(int(number))}.{rest}"
+                name = f"{place}.{numbers[number]}.{rest}"
+            if own[name].shape != weight.shape:
+                raise _refusal(teacher, f"the size of '{name}' depends on the number of layers")
             own[name].copy_(weight)
     return student.train(teacher.training)
 
 
 def layer_list(model: PreTrainedModel) -> nn.ModuleList | None:
     """Find the list of transformer layers of a model."""
-    found = [module for name, module in model.named_modules() if name.rpartition(".")[2] == "layers"]
-    return found[0] if len(found) == 1 and isinstance(found[0], nn.ModuleList) else None
+    place, reason = _find_layers(model)
+    return None if reason else cast(nn.ModuleList, model.get_submodule(place))
+
+
+def _refusal(model: PreTrainedModel, reason: str) -> InputError:
+    return InputError(
+        "this model cannot be halved",
+        source="teacher",
+        value=type(model).__name__,
+        hint=f"{reason}; BERT, RoBERTa, ELECTRA, ProtBERT and the models of this package can",
+    )
+
+
+def _find_layers(model: PreTrainedModel) -> tuple[str, str]:
+    """Give the name of the list of layers, or the reason why layers cannot be left out."""
+    config = model.config
+    if getattr(config, "is_encoder_decoder", False):
+        return "", "it has an encoder and a decoder"
+    if getattr(config, "num_hidden_groups", 0):
+        return "", "its layers share their weights"
+    count = getattr(config, "num_hidden_layers", None)
+    for name, value in config.to_dict().items():
+        if isinstance(value, list) and len(value) == count and name not in ("teacher_layers", "architectures"):
+            return "", f"its layers differ by their place ('{name}' in its configuration)"
+    places = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("layer", "layers")
+    ]
+    if len(places) != 1:
+        return "", "its layers cannot be found" if not places else "it has several lists of layers"
+    layers = cast(nn.ModuleList, model.get_submodule(places[0]))
+    if len(layers) != count or len({type(layer) for layer in layers}) != 1:
+        return "", "its layers are not alike"
+    return places[0], ""

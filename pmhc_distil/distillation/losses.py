@@ -15,15 +15,17 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
     ----------
     student, teacher : Tensor, shape (N, K)
         Logits on the same rows.
-    link : {"sigmoid", "softmax"}
-        K independent probabilities (Bernoulli KL divergence), or one distribution over K (KL divergence).
+    link : {"sigmoid", "softmax", "identity"}
+        K independent probabilities (Bernoulli KL divergence), one distribution over K (KL divergence), or K numbers
+        (squared difference).
     temperature : float
-        Divides the logits; the result is multiplied by its square so that gradients keep their size.
+        Divides the logits; the result is multiplied by its square so that gradients keep their size.  Numbers are left
+        as they are.
 
     Returns
     -------
     Tensor, shape ()
-        Mean over the rows (and over K for "sigmoid"); 0 exactly when both agree, never negative.
+        Mean over the rows (and over K unless "softmax"); 0 exactly when both agree, never negative.
 
     Raises
     ------
@@ -36,6 +38,8 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
     if not (math.isfinite(temperature) and temperature > 0):
         msg = f"temperature must be a positive number, not {temperature}"
         raise ValueError(msg)
+    if link == "identity":
+        return F.mse_loss(student.float(), teacher.float())
     student, teacher = student.float() / temperature, teacher.float() / temperature
     if link == "softmax":
         loss = F.kl_div(student.log_softmax(-1), teacher.log_softmax(-1), reduction="batchmean", log_target=True)
@@ -44,7 +48,7 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
         off = (-teacher).sigmoid() * (F.logsigmoid(-teacher) - F.logsigmoid(-student))
         loss = (on + off).mean()
     else:
-        msg = f"unknown link {link!r}: use 'sigmoid' or 'softmax'"
+        msg = f"unknown link {link!r}: use 'sigmoid', 'softmax' or 'identity'"
         raise ValueError(msg)
     return loss.clamp_min(0) * temperature**2
 

@@ -7,7 +7,7 @@ and a model card.
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,17 @@ from transformers import PreTrainedModel, TrainerCallback, set_seed
 from pmhc_distil.distillation.cache import teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.settings import training_arguments
-from pmhc_distil.distillation.task import Task
+from pmhc_distil.distillation.start import Start
+from pmhc_distil.distillation.task import DOC_STRIDE, Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import REPORT_FILE
+
+MIN_LENGTH = 8
+"""Fewest tokens of an example."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class RunRequest:
     validation: Path
     output: Path
     settings: dict[str, Any]
-    """Fields of :class:`DistillationArguments`, and ``max_seq_length`` for text."""
+    """Fields of :class:`DistillationArguments`, ``max_seq_length`` and ``doc_stride``."""
+    test: Path | None = None
+    """Measured once, at the end."""
     cache: Path | None = None
     resume: bool = False
 
@@ -93,40 +98,53 @@ def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
         )
 
 
-def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | None = None) -> dict[str, float]:
-    """Train, evaluate after every epoch, and write the run directory.
+def run(request: RunRequest, start: Start) -> dict[str, float]:
+    """Read the tables, train, evaluate after every epoch, and write the run directory.
 
     Parameters
     ----------
     request : RunRequest
-    model : PreTrainedModel
-        The student, or the only model.
-    teacher : PreTrainedModel, optional
+    start : Start
 
     Returns
     -------
     dict
-        Validation metrics of the final model.
+        Metrics of the final model, on the test data if there are any, else on the validation data.
     """
     task, settings = request.task, dict(request.settings)
-    reading = {"max_seq_length": settings.pop("max_seq_length", None)}
-    train, validation = (task.read(path, **reading) for path in (request.train, request.validation))
+    reading = _reading(settings, start)
+    tables = {"train": task.read(request.train, reading)}
+    # What the training table names counts for all.
+    classes = tables["train"].classes
+    reading = replace(reading, classes=classes)
+    tables["validation"] = task.read(request.validation, reading)
+    if request.test is not None:
+        tables["test"] = task.read(request.test, reading)
+    for name, table in tables.items():
+        if not len(table):
+            raise InputError("there are no examples", source=str(getattr(request, name)))
+    train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
     set_seed(arguments.seed)
+    model, teacher = start.build(classes)
+    if arguments.device.type == "cpu":
+        # The fused kernel takes several times as long backwards on a processor.
+        for each in (model, teacher):
+            if each is not None:
+                each.set_attn_implementation("eager")
     record = {
         "command": request.command,
         "task": task.name,
-        "train": {"file": request.train.name, "examples": len(train), "fingerprint": train.fingerprint()},
-        "validation": {
-            "file": request.validation.name,
-            "examples": len(validation),
-            "fingerprint": validation.fingerprint(),
+        **{
+            name: {"file": getattr(request, name).name, "examples": len(table), "fingerprint": table.fingerprint()}
+            for name, table in tables.items()
         },
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
-        "settings": {**settings, **{key: value for key, value in reading.items() if value is not None}},
+        # A task on peptides has no choice of how to read them.
+        "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
     }
     _begin(request, record)
     rows = None
@@ -154,15 +172,42 @@ def run(request: RunRequest, model: PreTrainedModel, teacher: PreTrainedModel | 
     )
     trainer.train(resume_from_checkpoint=_last_checkpoint(request.output) if request.resume else None)
     epochs = epoch_rows(trainer.state.log_history)
+    tested = _test(trainer, tables["test"], request.output) if "test" in tables else {}
     model = trainer.accelerator.unwrap_model(trainer.model)
     save_model(model, request.output)
-    PMHCTokenizer().save_pretrained(request.output)
+    start.tokenizer.save_pretrained(request.output)
     # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
     for name in (TRAINING_FILE, HASHES_FILE):
         if (request.train.parent / name).is_file():
             shutil.copyfile(request.train.parent / name, request.output / name)
-    write_card(request.output, task, model.config, record, epochs, data_recipe=_data_recipe(request.train))
-    return {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
+    write_card(request.output, task, model.config, record, epochs, tested, data_recipe=_data_recipe(request.train))
+    return tested or {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
+
+
+def _reading(settings: dict[str, Any], start: Start) -> Reading:
+    """Take what concerns the texts out of the settings."""
+    longest, stride = settings.pop("max_seq_length", None), settings.pop("doc_stride", DOC_STRIDE)
+    if longest is not None and not MIN_LENGTH <= longest <= start.longest:
+        hint = f"use {MIN_LENGTH} to {start.longest}, the longest input of the model"
+        raise InputError("not a length that the model can take", source="max_seq_length", value=longest, hint=hint)
+    return Reading(start.tokenizer, longest or start.longest, stride, start.classes)
+
+
+def _reading_settings(reading: Reading) -> dict[str, Any]:
+    return {"max_seq_length": reading.max_seq_length, "doc_stride": reading.doc_stride}
+
+
+def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
+    """Measure the final model on test data and write ``metrics_test.csv``."""
+    found = trainer.evaluate(data, metric_key_prefix="test")
+    skipped = ("runtime", "per_second")
+    measured = {
+        key.removeprefix("test_"): value
+        for key, value in found.items()
+        if key.startswith("test_") and not key.endswith(skipped)
+    }
+    write_epochs([measured], output / "metrics_test.csv")
+    return measured
 
 
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:

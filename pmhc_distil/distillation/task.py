@@ -1,24 +1,36 @@
 """What the core knows of a task: how tables become batches, and on which rows teacher and student must agree."""
 
-from collections.abc import Callable, Iterable, Mapping, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import PreTrainedModel
+from transformers import PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 Batch = dict[str, Tensor]
-Link = Literal["sigmoid", "softmax"]
+Link = Literal["sigmoid", "softmax", "identity"]
 
-TARGETS = frozenset({"labels", "teacher_rows"})
-"""Keys of a batch that are not arguments of the model."""
+TARGETS = frozenset({"labels", "teacher_rows", "asked"})
+"""Keys of a batch that are not arguments of the model.
+
+``asked`` marks the tokens that a question is about, (examples, tokens).
+"""
+
+
+DOC_STRIDE = 128
 
 
 class TaskData(Protocol):
     """Examples of a task, read once and addressed by number."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits; empty for a task without."""
+        ...
 
     def __len__(self) -> int:
         """Give the number of examples."""
@@ -46,26 +58,80 @@ class BatchSampler(Iterable[list[int]], Sized, Protocol):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How the texts of a model become tokens: the same for training, validation and prediction.
+
+    Attributes
+    ----------
+    tokenizer : PreTrainedTokenizerBase, optional
+        Of the model; a task on peptides needs none.
+    max_seq_length : int, optional
+        Longest example in tokens; without it the longest that the model can take, at most 512.
+    doc_stride : int
+        Tokens that neighbouring pieces of a long context share.
+    classes : tuple of str, optional
+        Names of the classes; without them they are taken from the table.
+    """
+
+    tokenizer: PreTrainedTokenizerBase | None = None
+    max_seq_length: int | None = None
+    doc_stride: int = DOC_STRIDE
+    classes: tuple[str, ...] | None = None
+
+    def required_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Give the tokenizer of a task that needs one."""
+        if self.tokenizer is None:
+            msg = "this task reads texts and needs a tokenizer"
+            raise ValueError(msg)
+        return self.tokenizer
+
+
+def forward(model: nn.Module, batch: Batch) -> ModelOutput:
+    """Call the model with what is an argument of it, and have the state of every layer given."""
+    return model(**model_inputs(batch), output_hidden_states=True)
+
+
+@dataclass(frozen=True)
 class Task:
     """A record of the functions that join tables to models.
 
     ``rows`` is applied unchanged to the outputs of the teacher and of the student, so that one soft loss serves every
-    task: it gives a tensor (N, K), to be read through ``link`` (K independent probabilities, or one distribution).
+    task: it gives a tensor (N, K), to be read through ``link`` (K independent probabilities, one distribution, or K
+    numbers).
     """
 
     name: str
-    model_class: type[PreTrainedModel]
-    read: Callable[..., TaskData]
+    auto_class: Any
+    """Auto class of transformers that finds the model with the right head."""
+    read: Callable[[Path, Reading], TaskData]
     link: Link
     rows: Callable[[ModelOutput, Batch], Tensor]
     hard_loss: Callable[[ModelOutput, Batch], Tensor]
     targets: Callable[[Batch], Tensor]
     """Labels of the rows of a batch, (N, M), for ``metrics``."""
-    metrics: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    metrics: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]]
+    """Of the data, what ``measured`` gave for all its batches, and the targets."""
     best_metric: str
-    cacheable: bool
-    """Whether the teacher's answer for an example is the same in every epoch."""
     pipeline_tag: str
+    uses: str
+    """What a model of the task is for, and what not: a sentence or two of its card."""
+    cacheable: bool = False
+    """Whether the teacher's answer for an example is one row, and the same in every epoch."""
+    config: Callable[[tuple[str, ...]], dict[str, Any]] = lambda classes: {}
+    """What the configuration of a model for these classes must say."""
+    classes: Callable[[Any], tuple[str, ...]] = lambda config: tuple(config.id2label.values())
+    """The classes that the configuration of a model names."""
+    forward: Callable[[nn.Module, Batch], ModelOutput] = forward
+    measured: Callable[[Tensor, Batch], Tensor] = lambda rows, batch: rows
+    """What of the rows the metrics need, where all of them would not fit into memory."""
+    read_questions: Callable[[Path], Sequence[Any]] | None = None
+    """Reads a file of what a user asks; absent where ``run`` is not offered, as are the next two."""
+    ask: Callable[[Sequence[Any], Reading], TaskData] | None = None
+    """Turns what a user asks into examples without labels."""
+    answer: Callable[..., list[Any]] | None = None
+    """Turns these examples and their rows into one answer for each question."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of ``answer`` with their defaults."""
 
 
 def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from transformers.trainer_utils import EvalPrediction
 from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
 from pmhc_distil.distillation.muon import muon
-from pmhc_distil.distillation.task import Numbers, Task, TaskData, model_inputs
+from pmhc_distil.distillation.task import Numbers, Task, TaskData
 from pmhc_distil.errors import InputError
 
 
@@ -146,7 +146,7 @@ class DistilTrainer(Trainer):
     ) -> Tensor | tuple[Tensor, Any]:
         """Weigh the hard loss, the soft loss and the losses on hidden states."""
         args = self.args
-        outputs = model(**model_inputs(inputs))
+        outputs = self.task.forward(model, inputs)
         loss = args.alpha_hard * self.task.hard_loss(outputs, inputs)
         if model.training and (self.teacher is not None or "teacher_rows" in inputs):
             loss = loss + self._teacher_loss(outputs, inputs)
@@ -159,17 +159,17 @@ class DistilTrainer(Trainer):
         taught = None
         if self.teacher is not None:
             with torch.no_grad():
-                taught = self.teacher(**model_inputs(inputs))
+                taught = task.forward(self.teacher, inputs)
         if args.alpha_soft:
             target = inputs["teacher_rows"] if taught is None else task.rows(taught, inputs)
             loss = loss + args.alpha_soft * soft_loss(rows, target, task.link, args.temperature)
         if taught is not None and args.alpha_cosine:
-            loss = loss + args.alpha_cosine * cosine_loss(outputs.hidden_states[-1], taught.hidden_states[-1])
+            loss = loss + args.alpha_cosine * cosine_loss(*_real(outputs, taught, inputs, -1, -1))
         if taught is not None and args.alpha_hidden:
-            layers = self.accelerator.unwrap_model(self.model).config.teacher_layers
-            matched = zip(outputs.hidden_states[1:], [taught.hidden_states[i + 1] for i in layers], strict=True)
-            pairs = [(own, other) for own, other in matched if own.shape == other.shape]
-            loss = loss + args.alpha_hidden * torch.stack([hidden_loss(*pair) for pair in pairs]).mean()
+            layers = enumerate(self.accelerator.unwrap_model(self.model).config.teacher_layers)
+            pairs = [_real(outputs, taught, inputs, own + 1, other + 1) for own, other in layers]
+            same = [hidden_loss(*pair) for pair in pairs if pair[0].shape == pair[1].shape]
+            loss = loss + args.alpha_hidden * torch.stack(same).mean()
         return loss
 
     def prediction_step(
@@ -185,7 +185,22 @@ class DistilTrainer(Trainer):
             loss, outputs = self.compute_loss(model, inputs, return_outputs=True)
         if prediction_loss_only:
             return loss.detach(), None, None
-        return loss.detach(), self.task.rows(outputs, inputs).float(), self.task.targets(inputs)
+        measured = self.task.measured(self.task.rows(outputs, inputs).float(), inputs)
+        return loss.detach(), measured, self.task.targets(inputs)
+
+    def evaluate(self, eval_dataset: TaskData | None = None, **kwargs: Any) -> dict[str, float]:
+        """Measure the model on the validation data or on others."""
+        self.measured_data = eval_dataset or self.eval_dataset
+        return super().evaluate(eval_dataset, **kwargs)
 
     def _metrics(self, prediction: EvalPrediction) -> dict[str, float]:
-        return self.task.metrics(prediction.predictions, prediction.label_ids)
+        return self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)
+
+
+def _real(own: Any, other: Any, batch: dict[str, Tensor], layer: int, other_layer: int) -> tuple[Tensor, Tensor]:
+    """Take the hidden states of two layers that are compared, without those of padding where there is any."""
+    one, two = own.hidden_states[layer], other.hidden_states[other_layer]
+    if "attention_mask" not in batch:
+        return one, two
+    real = batch["attention_mask"].bool()
+    return one[real], two[real]

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
 from torch import Tensor
+from transformers import AutoModelForSequenceClassification
 from transformers.utils import ModelOutput
 
-from pmhc_distil.distillation.task import Batch, Task
+from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.modeling import PMHCForSequenceClassification
 from pmhc_distil.models.vocabulary import PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit
 from pmhc_distil.sequences.hla import resolve_allele
@@ -23,6 +23,12 @@ from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import binary_metrics
 
 COLUMNS = ("peptide", "allele", "label", "affinity_nm", "inequality", "offset")
+USES = (
+    "Ranks peptides of 8 to 15 standard residues by how likely an HLA class I molecule presents them. Research "
+    "use; not for clinical decisions. A score is no statement about T-cell recognition. The further an "
+    "allele's groove is from those of the training data, the less a score can be trusted "
+    "(`pmhc-distil hla explain`)."
+)
 AFFINITY_WEIGHT = 2.0
 """Weight of the squared error of the affinity (0 to 1) beside the cross-entropy of presentation."""
 
@@ -46,6 +52,8 @@ class PairData:
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
         offset = frame["offset"].to_numpy(np.float32)
         self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality, offset], axis=1)
+
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.peptides)
@@ -86,10 +94,8 @@ class PairData:
         return digest.hexdigest()
 
 
-def read_pairs(path: Path, *, max_seq_length: int | None = None) -> PairData:
+def read_pairs(path: Path, _: Reading | None = None) -> PairData:
     """Read a table of training pairs (CSV, plain or gzip) as written by ``pmhc-distil data prepare``.
-
-    ``max_seq_length`` is accepted, as of every task, and has no meaning here.
 
     Raises
     ------
@@ -160,7 +166,7 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     )
 
 
-def metrics(predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Measure presentation on labelled pairs, and the rank correlation of the affinity on exact measurements."""
     labelled = ~np.isnan(targets[:, 0])
     result = binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
@@ -172,7 +178,7 @@ def metrics(predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 BINDING = Task(
     name="binding",
-    model_class=PMHCForSequenceClassification,
+    auto_class=AutoModelForSequenceClassification,
     read=read_pairs,
     link="sigmoid",
     rows=rows,
@@ -180,6 +186,7 @@ BINDING = Task(
     targets=lambda batch: batch["labels"],
     metrics=metrics,
     best_metric="ap",
-    cacheable=True,
     pipeline_tag="text-classification",
+    uses=USES,
+    cacheable=True,
 )

@@ -139,8 +139,9 @@ def test_damaged_file_is_one_line(teacher, data, tmp_path, damage):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_masked_lm_is_refused(teacher, data, tmp_path):
-    """Prevents rows of one epoch's masks from being used for another's."""
-    with pytest.raises(InputError, match="'masked-lm' change in every epoch"):
-        rows_of(TASKS["masked-lm"], teacher, data, tmp_path / "cache.h5")
+@pytest.mark.parametrize("name", ["fill-mask", "token-classification", "question-answering"])
+def test_tasks_without_a_fixed_row_are_refused(name, teacher, data, tmp_path):
+    """Prevents rows of one epoch's masks from being used for another's, and rows of one token for all of a text."""
+    with pytest.raises(InputError, match=f"'{name}' are no fixed row"):
+        rows_of(TASKS[name], teacher, data, tmp_path / "cache.h5")
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, T5Config, T5ForConditionalGeneration
 
-from pmhc_distil.distillation.halve import choose_layers, halve, layer_map
+from pmhc_distil.distillation.halve import choose_layers, halve, layer_list, layer_map
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClassification
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
@@ -119,9 +120,75 @@ def test_map_survives_saving(teacher, tmp_path):
     assert PMHCForSequenceClassification.from_pretrained(tmp_path).config.teacher_layers == [1, 3]
 
 
-def test_other_models_are_refused_by_name(teacher):
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "vocab_size": 40,
+    "pad_token_id": 0,
+}
+COPIED = ["bert", "roberta", "electra", "distilbert", "deberta-v2"]
+REFUSED = {
+    "albert": ({}, "its layers share their weights"),
+    "esm": ({"mask_token_id": 1}, "'esm.contact_head.regression.weight' depends on the number of layers"),
+    "longformer": ({}, "'attention_window' in its configuration"),
+    "modernbert": ({"cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}, "'layer_types'"),
+}
+
+
+def small(kind, **changed):
+    torch.manual_seed(0)
+    return AutoModelForMaskedLM.from_config(CONFIG_MAPPING[kind](**{**SMALL, **changed})).eval()
+
+
+@pytest.mark.parametrize("kind", COPIED)
+def test_other_encoders_are_halved(kind):
+    """Prevents a BERT, RoBERTa or ELECTRA whose weights land in other places, or lose their segments."""
+    teacher = small(kind)
+    ids = torch.arange(5, 23).view(2, 9)
+    with torch.no_grad():
+        assert torch.equal(halve(teacher, range(4))(input_ids=ids).logits, teacher(input_ids=ids).logits)
+    student = halve(teacher, [0, 3])
+    assert student.config.num_hidden_layers == 2 and len(layer_list(student)) == 2
+    last = layer_list(teacher)[3].state_dict()
+    assert all(torch.equal(weight, last[name]) for name, weight in layer_list(student)[1].state_dict().items())
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_halved_is_refused_by_the_reason(kind):
+    """Prevents a student that is half a copy, and a traceback about a missing weight."""
+    changed, reason = REFUSED[kind]
+    with pytest.raises(InputError) as caught:
+        halve(small(kind, **changed), [0, 3])
+    assert reason in str(caught.value) and type(small(kind, **changed)).__name__ in str(caught.value)
+
+
+def test_encoder_with_decoder_is_refused():
+    """Prevents half of a translator."""
+    config = T5Config(vocab_size=40, d_model=16, num_layers=2, d_ff=32, num_heads=2, decoder_start_token_id=0)
+    with pytest.raises(InputError, match="an encoder and a decoder"):
+        halve(T5ForConditionalGeneration(config), [0])
+
+
+def test_geometry_of_bert_base():
+    """Prevents a student of a published teacher with other layers, or another size, than DistilBERT's."""
+    teacher = AutoModelForMaskedLM.from_config(CONFIG_MAPPING["bert"]()).eval()
+    layers = choose_layers(teacher.config.num_hidden_layers)
+    assert layers == [0, 2, 4, 7, 9, 11]
+    student = halve(teacher, layers)
+    sizes = [sum(weight.numel() for weight in model.parameters()) for model in (teacher, student)]
+    assert 1 - sizes[1] / sizes[0] == pytest.approx(0.4, abs=0.02)
+    del student
+    ids = torch.arange(1000, 1008)[None]
+    with torch.no_grad():
+        expected = teacher(input_ids=ids).logits
+        assert torch.equal(halve(teacher, range(12))(input_ids=ids).logits, expected)
+
+
+def test_layers_kept_elsewhere_are_refused(teacher):
     """Prevents a half copy of a model whose layers are kept elsewhere."""
     teacher.encoder.blocks = teacher.encoder.layers
     del teacher.encoder.layers
-    with pytest.raises(InputError, match="PMHCForSequenceClassification"):
+    with pytest.raises(InputError, match=r"PMHCForSequenceClassification.*cannot be found"):
         halve(teacher, [0])

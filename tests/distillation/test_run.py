@@ -10,10 +10,17 @@ import yaml
 
 from pmhc_distil.distillation.halve import halve
 from pmhc_distil.distillation.run import RunRequest, epoch_rows, run
+from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks import TASKS
+
+
+def begin(model, teacher=None):
+    """Start with models that exist."""
+    return Start(PMHCTokenizer(), 65, lambda _: (model, teacher))
+
 
 SETTINGS = {
     "use_cpu": True,
@@ -35,7 +42,7 @@ def finished(tmp_path_factory, make_model, pair_files):
     (pair_files[0].parent / "report.json").write_text(json.dumps({"recipe": {"sources": [{"file": "mine.csv"}]}}))
     teacher = make_model()
     student = halve(teacher, [0, 3])
-    metrics = run(RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS), student, teacher)
+    metrics = run(RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS), begin(student, teacher))
     return output, metrics, student
 
 
@@ -128,7 +135,7 @@ def test_card_has_parsable_front_matter_and_results(finished):
 def test_saved_model_is_the_trained_one(finished):
     """Prevents an initial or a last-but-one model from being saved; half precision is all that is lost."""
     output, _, student = finished
-    loaded = load_model(TASKS["binding"].model_class, output)
+    loaded = load_model(TASKS["binding"].auto_class, output)
     assert loaded.config.teacher_layers == [0, 3]
     for name, weight in loaded.state_dict().items():
         assert (weight - student.state_dict()[name]).abs().max() < 2e-3, name
@@ -140,7 +147,7 @@ def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_file
     before = (output / "metrics.csv").read_text()
     teacher = make_model()
     request = RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS, resume=True)
-    again = run(request, halve(teacher, [0, 3]), teacher)
+    again = run(request, begin(halve(teacher, [0, 3]), teacher))
     assert again == pytest.approx(metrics, abs=1e-5)
     assert (output / "metrics.csv").read_text() == before
 
@@ -164,7 +171,7 @@ def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_p
     settings = {**SETTINGS, **CHANGES[changed]}
     request = RunRequest(TASKS["binding"], command, *files, tmp_path / "run", settings, resume=True)
     with pytest.raises(InputError, match=f"had other .*{changed}"):
-        run(request, halve(teacher, [0, 3]), teacher)
+        run(request, begin(halve(teacher, [0, 3]), teacher))
     assert (tmp_path / "run" / "recipe.yaml").read_text() == before
 
 
@@ -177,7 +184,10 @@ def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, mon
     monkeypatch.setattr("pmhc_distil.distillation.run.DistilTrainer.train", interrupt)
     settings = {"use_cpu": True, "disable_tqdm": True, "seed": 3}
     with pytest.raises(KeyboardInterrupt):
-        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings), make_model(num_hidden_layers=1))
+        run(
+            RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings),
+            begin(make_model(num_hidden_layers=1)),
+        )
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
 
 
@@ -197,7 +207,7 @@ def test_short_epochs_have_a_training_loss(make_model, pair_files, tmp_path, sho
         "num_train_epochs": 1,
     }
     request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, {**settings, **short})
-    run(request, make_model(num_hidden_layers=1))
+    run(request, begin(make_model(num_hidden_layers=1)))
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == (2 if short == {"num_train_epochs": 2} else 1)
@@ -221,5 +231,8 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
     """Prevents a traceback from deep within the optimizer."""
     settings = {"use_cpu": True, "disable_tqdm": True, "max_steps": 1, "save_strategy": "no", **wrong}
     with pytest.raises(InputError) as caught:
-        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings), make_model(num_hidden_layers=1))
+        run(
+            RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings),
+            begin(make_model(num_hidden_layers=1)),
+        )
     assert "\n" not in str(caught.value)

@@ -11,11 +11,14 @@ from pmhc_distil.distillation.halve import halve
 from pmhc_distil.distillation.run import training_arguments
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClassification
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks import TASKS
 from pmhc_distil.tasks.binding import PairData
-from pmhc_distil.tasks.masked_lm import WindowData
+from pmhc_distil.tasks.fill_mask import WindowData
 
 BINDING = TASKS["binding"]
+MODELS = {"binding": PMHCForSequenceClassification, "fill-mask": PMHCForMaskedLM}
 SETTINGS = {
     "use_cpu": True,
     "disable_tqdm": True,
@@ -66,23 +69,23 @@ def losses(trainer):
 def examples(task_name, pairs, proteins):
     if task_name == "binding":
         return PairData(pairs[pairs["allele"] == "HLA-A*02:01"])
-    return WindowData(proteins[:6], 24)
+    return WindowData(proteins[:6], 25, PMHCTokenizer())
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_tiny_student_fits_one_batch(name, make_model, make_trainer, pairs, proteins):
     """Prevents a task whose loss, rows or gradients do not fit together."""
     task = TASKS[name]
     data = examples(name, pairs, proteins)
-    model = make_model(task.model_class, num_hidden_layers=2, spread=0.05, hidden_size=32)
+    model = make_model(MODELS[name], num_hidden_layers=2, spread=0.05, hidden_size=32)
     batch = data.collate(next(iter(data.batches(10_000, shuffle=False, seed=0))))
-    before = float(task.hard_loss(model(**{k: v for k, v in batch.items() if k != "labels"}), batch))
-    data.batches = lambda *_, **__: [list(range(len(data)))] if name == "masked-lm" else BINDING_BLOCKS(data)
+    before = float(task.hard_loss(task.forward(model, batch), batch).detach())
+    data.batches = lambda *_, **__: [list(range(len(data)))] if name == "fill-mask" else BINDING_BLOCKS(data)
     data.collate = lambda _: dict(batch)
     trainer = make_trainer(task, model, data, settings={"max_steps": 70, "learning_rate": 1e-2})
     trainer.train()
     model.eval()
-    after = float(task.hard_loss(model(**{k: v for k, v in batch.items() if k != "labels"}), batch))
+    after = float(task.hard_loss(task.forward(model, batch), batch).detach())
     assert after < before / 4
 
 
@@ -118,7 +121,7 @@ def test_metrics_do_not_depend_on_the_batch_size(make_model, make_trainer, pairs
         for number, row in zip(numbers, part, strict=True):
             if number >= 0:
                 rows[number] = row
-    for name, value in BINDING.metrics(rows, data.labels).items():
+    for name, value in BINDING.metrics(data, rows, data.labels).items():
         assert found[0][f"eval_{name}"] == pytest.approx(value, abs=1e-5), name
 
 
@@ -221,7 +224,7 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("stopped, matrices", [(3, 0.0), (4, 0.02), (5, 0.0)])
 def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, matrices, make_model, make_trainer, pairs, proteins):
     """Prevents a resumed run from seeing other batches, masks, learning rates or momenta than the run it continues."""
@@ -232,10 +235,10 @@ def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, matrices, mak
         data = [PairData(pairs) for _ in range(3)]
     else:
         settings |= {"per_device_train_batch_size": 10}
-        data = [WindowData(proteins, 24) for _ in range(3)]
+        data = [WindowData(proteins, 25, PMHCTokenizer()) for _ in range(3)]
     # Three steps an epoch: the run stops within an epoch, at its end, and after the first step of the next.
     settings |= {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 1, "lr_scheduler_type": "linear"}
-    models = [make_model(task.model_class, num_hidden_layers=2) for _ in range(3)]
+    models = [make_model(MODELS[name], num_hidden_layers=2) for _ in range(3)]
     whole = make_trainer(task, models[0], data[0], "whole", settings)
     whole.train()
     assert whole.state.global_step == 9
@@ -254,7 +257,8 @@ def test_muon_needs_layers(make_model, make_trainer, data):
     trainer = make_trainer(BINDING, make_model(), data, settings={"muon_learning_rate": 0.01})
     rates = {group["muon"]: group["lr"] for group in trainer.create_optimizer().param_groups}
     assert rates == {True: 0.01, False: 1e-3}
-    trainer.model, trainer.optimizer = torch.nn.Linear(2, 2), None
+    trainer.model.encoder.blocks, trainer.optimizer = trainer.model.encoder.layers, None
+    del trainer.model.encoder.layers
     with pytest.raises(InputError, match="layers of this model cannot be found"):
         trainer.create_optimizer()
 

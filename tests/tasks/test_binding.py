@@ -153,7 +153,7 @@ def test_metrics_use_labelled_and_exact_rows_only():
         ]
     )
     predicted = np.array([[2, 0], [-2, 0], [9, 0], [0, 1], [0, 2], [0, 3], [0, 99.0]])
-    found = metrics(predicted, targets)
+    found = metrics(None, predicted, targets)
     assert found["auroc"] == found["ap"] == found["accuracy"] == found["f1"] == found["mcc"] == 1
     assert found["affinity_spearman"] == pytest.approx(1)
 
@@ -217,4 +217,6 @@ def test_text_in_place_of_a_number_is_one_line(tmp_path, pairs, column, value):
 
 def test_record_is_complete():
     """Prevents a task whose best metric is not among its metrics."""
-    assert BINDING.best_metric in metrics(np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0]]))
+    assert BINDING.best_metric in metrics(
+        None, np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0]])
+    )

@@ -1,49 +1,143 @@
-"""Loading a model folder, with errors that name it; nothing is fetched and no code from a folder is run."""
+"""Loading a model and its tokenizer, with errors that name it; no code from a folder is run.
 
+A folder on disk is read and nothing else; the network is asked only for a name that is no folder here.
+"""
+
+import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from safetensors import SafetensorError
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.configuration import PMHCConfig
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.residues import RESIDUES
 
-Model = TypeVar("Model", bound=PreTrainedModel)
+FOLDER = "a folder made by pretrain, finetune or distill is expected, or the name of a model on the hub"
+LONGEST = 512
 
 
-def load_model(model_class: type[Model], folder: Path, *, new_head: bool = False) -> Model:
+def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, **changes: Any) -> PreTrainedModel:
     """Load a model in single precision.
 
     Parameters
     ----------
     model_class : type
-    folder : Path
-        Holds ``config.json`` and ``model.safetensors``.
+        A model class, or an Auto class that finds one.
+    source : str or Path
+        Folder that holds ``config.json`` and ``model.safetensors``, or the name of a model on the hub.
     new_head : bool
-        Accept a folder whose model has another head, and start this one's at random.
+        Accept a model that has another head, and start this one's at random.
+    **changes
+        Changes to its configuration, such as the names of classes.
 
     Raises
     ------
     InputError
-        If the folder is no model of this kind.
+        If this is no model of this kind.
     """
-    hint = "a folder made by pretrain, finetune or distill is expected"
-    if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
+    folder = _is_folder(source)
+    if folder and not ((Path(source) / "config.json").is_file() and (Path(source) / "model.safetensors").is_file()):
         raise InputError(
-            "not a model folder: config.json or model.safetensors is missing", source=str(folder), hint=hint
+            "not a model folder: config.json or model.safetensors is missing", source=str(source), hint=FOLDER
         )
+    config = load_config(source)
+    for name, value in changes.items():
+        setattr(config, name, value)
+    # What is missing is for us to judge; the report that transformers prints would alarm for a new head.
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         model, report = model_class.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype="float32", output_loading_info=True
+            str(source),
+            config=config,
+            local_files_only=folder,
+            use_safetensors=True,
+            dtype="float32",
+            output_loading_info=True,
+            ignore_mismatched_sizes=new_head,
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise InputError("the model cannot be loaded", source=str(folder), hint=str(error).splitlines()[0]) from error
-    missing = sorted(name for name in report["missing_keys"] if not new_head or name.startswith("encoder."))
+        raise InputError("the model cannot be loaded", source=str(source), hint=_first_line(error)) from error
+    finally:
+        logging.set_verbosity(level)
+    inside = f"{model.base_model_prefix}."
+    # A weight of another size is reinitialised like one that is missing.
+    without = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    missing = sorted(
+        name
+        for name in without
+        # The pooler belongs to the head: masked-LM has none.
+        if not new_head or (name.startswith(inside) and ".pooler." not in name)
+    )
     if missing:
         raise InputError(
-            f"the folder holds no weights for {len(missing)} parts of {model_class.__name__}",
-            source=str(folder),
+            f"there are no fitting weights for {len(missing)} parts of {type(model).__name__}",
+            source=str(source),
             value=missing[0],
-            hint=hint,
+            hint=FOLDER,
         )
     return model
+
+
+def load_config(source: str | Path) -> PreTrainedConfig:
+    """Load the configuration of a model.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is of an unknown kind.
+    """
+    folder = _is_folder(source)
+    if folder and not (Path(source) / "config.json").is_file():
+        raise InputError("not a model folder: config.json is missing", source=str(source), hint=FOLDER)
+    try:
+        return AutoConfig.from_pretrained(str(source), local_files_only=folder)
+    except (OSError, ValueError, KeyError) as error:
+        reason = "the model cannot be loaded" if folder else "no such folder, and no model of that name can be fetched"
+        raise InputError(reason, source=str(source), hint=_first_line(error)) from error
+
+
+def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(str(source), local_files_only=_is_folder(source))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("the tokenizer cannot be loaded", source=str(source), hint=_first_line(error)) from error
+
+
+def spells_residues(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether the tokens are residues, so that a sequence is read letter by letter."""
+    vocabulary = tokenizer.get_vocab()
+    return len(vocabulary) <= 8 * len(VOCABULARY) and all(residue in vocabulary for residue in RESIDUES)
+
+
+def longest_input(model_config: Any) -> int:
+    """Give how many tokens a model can take, at most 512."""
+    if model_config.model_type == PMHCConfig.model_type:
+        return 2 * model_config.max_half_length + 1
+    positions = getattr(model_config, "max_position_embeddings", LONGEST)
+    if model_config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        # Their positions begin after that of padding.
+        positions -= model_config.pad_token_id + 1
+    return min(LONGEST, positions)
+
+
+def _is_folder(source: str | Path) -> bool:
+    """Tell a path from the name of a model: what exists, or looks like a path, is one."""
+    text = str(source)
+    return Path(text).exists() or isinstance(source, Path) or text.startswith((".", os.sep, "~")) or text.count("/") > 1
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

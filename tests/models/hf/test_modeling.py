@@ -155,5 +155,5 @@ def test_bad_folders_are_one_line(binding_folder, tmp_path, how, new_head):
 def test_other_head_is_refused_unless_asked_for(tmp_path, make_model):
     """Prevents a pretrained encoder from being distilled with a random binding head."""
     make_model(PMHCForMaskedLM, num_hidden_layers=1).save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="no weights for 4 parts of PMHCForSequenceClassification"):
+    with pytest.raises(InputError, match="no fitting weights for 4 parts of PMHCForSequenceClassification"):
         load_model(PMHCForSequenceClassification, tmp_path)

@@ -1,14 +1,25 @@
-"""Masked-LM asks for hidden residues, only for those, and anew in every epoch."""
+"""Masked-LM asks for hidden tokens, only for those, and anew in every epoch."""
 
 import numpy as np
 import pytest
 import torch
 
+from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
+from pmhc_distil.models.hf.starting import new_tokenizer
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, UNK, VOCABULARY, encode
-from pmhc_distil.tasks.masked_lm import IGNORED, WindowData, metrics, read_windows, rows, targets
+from pmhc_distil.tasks.fill_mask import WindowData, forward, measured, metrics, read_windows, rows, targets
+from pmhc_distil.tasks.token_arrays import IGNORED
 
 WINDOW = 32
+TOKENIZER = PMHCTokenizer()
+
+
+def windows(proteins, longest=WINDOW):
+    """Windows of so many residues, and CLS."""
+    return WindowData(proteins, longest + 1, TOKENIZER)
 
 
 def batches(data, epoch=0, seed=0, batch_size=10, shuffle=True):
@@ -25,7 +36,7 @@ def original(batch):
 
 def test_windows_lie_inside_one_protein(proteins):
     """Prevents windows that run on into the next protein, and labels that are not what stood there."""
-    data = WindowData(proteins, WINDOW)
+    data = windows(proteins)
     seen = []
     for numbers, batch in batches(data):
         assert batch["input_ids"].shape[1] <= WINDOW + 1
@@ -44,7 +55,7 @@ def test_share_and_kinds_of_masking():
     """Prevents too few or too many questions, and the 80/10/10 rule from getting lost."""
     generator = np.random.default_rng(0)
     proteins = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 60)) for _ in range(300)]
-    data = WindowData(proteins, 60)
+    data = windows(proteins, 60)
     ((_, batch),) = batches(data, batch_size=300, shuffle=False)
     asked = batch["labels"] != IGNORED
     truth = torch.from_numpy(encode(proteins).astype(np.int64))
@@ -59,7 +70,7 @@ def test_share_and_kinds_of_masking():
 
 def test_only_residues_are_asked_for():
     """Prevents questions about CLS, padding, and letters that are no residue."""
-    data = WindowData(["XXXXXXXXXXXXXXXXXXXX", "ACDXXACDEFGHIKLMNPQX", "ACD"] * 40, WINDOW)
+    data = windows(["XXXXXXXXXXXXXXXXXXXX", "ACDXXACDEFGHIKLMNPQX", "ACD"] * 40)
     for _, batch in batches(data):
         labels = batch["labels"][batch["labels"] != IGNORED]
         assert (labels >= FIRST_RESIDUE).all()
@@ -77,9 +88,9 @@ def same(one, other):
 
 def test_seed_and_epoch_fix_the_masks(proteins):
     """Prevents runs that cannot be repeated, and epochs that ask the same questions."""
-    data = WindowData(proteins, WINDOW)
+    data = windows(proteins)
     first = list(batches(data, epoch=0))
-    assert same(first, list(batches(WindowData(proteins, WINDOW), epoch=0)))
+    assert same(first, list(batches(windows(proteins), epoch=0)))
     assert not same(first, list(batches(data, epoch=1)))
     assert not same(first, list(batches(data, seed=1)))
     assert same(first, list(batches(data, epoch=0))), "an epoch in between changes nothing"
@@ -87,34 +98,62 @@ def test_seed_and_epoch_fix_the_masks(proteins):
 
 def test_validation_asks_the_same_in_every_run(proteins):
     """Prevents validation metrics that differ by luck."""
-    found = [list(batches(WindowData(proteins, WINDOW), shuffle=False)) for _ in range(2)]
+    found = [list(batches(windows(proteins), shuffle=False)) for _ in range(2)]
     assert same(*found)
     assert [number for numbers, _ in found[0] for number in numbers] == list(range(len(proteins)))
 
 
 def test_rows_belong_to_targets(proteins):
     """Prevents logits of one position from being compared with the residue of another."""
-    _, batch = next(iter(batches(WindowData(proteins, WINDOW))))
-    logits = torch.nn.functional.one_hot(original(batch), len(VOCABULARY)).float() * 20
-    found = rows(type("Output", (), {"logits": logits}), batch)
+    _, batch = next(iter(batches(windows(proteins))))
     truth = targets(batch)
+    logits = torch.nn.functional.one_hot(original(batch)[batch["asked"]], len(VOCABULARY)).float() * 20
+    found = rows(type("Output", (), {"logits": logits}), batch)
     assert found.shape == (len(truth), len(VOCABULARY)) and truth.shape[1] == 1
-    measured = metrics(found.numpy(), truth.numpy())
-    assert measured["accuracy"] == 1 and measured["perplexity"] == pytest.approx(1, abs=1e-4)
+    scores = metrics(None, measured(found, batch).numpy(), truth.numpy())
+    assert scores["accuracy"] == 1 and scores["perplexity"] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "electra", "distilbert", "pmhc"])
+def test_head_is_called_on_asked_positions_alone(kind, make_text_model, make_model, proteins):
+    """Prevents a large vocabulary from being computed for every token, and logits of other positions."""
+    if kind == "pmhc":
+        tokenizer, model = TOKENIZER, make_model(PMHCForMaskedLM)
+    else:
+        tokenizer = new_tokenizer("residues")
+        model = make_text_model("fill-mask", kind, tokenizer)
+    _, batch = next(iter(batches(WindowData(proteins, 20, tokenizer))))
+    with torch.no_grad():
+        found = forward(model, batch).logits
+        whole = model(**{name: batch[name] for name in ("input_ids", "attention_mask")}).logits
+    assert found.shape == (int(batch["asked"].sum()), len(tokenizer))
+    torch.testing.assert_close(found, whole[batch["asked"]])
+
+
+def test_words_get_their_special_tokens(word_tokenizer):
+    """Prevents windows of text without CLS or SEP, or with a piece cut off by them."""
+    texts = ["the cat sat on the mat .", "a dog ran ."]
+    _, batch = next(iter(batches(WindowData(texts, 6, word_tokenizer), shuffle=False)))
+    whole = original(batch)
+    assert whole.shape[1] == 6 and (whole[:, 0] == word_tokenizer.cls_token_id).all()
+    for row, mask in zip(whole, batch["attention_mask"].bool(), strict=True):
+        assert row[mask][-1] == word_tokenizer.sep_token_id
+        assert word_tokenizer.decode(row[mask], skip_special_tokens=True) in " ".join(texts)
 
 
 def test_fingerprint_heeds_proteins_and_window(proteins):
     """Prevents two runs on other data from looking the same."""
     glued = [proteins[0] + proteins[1], *proteins[2:]]
-    tables = [WindowData(proteins, 32), WindowData(proteins, 31), WindowData(proteins[::-1], 32), WindowData(glued, 32)]
+    tables = [windows(proteins), windows(proteins, 31), windows(proteins[::-1]), windows(glued)]
     assert len({data.fingerprint() for data in tables}) == 4
 
 
 def test_reading(protein_fasta, proteins, tmp_path):
-    """Prevents a file without proteins from training on nothing."""
-    assert len(read_windows(protein_fasta, max_seq_length=WINDOW)) == len(proteins)
-    assert read_windows(protein_fasta).window == read_windows(protein_fasta, max_seq_length=None).window == 128
+    """Prevents a file without texts from training on nothing."""
+    reading = Reading(TOKENIZER, max_seq_length=WINDOW)
+    found = read_windows(protein_fasta, reading)
+    assert len(found) == len(proteins) and found.window == WINDOW - 1
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     for name in ("table.csv", "missing.fasta"):
         with pytest.raises(InputError, match=name):
-            read_windows(tmp_path / name, max_seq_length=WINDOW)
+            read_windows(tmp_path / name, reading)

@@ -1,0 +1,133 @@
+"""What a run begins with: the tokenizer, and how to make the model and its teacher once the classes are known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from pmhc_distil.distillation.halve import choose_layers, halve
+from pmhc_distil.distillation.task import Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.configuration import PMHCConfig
+from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
+from pmhc_distil.models.hf.starting import new_config, new_tokenizer
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+
+Models = tuple[PreTrainedModel, PreTrainedModel | None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The beginning of a run.
+
+    Attributes
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+    longest : int
+        Tokens that the model can take.
+    build : callable
+        Of the names of the classes: the model that is trained, and its teacher if it has one.
+    classes : tuple of str, optional
+        Given by the teacher; otherwise the training table names them.
+    layers : list of int, optional
+        Teacher layers that the student keeps.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    longest: int
+    build: Callable[[tuple[str, ...]], Models]
+    classes: tuple[str, ...] | None = None
+    layers: list[int] | None = None
+
+
+def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, sizes: dict[str, Any]) -> Start:
+    """Start from random weights.
+
+    Parameters
+    ----------
+    task : Task
+    architecture : str
+        ``pmhc``, which has a vocabulary of its own, or one of :data:`pmhc_distil.models.hf.starting.ARCHITECTURES`.
+    vocabulary : str or Path, optional
+        See :func:`pmhc_distil.models.hf.starting.new_tokenizer`.
+    sizes : dict
+        Settings of the configuration.
+    """
+    if architecture == PMHCConfig.model_type:
+        if vocabulary is not None:
+            raise InputError(
+                "the encoder of peptides has a vocabulary of its own",
+                source="--vocabulary",
+                value=vocabulary,
+                hint="set model_type in the recipe, for instance to bert",
+            )
+        tokenizer: PreTrainedTokenizerBase = PMHCTokenizer()
+        config = PMHCConfig(**sizes)
+    else:
+        if vocabulary is None:
+            raise InputError(
+                f"a new '{architecture}' encoder needs a vocabulary",
+                source="--vocabulary",
+                hint="give a file of word pieces, or 'residues'",
+            )
+        tokenizer = new_tokenizer(vocabulary)
+        config = new_config(architecture, tokenizer, sizes)
+
+    def build(classes: tuple[str, ...]) -> Models:
+        for name, value in task.config(classes).items():
+            setattr(config, name, value)
+        return task.auto_class.from_config(config), None
+
+    return Start(tokenizer, longest_input(config), build)
+
+
+def from_model(task: Task, source: str | Path) -> Start:
+    """Start from a trained model, whose head is kept if it is of this task and these classes."""
+
+    def build(classes: tuple[str, ...]) -> Models:
+        return load_model(task.auto_class, source, new_head=True, **task.config(classes)), None
+
+    return Start(load_tokenizer(source), longest_input(load_config(source)), build)
+
+
+def from_teacher(
+    task: Task,
+    source: str | Path,
+    layers: str | Sequence[int],
+    *,
+    student: str | Path | None = None,
+    taught: bool = True,
+) -> Start:
+    """Start from a part of a teacher's layers.
+
+    Parameters
+    ----------
+    layers : str or sequence of int
+        See :func:`pmhc_distil.distillation.halve.choose_layers`.
+    student : str or Path, optional
+        A student made before, for instance by distilling the pretrained teacher, to start from instead.
+    taught : bool
+        Whether the student learns from the teacher, or only starts from it.
+    """
+    config = load_config(source)
+    kept = choose_layers(config.num_hidden_layers, layers)
+    classes = task.classes(config)
+
+    def build(_: tuple[str, ...]) -> Models:
+        teacher = load_model(task.auto_class, source)
+        if student is None:
+            model = halve(teacher, kept)
+        else:
+            model = load_model(task.auto_class, student, new_head=True, **task.config(classes))
+            model.config.teacher_layers = kept
+            if model.config.num_hidden_layers != len(kept):
+                raise InputError(
+                    f"the student has {model.config.num_hidden_layers} layers, the map {len(kept)}",
+                    source=str(student),
+                    hint="choose --layers as when it was made",
+                )
+        return model, teacher if taught else None
+
+    return Start(load_tokenizer(source), longest_input(config), build, classes, kept)

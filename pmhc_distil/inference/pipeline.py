@@ -1,0 +1,184 @@
+"""Texts in, answers out: a trained model of any task but binding."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+
+from pmhc_distil.distillation.task import Batch, Reading, Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
+from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.tasks import TASKS
+from pmhc_distil.tasks.token_arrays import TextData
+
+BATCH_SIZE = 32
+POOLINGS = ("mean", "cls", "tokens")
+
+
+class Pipeline:
+    """A model, its tokenizer and its task.
+
+    Parameters
+    ----------
+    task : str
+        Name of a task, such as ``text-classification``.
+    model : str or Path
+        Folder of a trained model, or its name on the hub.
+    max_seq_length : int, optional
+        Longest example in tokens; by default what the model can take.
+    doc_stride : int
+        Tokens that pieces of a long context share.
+    device : str, optional
+        Such as ``cuda``; by default a GPU if there is one.
+
+    Raises
+    ------
+    InputError
+        If the task is unknown, or the model is not one of this task.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        model: str | Path,
+        *,
+        max_seq_length: int | None = None,
+        doc_stride: int = 128,
+        device: str | None = None,
+    ) -> None:
+        served = [name for name, found in TASKS.items() if found.answer]
+        if task not in served:
+            raise InputError("no such task", source="task", value=task, hint=f"use {', '.join(served)}")
+        self.task: Task = TASKS[task]
+        self.model = load_model(self.task.auto_class, model).eval().to(_device(device))
+        longest = longest_input(self.model.config)
+        if max_seq_length is not None and max_seq_length > longest:
+            raise InputError("longer than the model can take", source="max_seq_length", value=max_seq_length)
+        classes = self.task.classes(self.model.config)
+        self.reading = Reading(load_tokenizer(model), max_seq_length or longest, doc_stride, classes)
+
+    def __call__(self, given: Any, *, batch_size: int = BATCH_SIZE, **options: Any) -> Any:
+        """Answer one question or many.
+
+        Parameters
+        ----------
+        given : str, tuple, dict, or a list of these
+            Texts; ``(text, text_pair)`` or ``{"text", "text_pair"}`` for pairs; ``{"question", "context"}`` for
+            questions; for token-classification also a tuple of words.
+        batch_size : int
+            Examples at once.
+        **options
+            Of the task: ``top_k``, ``grouped``, ``max_answer_length``.
+
+        Returns
+        -------
+        list
+            One answer for each question in their order, or for one question its answer:
+            text-classification ``[{label, score}]``; fill-mask ``[{token, score, sequence}]`` for each mask;
+            token-classification ``[{entity_group, score, word, start, end}]``; question-answering
+            ``{answer, score, start, end}``; regression ``{score}``.
+        """
+        assert self.task.ask is not None and self.task.answer is not None
+        for name in options:
+            if name not in self.task.options:
+                raise InputError(f"no option of the task {self.task.name}", source=name)
+        many = isinstance(given, list)
+        questions = list(given) if many else [given]
+        if not questions:
+            return []
+        data = self.task.ask(questions, self.reading)
+        answers = self.task.answer(data, self._rows(data, batch_size), **options)
+        return answers if many else answers[0]
+
+    def _rows(self, data: Any, batch_size: int) -> np.ndarray:
+        """Give the rows of all examples in their order; those of different widths are padded on the right."""
+        found = []
+        with torch.inference_mode():
+            for batch in _batches(data, batch_size, self.model.device):
+                found.append(self.task.rows(self.task.forward(self.model, batch), batch).float().cpu().numpy())
+        width = max(part.shape[1] for part in found)
+        return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
+
+
+def pipeline(task: str, model: str | Path, **options: Any) -> Pipeline:
+    """Make a :class:`Pipeline`."""
+    return Pipeline(task, model, **options)
+
+
+def embed(
+    texts: Sequence[str],
+    model: str | Path,
+    output: Path,
+    *,
+    pooling: str = "mean",
+    max_seq_length: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: str | None = None,
+) -> None:
+    """Write the last hidden states of an encoder to HDF5.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Texts or protein sequences; what is longer than the model is cut.
+    model : str or Path
+        Folder of a model, or its name on the hub; a head is left out.
+    output : Path
+        With ``pooling`` "mean" (over the tokens that are not special) or "cls" (the first token) it gets the data set
+        ``embeddings`` (texts, width); with "tokens" all states one after the other as ``embeddings`` (tokens, width)
+        and ``starts`` (texts + 1): text i has the rows from ``starts[i]`` up to ``starts[i + 1]``, special tokens
+        among them.  float32; the attribute ``model`` names the model.
+    """
+    if pooling not in POOLINGS:
+        raise InputError("no such pooling", source="pooling", value=pooling, hint=f"use {', '.join(POOLINGS)}")
+    for row, text in enumerate(texts, start=1):
+        if not text.strip():
+            raise InputError("the text is empty", row=row)
+    longest = longest_input(load_config(model))
+    tokenizer = load_tokenizer(model)
+    data = TextData.encode(texts, None, Reading(tokenizer, max_seq_length or longest))
+    encoder = load_model(AutoModel, model, new_head=True).eval().to(_device(device))
+    lengths = np.zeros(len(texts), dtype=np.int64)
+    lengths[data.source] = data.input_ids.lengths if pooling == "tokens" else 1
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    with atomic_path(output) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["model"], file.attrs["pooling"] = str(model), pooling
+        vectors = file.create_dataset("embeddings", (starts[-1], encoder.config.hidden_size), dtype="float32")
+        if pooling == "tokens":
+            file.create_dataset("starts", data=starts)
+        for source, states in zip(data.source, _states(encoder, tokenizer, data, pooling, batch_size), strict=True):
+            vectors[starts[source] : starts[source + 1]] = states
+
+
+def _states(
+    encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: TextData, pooling: str, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Give what is written for each example, (rows, width)."""
+    special = torch.tensor(tokenizer.all_special_ids, device=encoder.device)
+    with torch.inference_mode():
+        for batch in _batches(data, batch_size, encoder.device):
+            states = encoder(**batch).last_hidden_state.float()
+            real = batch["attention_mask"].bool()
+            if pooling == "cls":
+                yield from states[:, :1].cpu().numpy()
+            elif pooling == "mean":
+                counted = (real & ~torch.isin(batch["input_ids"], special))[..., None]
+                mean = (states * counted).sum(1, keepdim=True) / counted.sum(1, keepdim=True).clamp_min(1)
+                yield from mean.cpu().numpy()
+            else:
+                yield from (row[mask].cpu().numpy() for row, mask in zip(states, real, strict=True))
+
+
+def _batches(data: Any, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    """Give all batches in the order of the examples."""
+    for numbers in data.batches(batch_size, shuffle=False, seed=0):
+        yield {name: table.to(device) for name, table in data.collate(numbers).items()}
+
+
+def _device(name: str | None) -> torch.device:
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -1,0 +1,130 @@
+"""A new encoder for texts: its vocabulary, its tokenizer and random weights."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel, WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, Split
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import WordPieceTrainer
+from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.residues import RESIDUES
+
+ARCHITECTURES = ("bert", "roberta", "electra", "distilbert")
+"""Kinds of encoders that can be started from random weights, beside ours for peptides."""
+RESIDUE_VOCABULARY = "residues"
+SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+
+
+def train_vocabulary(texts: Iterable[str], size: int, *, lower: bool) -> list[str]:
+    """Learn word pieces (Schuster and Nakajima 2012) from texts.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    size : int
+        Largest number of pieces, the special ones among them.
+    lower : bool
+        Lower all letters and take away accents.
+
+    Returns
+    -------
+    list of str
+        In the order of their numbers.
+    """
+    model = Tokenizer(WordPiece(unk_token=SPECIAL["unk"]))
+    model.normalizer = BertNormalizer(lowercase=lower)
+    model.pre_tokenizer = BertPreTokenizer()
+    trainer = WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL.values()), show_progress=False)
+    model.train_from_iterator(texts, trainer)
+    return sorted(numbers := model.get_vocab(), key=numbers.__getitem__)
+
+
+def new_tokenizer(vocabulary: str | Path) -> PreTrainedTokenizerBase:
+    """Make a tokenizer.
+
+    Parameters
+    ----------
+    vocabulary : str or Path
+        A file of word pieces, one a line, as BERT has (if none has a capital, texts are lowered), or ``residues``: one
+        token for each of the twenty residues.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or lacks one of [PAD], [UNK], [CLS], [SEP] and [MASK].
+    """
+    if str(vocabulary) == RESIDUE_VOCABULARY:
+        pieces = [*SPECIAL.values(), *RESIDUES]
+        numbers = {piece: number for number, piece in enumerate(pieces)}
+        model = Tokenizer(WordLevel(numbers, unk_token=SPECIAL["unk"]))
+        model.pre_tokenizer = Split(Regex("."), "isolated")
+    else:
+        numbers = _read_vocabulary(Path(vocabulary))
+        model = Tokenizer(WordPiece(numbers, unk_token=SPECIAL["unk"]))
+        lower = all(piece == piece.lower() for piece in numbers if not piece.startswith("["))
+        model.normalizer = BertNormalizer(lowercase=lower)
+        model.pre_tokenizer = BertPreTokenizer()
+    model.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(SPECIAL[name], numbers[SPECIAL[name]]) for name in ("cls", "sep")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **{f"{name}_token": token for name, token in SPECIAL.items()},
+    )
+
+
+def new_config(architecture: str, tokenizer: PreTrainedTokenizerBase, sizes: dict[str, Any]) -> PreTrainedConfig:
+    """Make the configuration of a new encoder.
+
+    Parameters
+    ----------
+    architecture : str
+        One of ``ARCHITECTURES``.
+    sizes : dict
+        Settings of that configuration, such as ``hidden_size``.
+
+    Raises
+    ------
+    InputError
+        For an unknown architecture or setting, and sizes that do not fit together.
+    """
+    if architecture not in ARCHITECTURES:
+        raise InputError(
+            "unknown kind of encoder", source="model_type", value=architecture, hint=f"use {', '.join(ARCHITECTURES)}"
+        )
+    kind = CONFIG_MAPPING[architecture]
+    known = {*kind().to_dict(), *kind.attribute_map}
+    for name in sizes:
+        if name not in known:
+            raise InputError(f"no setting of a '{architecture}' encoder", source="--recipe", value=name)
+    config = kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
+    if config.hidden_size % config.num_attention_heads:
+        raise InputError(
+            "the width is no multiple of the heads",
+            source="--recipe",
+            column="hidden_size, num_attention_heads",
+            value=f"{config.hidden_size}, {config.num_attention_heads}",
+        )
+    return config
+
+
+def _read_vocabulary(path: Path) -> dict[str, int]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        hint = f"give a text file with one piece a line, or '{RESIDUE_VOCABULARY}'"
+        raise InputError("the vocabulary cannot be read", source=str(path), hint=hint) from error
+    numbers = {piece: number for number, piece in enumerate(lines)}
+    for token in SPECIAL.values():
+        if token not in numbers:
+            raise InputError("a special token is missing", source=str(path), value=token)
+    return numbers

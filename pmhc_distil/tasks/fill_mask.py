@@ -1,0 +1,250 @@
+"""Masked-LM: hide tokens and predict them (Devlin et al. 2019), on texts and on proteins (Brandes et al. 2022)."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AutoModelForMaskedLM, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Reading, Task, model_inputs
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.loading import LONGEST
+from pmhc_distil.tasks.token_arrays import IGNORED, TextData, tokenize
+from pmhc_distil.texts.documents import read_texts
+
+MASKED_SHARE = 0.15
+HEADS = ("cls", "lm_head", "generator_predictions", "vocab_transform", "lm_dense")
+"""What a model calls the first part of its masked-LM head."""
+
+
+class WindowData:
+    """One window of every text, anew in every epoch.
+
+    Parameters
+    ----------
+    texts : list of str
+    longest : int
+        Tokens of the longest window with the special ones; shorter texts are taken whole.
+    tokenizer : PreTrainedTokenizerBase
+    """
+
+    classes: tuple[str, ...] = ()
+
+    def __init__(self, texts: Sequence[str], longest: int, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokens = tokenize(tokenizer, texts)
+        self.before, self.after = _frame(tokenizer)
+        self.window = longest - len(self.before) - len(self.after)
+        self.pad, self.mask = tokenizer.pad_token_id, tokenizer.mask_token_id
+        special = set(tokenizer.all_special_ids)
+        self.asked_for = np.array([number for number in range(len(tokenizer)) if number not in special])
+        self.can_be_asked = np.isin(np.arange(len(tokenizer)), self.asked_for)
+        self.order = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def batches(self, batch_size: int, *, shuffle: bool, seed: int) -> "WindowSampler":
+        """Give texts in random order."""
+        return WindowSampler(self, batch_size, shuffle=shuffle, seed=seed)
+
+    def collate(self, numbers: list[int]) -> Batch:
+        """Cut, mask and pad windows.
+
+        Of the chosen 15 % of the tokens, 80 % are masked, 10 % replaced and 10 % left (Devlin et al. 2019).
+
+        Returns
+        -------
+        dict
+            ``input_ids``, ``attention_mask``, ``labels`` and ``asked`` (windows, tokens); labels are -100 where nothing
+            is asked.
+        """
+        generator = np.random.default_rng((*self.order, *numbers[:4]))
+        index = np.asarray(numbers)
+        whole = self.tokens.lengths[index]
+        lengths = np.minimum(whole, self.window)
+        offset = (generator.random(len(index)) * (whole - lengths + 1)).astype(np.int64)
+        columns = np.arange(lengths.max())
+        inside = columns < lengths[:, None]
+        tokens = self.tokens.flat[(self.tokens.starts[index] + offset)[:, None] + np.where(inside, columns, 0)]
+        tokens = tokens.astype(np.int64)
+        chosen = inside & self.can_be_asked[tokens] & (generator.random(tokens.shape) < MASKED_SHARE)
+        labels = np.where(chosen, tokens, IGNORED)
+        lot = generator.random(tokens.shape)
+        tokens[chosen & (lot < 0.8)] = self.mask
+        replaced = chosen & (lot >= 0.9)
+        tokens[replaced] = generator.choice(self.asked_for, replaced.sum())
+        return self._framed(tokens, labels, inside)
+
+    def _framed(self, tokens: np.ndarray, labels: np.ndarray, inside: np.ndarray) -> Batch:
+        """Put the special tokens around every window."""
+        first, extra = len(self.before), len(self.before) + len(self.after)
+        count, width = tokens.shape
+        ids = np.full((count, width + extra), self.pad, dtype=np.int64)
+        ids[:, :first] = self.before
+        ids[:, first : first + width][inside] = tokens[inside]
+        lengths = inside.sum(1)
+        ids[np.arange(count)[:, None], first + lengths[:, None] + np.arange(len(self.after))] = self.after
+        framed = np.full(ids.shape, IGNORED)
+        framed[:, first : first + width] = labels
+        real = np.arange(ids.shape[1]) < lengths[:, None] + extra
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "attention_mask": torch.from_numpy(real.astype(np.int64)),
+            "labels": torch.from_numpy(framed),
+            "asked": torch.from_numpy(framed != IGNORED),
+        }
+
+    def fingerprint(self) -> str:
+        """Give a SHA-256 of the tokens and the window."""
+        return hashlib.sha256(self.tokens.digest() + str(self.window).encode()).hexdigest()
+
+
+class WindowSampler:
+    """Text numbers of every batch; the epoch also draws the windows and masks."""
+
+    def __init__(self, data: WindowData, batch_size: int, *, shuffle: bool, seed: int) -> None:
+        self.data = data
+        # Not called batch_size: accelerate would cut the rows of the last batch to the number of its examples.
+        self.size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        self.data.order = (self.seed, self.epoch)
+        count = len(self.data)
+        order = np.random.default_rng(self.data.order).permutation(count) if self.shuffle else np.arange(count)
+        for first in range(0, count, self.size):
+            yield order[first : first + self.size].tolist()
+
+
+def read_windows(path: Path, reading: Reading) -> WindowData:
+    """Read texts, or a FASTA of proteins."""
+    return WindowData(read_texts(path), reading.max_seq_length or LONGEST, reading.required_tokenizer())
+
+
+def forward(model: nn.Module, batch: Batch) -> ModelOutput:
+    """Call the model with its head on the asked positions alone: of a large vocabulary, most of the work.
+
+    Gives logits of shape (positions asked, vocabulary).
+    """
+    whole = getattr(model, "module", model)
+    head = next((part for name in HEADS if isinstance(part := getattr(whole, name, None), nn.Module)), None)
+    if head is None:
+        outputs = model(**model_inputs(batch), output_hidden_states=True)
+        outputs.logits = outputs.logits[batch["asked"]]
+        return outputs
+    hook = head.register_forward_pre_hook(lambda _, states: (states[0][batch["asked"]],))
+    try:
+        return model(**model_inputs(batch), output_hidden_states=True)
+    finally:
+        hook.remove()
+
+
+def rows(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Give the logits over the vocabulary at the asked positions, shape (positions, vocabulary)."""
+    return outputs.logits
+
+
+def targets(batch: Batch) -> Tensor:
+    """Give the tokens that were hidden, shape (positions, 1)."""
+    return batch["labels"][batch["asked"]][:, None]
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Cross-entropy at the asked positions."""
+    return F.cross_entropy(outputs.logits.float(), targets(batch)[:, 0])
+
+
+def measured(logits: Tensor, batch: Batch) -> Tensor:
+    """Give, for each position, the loss and whether the hidden token is the most probable one, shape (positions, 2)."""
+    truth = targets(batch)[:, 0]
+    loss = F.cross_entropy(logits, truth, reduction="none")
+    return torch.stack([loss, (logits.argmax(-1) == truth).float()], dim=-1)
+
+
+def metrics(data: Any, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Measure how often the hidden token is the most probable one, and the perplexity."""
+    loss, right = found.mean(0, dtype=np.float64)
+    return {"accuracy": float(right), "perplexity": float(np.exp(loss))}
+
+
+def ask(texts: Sequence[str], reading: Reading) -> TextData:
+    """Tokenize texts that hold the mask; the head answers at each mask.
+
+    Raises
+    ------
+    InputError
+        For a text without a mask.
+    """
+    tokenizer = reading.required_tokenizer()
+    for row, text in enumerate(texts, start=1):
+        if tokenizer.mask_token not in text:
+            raise InputError("the text has no mask", row=row, value=text, hint=f"write {tokenizer.mask_token}")
+    data = TextData.encode(texts, None, reading)
+    data.asked = data.input_ids.flat == tokenizer.mask_token_id
+    return data
+
+
+def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
+    """Give the most probable tokens of each mask, best first.
+
+    Returns
+    -------
+    list
+        For every text a list of ``{token, score, sequence}``; with several masks a list of these lists.
+    """
+    tokenizer = data.tokenizer
+    probabilities = torch.from_numpy(logits).float().softmax(-1)
+    found: list[list[Any]] = [[] for _ in range(data.texts)]
+    for (number, place), row in zip(data.asked_places(), probabilities, strict=True):
+        best = row.topk(min(top_k, len(row)))
+        options = []
+        for token, score in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            ids = data.input_ids[number].copy()
+            ids[place] = token
+            text = tokenizer.decode(ids, skip_special_tokens=True)
+            options.append({"token": tokenizer.convert_ids_to_tokens(token), "score": score, "sequence": text})
+        found[data.source[number]].append(options)
+    return [options[0] if len(options) == 1 else options for options in found]
+
+
+def _frame(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """Give the special tokens before and after a text."""
+    whole = tokenizer("", verbose=False)["input_ids"]
+    first = int(bool(whole) and whole[0] == tokenizer.cls_token_id)
+    return whole[:first], whole[first:]
+
+
+FILL_MASK = Task(
+    name="fill-mask",
+    auto_class=AutoModelForMaskedLM,
+    read=read_windows,
+    link="softmax",
+    rows=rows,
+    hard_loss=hard_loss,
+    targets=targets,
+    metrics=metrics,
+    best_metric="accuracy",
+    pipeline_tag="fill-mask",
+    uses="A starting point for fine-tuning; by itself it predicts hidden tokens.",
+    forward=forward,
+    measured=measured,
+    read_questions=read_texts,
+    ask=ask,
+    answer=answer,
+    options={"top_k": 5},
+)

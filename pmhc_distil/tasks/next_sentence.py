@@ -1,0 +1,32 @@
+"""Next-sentence prediction: does the second text follow the first (Devlin et al. 2019)?
+
+As text classification with two classes, so that every encoder can learn it, also those without segments.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pmhc_distil.distillation.task import Reading
+from pmhc_distil.tasks.text_classification import TEXT_CLASSIFICATION, labelled
+from pmhc_distil.tasks.token_arrays import TextData
+from pmhc_distil.texts.documents import read_texts, sentence_pairs
+
+CLASSES = ("IS_NEXT", "NOT_NEXT")
+SEED = 42
+"""Of the pairs: the same in every run, so that models can be compared."""
+
+
+def read(path: Path, reading: Reading) -> TextData:
+    """Read texts and make pairs of their sentences: half follow each other, half come from two texts."""
+    frame = sentence_pairs(read_texts(path), SEED)
+    frame["label"] = [CLASSES[int(label)] for label in frame["label"]]
+    return labelled(frame, replace(reading, classes=CLASSES))
+
+
+NEXT_SENTENCE = replace(
+    TEXT_CLASSIFICATION,
+    name="next-sentence",
+    read=read,
+    uses="Tells whether a sentence follows another one.",
+    options={"top_k": 2},
+)

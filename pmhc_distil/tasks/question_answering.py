@@ -1,0 +1,166 @@
+"""Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForQuestionAnswering
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Reading, Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.tasks.token_arrays import OUTSIDE, TextData
+from pmhc_distil.texts.squad import Question, Span, best_spans, exact_match, merge_spans, read_questions, token_f1
+
+NO_ANSWER = "NO_ANSWER"
+N_BEST = 20
+NEVER = -1e4
+"""Logit of a token that cannot be the answer; finite, as the divergence of two infinite ones is no number."""
+MAX_ANSWER_LENGTH = 30
+
+
+def read(path: Path, reading: Reading) -> TextData:
+    """Read questions with their contexts and answers (SQuAD 1.1 or 2.0, or a table).
+
+    The only class is ``NO_ANSWER``, if some questions have none.  A context longer
+    than the model becomes several examples; one without the answer has the answer "none", which is the first token.
+    """
+    questions = read_questions(path)
+    data = _encode(questions, reading)
+    labels = np.zeros((len(data), 2), dtype=np.int64)
+    for number, source in enumerate(data.source):
+        if answers := questions[source].answers:
+            text, start = answers[0]
+            labels[number] = _span_of_tokens(data.places[number], data.ends[number], start, start + len(text))
+    data.labels = labels
+    unanswerable = any(not question.answers for question in questions)
+    data.classes = ((NO_ANSWER,) if unanswerable else ()) if reading.classes is None else reading.classes
+    return data
+
+
+def _encode(questions: Sequence[Question], reading: Reading) -> TextData:
+    texts = [question.question for question in questions]
+    data = TextData.encode(texts, [question.context for question in questions], reading, pieces=True)
+    data.asked = data.places.flat != OUTSIDE
+    data.asked[data.input_ids.starts[:-1]] = True
+    data.questions = questions
+    return data
+
+
+def _span_of_tokens(starts: np.ndarray, ends: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """Give the tokens that cover the characters from ``first`` to ``last``, or 0, 0 if this piece lacks some."""
+    begin = np.flatnonzero((starts <= first) & (ends > first) & (starts != OUTSIDE))
+    end = np.flatnonzero((starts < last) & (ends >= last) & (starts != OUTSIDE))
+    return (int(begin[0]), int(end[-1])) if len(begin) and len(end) else (0, 0)
+
+
+def rows(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Give the logits of start and end in turn, shape (2 * examples, tokens)."""
+    logits = torch.stack([outputs.start_logits, outputs.end_logits], dim=1)
+    return logits.masked_fill(~batch["asked"][:, None], NEVER).flatten(0, 1)
+
+
+def targets(batch: Batch) -> Tensor:
+    """Give the tokens of start and end in turn, shape (2 * examples, 1)."""
+    return batch["labels"].flatten()[:, None]
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Mean cross-entropy of start and end."""
+    return F.cross_entropy(rows(outputs, batch).float(), targets(batch)[:, 0])
+
+
+def metrics(data: TextData, logits: np.ndarray, _: np.ndarray) -> dict[str, float]:
+    """Measure exact match and F1 of the words, in percent, as SQuAD does."""
+    found = [spans[0].text for spans in _spans(data, logits)]
+    answers = [[text for text, _ in question.answers] for question in data.questions]
+    pairs = list(zip(found, answers, strict=True))
+    return {
+        "exact_match": 100 * float(np.mean([exact_match(text, answers) for text, answers in pairs])),
+        "f1": 100 * float(np.mean([token_f1(text, answers) for text, answers in pairs])),
+    }
+
+
+def ask(questions: Sequence[Any], reading: Reading) -> TextData:
+    """Tokenize records with ``question`` and ``context``."""
+    read = []
+    for row, given in enumerate(questions, start=1):
+        if isinstance(given, Question):
+            read.append(given)
+            continue
+        if not isinstance(given, dict):
+            raise InputError("not a question with its context", row=row, value=given)
+        for key in ("question", "context"):
+            if not isinstance(given.get(key), str) or not given[key].strip():
+                raise InputError("the field is missing or empty", row=row, column=key)
+        read.append(Question(str(row), given["question"], given["context"], (), row))
+    data = _encode(read, reading)
+    data.classes = reading.classes or ()
+    return data
+
+
+def answer(
+    data: TextData,
+    logits: np.ndarray,
+    *,
+    top_k: int = 1,
+    max_answer_length: int = MAX_ANSWER_LENGTH,
+) -> list[Any]:
+    """Give the best spans of each context.
+
+    Returns
+    -------
+    list
+        For every question ``{answer, score, start, end}``, or with ``top_k`` above 1 a list of these, best first.
+        The score is a probability among the best spans; ``start`` and ``end`` are characters of the context; the empty
+        answer, at 0 to 0, says that there is none.
+    """
+    found = []
+    for spans in _spans(data, logits, n_best=max(N_BEST, top_k), max_answer_length=max_answer_length):
+        best = [
+            {"answer": span.text, "score": span.probability, "start": max(span.start, 0), "end": max(span.end, 0)}
+            for span in spans[:top_k]
+        ]
+        found.append(best[0] if top_k == 1 else best)
+    return found
+
+
+def _spans(
+    data: TextData, logits: np.ndarray, *, n_best: int = N_BEST, max_answer_length: int = MAX_ANSWER_LENGTH
+) -> list[list[Span]]:
+    """Give the best spans of every question over the pieces of its context, best first."""
+    pieces: list[list[list[Span]]] = [[] for _ in range(data.texts)]
+    limits = {"n_best": n_best, "max_answer_length": max_answer_length}
+    for number, (start, end) in enumerate(logits.reshape(len(data), 2, -1)):
+        source, count = data.source[number], int(data.input_ids.lengths[number])
+        offsets = np.stack([data.places[number], data.ends[number]], axis=1)
+        none = float(start[0] + end[0]) if NO_ANSWER in data.classes else None
+        context = data.questions[source].context
+        pieces[source].append(best_spans(start[:count], end[:count], offsets, context, null_score=none, **limits))
+    return [merge_spans(parts, n_best) for parts in pieces]
+
+
+QUESTION_ANSWERING = Task(
+    name="question-answering",
+    auto_class=AutoModelForQuestionAnswering,
+    read=read,
+    link="softmax",
+    rows=rows,
+    hard_loss=hard_loss,
+    targets=targets,
+    metrics=metrics,
+    best_metric="f1",
+    pipeline_tag="question-answering",
+    uses="Finds the span of a text that answers a question; it makes no sentences of its own.",
+    config=lambda classes: {"unanswerable": NO_ANSWER in classes},
+    classes=lambda config: (NO_ANSWER,) if getattr(config, "unanswerable", False) else (),
+    read_questions=partial(read_questions, labelled=False),
+    ask=ask,
+    answer=answer,
+    options={"top_k": 1, "max_answer_length": MAX_ANSWER_LENGTH},
+)

@@ -1,0 +1,72 @@
+"""Regression: a number for a text or a pair of texts, such as the stability of a protein."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from scipy.stats import pearsonr, spearmanr
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Reading
+from pmhc_distil.tasks.text_classification import TEXT_CLASSIFICATION, ask
+from pmhc_distil.tasks.token_arrays import TextData
+from pmhc_distil.texts.tables import read_labelled
+
+
+def read(path: Path, reading: Reading) -> TextData:
+    """Read a table of texts or pairs and a number for each.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or a label is no number.
+    """
+    frame = read_labelled(path, numeric=True)
+    data = ask(list(zip(frame["text"], frame["text_pair"], strict=True)), reading)
+    data.labels = frame["label"].to_numpy(np.float32)[data.source][:, None]
+    return data
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Mean squared error."""
+    return F.mse_loss(outputs.logits.float(), batch["labels"])
+
+
+def metrics(data: TextData, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Measure rank and linear correlation, and the root of the mean squared error."""
+    return {
+        "spearman": float(spearmanr(found[:, 0], truth[:, 0]).statistic),
+        "pearson": float(pearsonr(found[:, 0], truth[:, 0]).statistic),
+        "rmse": float(np.sqrt(np.mean((found - truth) ** 2))),
+    }
+
+
+def answer(data: TextData, found: np.ndarray) -> list[Any]:
+    """Give ``{score}`` for each text: the number, in the unit of the training table."""
+    scores: list[Any] = [None] * data.texts
+    for source, row in zip(data.source, found, strict=True):
+        scores[source] = {"score": float(row[0])}
+    return scores
+
+
+def _config(_: Sequence[str]) -> dict[str, Any]:
+    return {"num_labels": 1, "problem_type": "regression"}
+
+
+REGRESSION = replace(
+    TEXT_CLASSIFICATION,
+    name="regression",
+    read=read,
+    link="identity",
+    hard_loss=hard_loss,
+    metrics=metrics,
+    best_metric="spearman",
+    uses="Gives a number for a text, or a pair of texts, in the unit of its training table.",
+    config=_config,
+    answer=answer,
+    options={},
+)

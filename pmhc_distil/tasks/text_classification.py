@@ -1,0 +1,168 @@
+"""Text classification: one of several classes for a text or a pair of texts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch.nn.functional as F
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Reading, Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.tasks.token_arrays import TextData
+from pmhc_distil.texts.documents import read_texts
+from pmhc_distil.texts.tables import read_labelled
+
+
+def read(path: Path, reading: Reading) -> TextData:
+    """Read a table of texts or pairs and their classes.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or holds a class that training did not.
+    """
+    frame = read_labelled(path)
+    classes = reading.classes or class_names(frame["label"])
+    for row, label in zip(frame["row"], frame["label"], strict=True):
+        if label not in classes:
+            raise unknown_class(path, row, label, classes)
+    return labelled(frame, replace(reading, classes=classes))
+
+
+def labelled(frame: pd.DataFrame, reading: Reading) -> TextData:
+    """Tokenize ``text`` and ``text_pair``, and number the classes in ``label``."""
+    classes, labels = reading.classes or (), frame["label"]
+    numbers = {name: number for number, name in enumerate(classes)}
+    data = TextData.encode(frame["text"].tolist(), _pairs(frame["text_pair"].tolist()), reading)
+    data.classes = classes
+    data.labels = np.array([numbers[label] for label in labels], dtype=np.int64)[data.source][:, None]
+    return data
+
+
+def class_names(labels: Iterable[str]) -> tuple[str, ...]:
+    """Give the classes of a training table in their order: of numbers, if all are, else of the alphabet."""
+    names = set(labels)
+    numbers = all(name.isdecimal() for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
+
+
+def unknown_class(path: Path, row: int, label: str, classes: Sequence[str]) -> InputError:
+    """Make the error for a class that training did not have."""
+    shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
+    return InputError(
+        "a class that training does not have",
+        source=str(path),
+        row=row,
+        column="label",
+        value=label,
+        hint=f"known: {shown}",
+    )
+
+
+def config(classes: tuple[str, ...]) -> dict[str, Any]:
+    """Name the classes, and the kind of problem, which transformers would guess from the labels."""
+    return {
+        "num_labels": len(classes),
+        "id2label": dict(enumerate(classes)),
+        "label2id": {name: number for number, name in enumerate(classes)},
+        "problem_type": "single_label_classification",
+    }
+
+
+def rows(outputs: ModelOutput, _: Batch) -> Tensor:
+    """Give the logits of the classes, shape (texts, classes)."""
+    return outputs.logits
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Cross-entropy of the classes."""
+    return F.cross_entropy(outputs.logits.float(), batch["labels"][:, 0])
+
+
+def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Measure accuracy, F1 (of the second of two classes, else their mean) and Matthews' correlation."""
+    found, truth = logits.argmax(-1), truth[:, 0]
+    average = "binary" if logits.shape[1] == 2 else "macro"
+    return {
+        "accuracy": float(accuracy_score(truth, found)),
+        "f1": float(f1_score(truth, found, average=average, zero_division=0)),
+        "mcc": float(matthews_corrcoef(truth, found)),
+    }
+
+
+def ask(texts: Sequence[Any], reading: Reading) -> TextData:
+    """Tokenize texts, pairs of texts, or records with ``text`` and ``text_pair``."""
+    first, second = [], []
+    for row, given in enumerate(texts, start=1):
+        if isinstance(given, str):
+            one, other = given, ""
+        elif isinstance(given, dict) and "text" in given:
+            one, other = given["text"], given.get("text_pair") or ""
+        elif isinstance(given, (tuple, list)) and len(given) == 2:
+            one, other = given
+        else:
+            raise InputError("neither a text nor a pair of texts", row=row, value=given)
+        if not one.strip():
+            raise InputError("the text is empty", row=row, column="text")
+        first.append(one)
+        second.append(other)
+    data = TextData.encode(first, _pairs(second), reading)
+    data.classes = reading.classes or ()
+    return data
+
+
+def read_texts_or_pairs(path: Path) -> list[dict[str, str]]:
+    """Read texts, or pairs of texts, to ask about: lines of a text file, or a table without labels."""
+    if path.suffixes and path.suffixes[0] == ".txt":
+        return [{"text": text} for text in read_texts(path)]
+    frame = read_labelled(path, labelled=False)
+    return [{"text": text, "text_pair": pair} for text, pair in zip(frame["text"], frame["text_pair"], strict=True)]
+
+
+def answer(data: TextData, logits: np.ndarray, *, top_k: int = 1) -> list[Any]:
+    """Give the most probable classes of each text, best first.
+
+    Returns
+    -------
+    list of list of ``{label, score}``
+        The score is a probability.
+    """
+    found: list[Any] = [None] * data.texts
+    for source, row in zip(data.source, softmax(logits.astype(np.float64), axis=-1), strict=True):
+        best = np.argsort(-row, kind="stable")[:top_k]
+        found[source] = [{"label": data.classes[number], "score": float(row[number])} for number in best]
+    return found
+
+
+def _pairs(texts: list[str]) -> list[str] | None:
+    """Give the second texts, or nothing if no row has one."""
+    return texts if any(texts) else None
+
+
+TEXT_CLASSIFICATION = Task(
+    name="text-classification",
+    auto_class=AutoModelForSequenceClassification,
+    read=read,
+    link="softmax",
+    rows=rows,
+    hard_loss=hard_loss,
+    targets=lambda batch: batch["labels"],
+    metrics=metrics,
+    best_metric="accuracy",
+    pipeline_tag="text-classification",
+    uses="Tells which of the classes of its training table a text, or a pair of texts, belongs to.",
+    cacheable=True,
+    config=config,
+    read_questions=read_texts_or_pairs,
+    ask=ask,
+    answer=answer,
+    options={"top_k": 1},
+)

@@ -1,0 +1,280 @@
+"""Texts as token numbers, and the batches of every task on them."""
+
+import hashlib
+import itertools
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from pmhc_distil.distillation.task import Batch, Reading
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.loading import LONGEST, spells_residues
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+from pmhc_distil.models.vocabulary import encode
+
+logger = logging.getLogger(__name__)
+
+IGNORED = -100
+OUTSIDE = -1
+POOL = 64
+"""Batches whose examples are sorted by length together."""
+
+
+class Ragged:
+    """Rows of different lengths in one array.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of int
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32, lengths.sum())
+        self.laid_out(flat, lengths)
+
+    def laid_out(self, flat: np.ndarray, lengths: np.ndarray) -> "Ragged":
+        """Take the values of all rows, one after the other."""
+        self.flat, self.lengths = flat, lengths
+        self.starts = np.concatenate([[0], np.cumsum(lengths)])
+        return self
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self.flat[self.starts[number] : self.starts[number + 1]]
+
+    def like(self, flat: np.ndarray) -> "Ragged":
+        """Give rows of the same lengths with other values."""
+        return Ragged([]).laid_out(flat, self.lengths)
+
+    def padded(self, numbers: np.ndarray, fill: int) -> np.ndarray:
+        """Give some rows as one table (rows, longest)."""
+        lengths = self.lengths[numbers]
+        columns = np.arange(lengths.max(initial=0))
+        inside = columns < lengths[:, None]
+        table = self.flat[self.starts[numbers][:, None] + np.where(inside, columns, 0)]
+        return np.where(inside, table, fill)
+
+    def digest(self) -> bytes:
+        """Give a SHA-256 of the rows."""
+        return hashlib.sha256(np.ascontiguousarray(self.flat).tobytes() + self.starts.tobytes()).digest()
+
+
+def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Ragged:
+    """Turn texts into token numbers without special ones."""
+    if isinstance(tokenizer, PMHCTokenizer):
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        return Ragged([]).laid_out(encode(["".join(texts)])[0], lengths)
+    words = spells_residues(tokenizer)
+    given = [letters(text, tokenizer) for text in texts] if words else list(texts)
+    # A text longer than the model is no mistake here: windows are cut from it.
+    return Ragged(tokenizer(given, add_special_tokens=False, is_split_into_words=words, verbose=False)["input_ids"])
+
+
+def letters(sequence: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Split a sequence into upper-case residues, and masks where it has any."""
+    mask = re.escape(tokenizer.mask_token or "")
+    pieces = re.findall(rf"{mask}|\S" if mask else r"\S", sequence)
+    return [piece if len(piece) > 1 else piece.upper() for piece in pieces]
+
+
+@dataclass
+class TextData:
+    """Examples of a task on texts: each is a text, a pair, or one piece of a long one, sorted by length.
+
+    Attributes
+    ----------
+    input_ids, token_type_ids : Ragged
+        Tokens and segments of the examples.
+    order : ndarray of int, shape (examples,)
+        Where an example stood before sorting.
+    source : ndarray of int, shape (examples,)
+        Number of the text that an example comes from.
+    places : Ragged
+        Where a token stands: number of its word (split texts), else its first character; -1 outside of the text asked
+        about (special tokens, the question of a pair).
+    ends : Ragged
+        End of its characters, for texts that are not split.
+    labels : ndarray, shape (examples, M), or Ragged
+        Labels of the examples or of their tokens (-100: none), if they are known.
+    asked : ndarray of bool, shape (all tokens,)
+        Tokens that a question is about, for tasks on tokens.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    input_ids: Ragged
+    token_type_ids: Ragged
+    order: np.ndarray
+    source: np.ndarray
+    places: Ragged
+    ends: Ragged
+    texts: int
+    classes: tuple[str, ...] = ()
+    labels: np.ndarray | Ragged | None = None
+    asked: np.ndarray | None = None
+    questions: Sequence[Any] = field(default_factory=list)
+    """What the examples were made of, for tasks whose metrics read it."""
+
+    @classmethod
+    def encode(
+        cls,
+        first: Sequence[Any],
+        second: Sequence[str] | None,
+        reading: Reading,
+        *,
+        split: bool = False,
+        pieces: bool = False,
+    ) -> "TextData":
+        """Tokenize texts.
+
+        Parameters
+        ----------
+        first : sequence of str, or of lists of words
+        second : sequence of str, optional
+            The other half of every pair.
+        reading : Reading
+        split : bool
+            ``first`` holds words.
+        pieces : bool
+            Cut what is too long into pieces that share ``doc_stride`` tokens (0 for split texts) instead of cutting it
+            off.  Of a pair the second text is cut.
+        """
+        tokenizer = reading.required_tokenizer()
+        if isinstance(tokenizer, PMHCTokenizer) and (split or pieces):
+            raise InputError(
+                "an encoder of peptides serves the tasks binding and fill-mask",
+                source="--model",
+                hint="pretrain an encoder with a vocabulary, see `pmhc-distil pretrain --help`",
+            )
+        residues = spells_residues(tokenizer) and not isinstance(tokenizer, PMHCTokenizer)
+        if residues and not split:
+            first = [letters(text, tokenizer) for text in first]
+            second = None if second is None else [letters(text, tokenizer) for text in second]  # type: ignore[misc]
+        longest = reading.max_seq_length or LONGEST
+        options: dict[str, Any] = {"truncation": True, "max_length": longest, "verbose": False}
+        if pieces:
+            stride = 0 if second is None else min(reading.doc_stride, longest // 4)
+            options |= {"return_overflowing_tokens": True, "stride": stride}
+            options["truncation"] = "longest_first" if second is None else "only_second"
+        pair = () if second is None else (list(second),)
+        found = tokenizer(list(first), *pair, is_split_into_words=residues or split, **options)
+        if not tokenizer.is_fast:
+            return cls._slow(tokenizer, found)
+        source = np.asarray(found.get("overflow_to_sample_mapping", range(len(found.encodings))))
+        order = np.argsort([len(one.ids) for one in found.encodings], kind="stable")
+        encodings = [found.encodings[number] for number in order]
+        if not pieces and (cut := sum(bool(one.overflowing) for one in encodings)):
+            logger.warning("%d of %d texts are longer than %d tokens and are cut", cut, len(first), longest)
+        asked_text = 0 if second is None else 1
+        places, ends = [], []
+        for one in encodings:
+            inside = [sequence == asked_text for sequence in one.sequence_ids]
+            words = [(word or 0, (word or 0) + 1) for word in one.word_ids]
+            spans = list(zip(words if residues or split else one.offsets, inside, strict=True))
+            places.append([span[0] if here else OUTSIDE for span, here in spans])
+            ends.append([span[1] if here else OUTSIDE for span, here in spans])
+        return cls(
+            tokenizer,
+            Ragged([one.ids for one in encodings]),
+            Ragged([one.type_ids for one in encodings]),
+            order,
+            source[order],
+            Ragged(places),
+            Ragged(ends),
+            len(first),
+        )
+
+    @classmethod
+    def _slow(cls, tokenizer: PreTrainedTokenizerBase, found: Any) -> "TextData":
+        """Take what a tokenizer without places gives."""
+        ids, kinds = found["input_ids"], found["token_type_ids"]
+        order = np.argsort([len(one) for one in ids], kind="stable")
+        tokens = Ragged([ids[number] for number in order])
+        nowhere = Ragged([[OUTSIDE] * len(ids[number]) for number in order])
+        return cls(tokenizer, tokens, Ragged([kinds[n] for n in order]), order, order, nowhere, nowhere, len(ids))
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def asked_places(self) -> Iterator[tuple[int, int]]:
+        """Give the example and the place in it of every token asked for, in the order of the rows."""
+        assert self.asked is not None
+        for place in np.flatnonzero(self.asked):
+            number = int(np.searchsorted(self.input_ids.starts, place, side="right")) - 1
+            yield number, int(place - self.input_ids.starts[number])
+
+    def batches(self, batch_size: int, *, shuffle: bool, seed: int) -> "LengthSampler":
+        """Give batches of similar lengths, or all examples in their order."""
+        return LengthSampler(self.input_ids.lengths, batch_size, shuffle=shuffle, seed=seed)
+
+    def collate(self, numbers: list[int]) -> Batch:
+        """Pad a batch.
+
+        Returns
+        -------
+        dict
+            ``input_ids``, ``attention_mask`` and ``token_type_ids`` (examples, tokens) as far as the model takes them;
+            ``labels`` (examples, M) or (examples, tokens), and ``asked`` (examples, tokens), where there are any.
+        """
+        index = np.asarray(numbers)
+        ids = self.input_ids.padded(index, self.tokenizer.pad_token_id)
+        real = np.arange(ids.shape[1]) < self.input_ids.lengths[index][:, None]
+        batch = {"input_ids": ids.astype(np.int64), "attention_mask": real.astype(np.int64)}
+        if "token_type_ids" in self.tokenizer.model_input_names:
+            batch["token_type_ids"] = self.token_type_ids.padded(index, 0).astype(np.int64)
+        if isinstance(self.labels, Ragged):
+            batch["labels"] = self.labels.padded(index, IGNORED).astype(np.int64)
+        elif self.labels is not None:
+            batch["labels"] = self.labels[index]
+        if self.asked is not None:
+            places = self.input_ids.starts[index][:, None] + np.where(real, np.arange(ids.shape[1]), 0)
+            batch["asked"] = self.asked[places] & real
+        return {name: torch.from_numpy(table) for name, table in batch.items()}
+
+    def fingerprint(self) -> str:
+        """Give a SHA-256 of the tokens and segments in their order."""
+        return hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest()).hexdigest()
+
+
+class LengthSampler:
+    """Batches of examples of similar length, so that little is spent on padding; a new order in every epoch."""
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, *, shuffle: bool, seed: int) -> None:
+        self.lengths = lengths
+        # Not called batch_size: accelerate would cut the rows of the last batch to the number of its examples.
+        self.size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        count, size = len(self.lengths), self.size
+        if not self.shuffle:
+            for first in range(0, count, size):
+                yield list(range(first, min(first + size, count)))
+            return
+        generator = np.random.default_rng((self.seed, self.epoch))
+        order = generator.permutation(count)
+        pool = size * POOL
+        batches = []
+        for first in range(0, count, pool):
+            part = order[first : first + pool]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += [part[start : start + size].tolist() for start in range(0, len(part), size)]
+        for number in generator.permutation(len(batches)):
+            yield batches[number]

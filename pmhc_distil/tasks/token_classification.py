@@ -1,0 +1,181 @@
+"""Token classification: a class for every word, or for every residue of a protein."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from scipy.special import softmax
+from torch import Tensor
+from transformers import AutoModelForTokenClassification
+from transformers.utils import ModelOutput
+
+from pmhc_distil.distillation.task import Batch, Reading, Task
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.loading import spells_residues
+from pmhc_distil.tasks.text_classification import class_names, config, unknown_class
+from pmhc_distil.tasks.token_arrays import IGNORED, OUTSIDE, TextData
+from pmhc_distil.texts.documents import read_texts
+from pmhc_distil.texts.tagged import entities, entity_scores, read_tagged
+
+_WORDS = re.compile(r"\w+|[^\w\s]")
+
+
+def read(path: Path, reading: Reading) -> TextData:
+    """Read sentences with a tag for every word.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds a tag that training did not.
+    """
+    sentences = read_tagged(path)
+    classes = reading.classes or class_names([tag for sentence in sentences for tag in sentence.tags])
+    numbers = {name: number for number, name in enumerate(classes)}
+    for sentence in sentences:
+        for tag in sentence.tags:
+            if tag not in numbers:
+                raise unknown_class(path, sentence.row, tag, classes)
+    data = _encode([list(sentence.words) for sentence in sentences], reading)
+    data.classes = classes
+    tags = [[numbers[tag] for tag in sentence.tags] for sentence in sentences]
+    labels = np.full(len(data.input_ids.flat), IGNORED)
+    for number, place in data.asked_places():
+        token = data.input_ids.starts[number] + place
+        labels[token] = tags[data.source[number]][data.places.flat[token]]
+    data.labels = data.input_ids.like(labels)
+    data.questions = sentences
+    return data
+
+
+def _encode(sentences: Sequence[list[str]], reading: Reading) -> TextData:
+    """Tokenize words; the first token of each is asked about.  Long sentences are cut into pieces."""
+    data = TextData.encode(sentences, None, reading, split=True, pieces=True)
+    word = data.places.flat
+    before = np.concatenate([[OUTSIDE], word[:-1]])
+    data.asked = (word != OUTSIDE) & (word != before)
+    # A piece may begin with the rest of a word that was asked about in the piece before.
+    for earlier, later in itertools.pairwise(np.argsort(data.order)):
+        if data.source[earlier] == data.source[later]:
+            words = [data.places[number] for number in (earlier, later)]
+            last, first = (found[found != OUTSIDE][end] for found, end in zip(words, (-1, 0), strict=True))
+            if first == last:
+                data.asked[data.input_ids.starts[later] + int(np.argmax(words[1] != OUTSIDE))] = False
+    return data
+
+
+def rows(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Give the logits of the classes at the first token of every word, shape (words, classes)."""
+    return outputs.logits[batch["asked"]]
+
+
+def targets(batch: Batch) -> Tensor:
+    """Give the classes of the words, shape (words, 1)."""
+    return batch["labels"][batch["asked"]][:, None]
+
+
+def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
+    """Cross-entropy of the classes of the words."""
+    return F.cross_entropy(rows(outputs, batch).float(), targets(batch)[:, 0])
+
+
+def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Measure precision, recall and F1 of whole entities if the tags are of that kind, else of single tags."""
+    tags = _tags(data, logits.argmax(-1))
+    return entity_scores([list(sentence.tags) for sentence in data.questions], tags)
+
+
+def read_sentences(path: Path) -> list[Any]:
+    """Read what is asked about: lines of a text file, or words (CoNLL, a table, JSON lines) without tags."""
+    if path.suffixes and path.suffixes[0] == ".txt":
+        return list(read_texts(path))
+    return [list(sentence.words) for sentence in read_tagged(path, labelled=False)]
+
+
+def ask(texts: Sequence[Any], reading: Reading) -> TextData:
+    """Tokenize texts, or lists of words.
+
+    A text is split at blanks and punctuation, or into residues if these are the tokens of the model.
+    """
+    residues = spells_residues(reading.required_tokenizer())
+    split, questions = [], []
+    for row, given in enumerate(texts, start=1):
+        if isinstance(given, str):
+            spans = [match.span() for match in (re.finditer(r"\S", given) if residues else _WORDS.finditer(given))]
+            words = [given[start:end] for start, end in spans]
+        elif isinstance(given, (list, tuple)) and all(isinstance(word, str) for word in given):
+            words, spans = list(given), []
+        else:
+            raise InputError("neither a text nor a list of words", row=row, value=given)
+        if not words:
+            raise InputError("the text is empty", row=row)
+        split.append([word.upper() for word in words] if residues else words)
+        questions.append((given, words, spans))
+    data = _encode(split, reading)
+    data.classes, data.questions = reading.classes or (), questions
+    return data
+
+
+def answer(data: TextData, logits: np.ndarray, *, grouped: bool = True) -> list[Any]:
+    """Give the entities of each text, or the class of every word.
+
+    Returns
+    -------
+    list of list of dict
+        ``{entity_group, score, word, start, end}`` for every entity (tags with B- and I-) or run of one class, or with
+        ``grouped=False`` ``{entity, score, word, start, end}`` for every word.  ``start`` and ``end`` are
+        characters of a text and numbers of a list's words; the score is the mean probability of its words.
+    """
+    probabilities = softmax(logits.astype(np.float64), axis=-1)
+    tags = _tags(data, probabilities.argmax(-1))
+    scores = _by_word(data, probabilities.max(-1), 0.0)
+    found = []
+    for (given, words, spans), names, sure in zip(data.questions, tags, scores, strict=True):
+        key = "entity_group" if grouped else "entity"
+        runs = entities(names) if grouped else [(name, n, n + 1) for n, name in enumerate(names)]
+        entries = []
+        for label, first, end in runs:
+            start, stop = (spans[first][0], spans[end - 1][1]) if spans else (first, end)
+            word = given[start:stop] if spans else " ".join(words[first:end])
+            score = float(np.mean(sure[first:end]))
+            entries.append({key: label, "score": score, "word": word, "start": start, "end": stop})
+        found.append(entries)
+    return found
+
+
+def _tags(data: TextData, classes: np.ndarray) -> list[list[str]]:
+    """Give the names of the classes of all words of each text."""
+    return _by_word(data, [data.classes[number] for number in classes], "O")
+
+
+def _by_word(data: TextData, values: Sequence[Any], missing: Any) -> list[list[Any]]:
+    """Sort the values of the rows into the words of each text."""
+    found: list[list[Any]] = [[] for _ in range(data.texts)]
+    for (number, place), value in zip(data.asked_places(), values, strict=True):
+        text, word = found[data.source[number]], int(data.places[number][place])
+        text.extend([missing] * (word + 1 - len(text)))
+        text[word] = value
+    return found
+
+
+TOKEN_CLASSIFICATION = Task(
+    name="token-classification",
+    auto_class=AutoModelForTokenClassification,
+    read=read,
+    link="softmax",
+    rows=rows,
+    hard_loss=hard_loss,
+    targets=targets,
+    metrics=metrics,
+    best_metric="f1",
+    pipeline_tag="token-classification",
+    uses="Tells the class of every word, such as the kind of a name, or of every residue of a protein.",
+    config=config,
+    read_questions=read_sentences,
+    ask=ask,
+    answer=answer,
+    options={"grouped": True},
+)
