@@ -17,7 +17,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint format student held-out measure benchmark clean help
+.PHONY: demo notebooks test test-slow lint format student held-out measure benchmark clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,10 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel
 
 demo: $(STAMP) ## set up .venv and predict the shipped example with the bundled model
 	$(CLI) predict data/examples/peptides.fasta --hla 'A*02:01'
+
+notebooks: $(STAMP) ## run the notebooks and write copies with their outputs to runs/notebooks
+	mkdir -p $(RUNS)/notebooks
+	NOTEBOOKS_OUTPUT=$(RUNS)/notebooks $(BIN)/pytest tests/test_notebooks.py
 
 test: lint ## set up .venv, check the code and run the tests
 	$(BIN)/pytest
