@@ -10,8 +10,11 @@ import pytest
 from pmhc_distil import cli
 
 ROOT = Path(__file__).parents[1]
-NEED_MORE_THAN_EXAMPLES = {"pretrain", "finetune", "distill", "calibrate", "data", "evaluate"}
-"""Commands that train or measure, for which no input is shipped."""
+NEED_MORE_THAN_EXAMPLES = {
+    *("pretrain", "finetune", "distill", "calibrate", "data", "evaluate"),
+    *("gather", "run", "embed"),
+}
+"""Commands that train, measure, or go on from what others have made, for which no input is shipped."""
 
 
 def _commands(command, name, context):

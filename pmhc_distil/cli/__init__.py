@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "pmhc_distil.cli.explain",
     "design": "pmhc_distil.cli.design",
     "motif": "pmhc_distil.cli.motif",
+    "mutants": "pmhc_distil.cli.mutants",
     "coverage": "pmhc_distil.cli.coverage",
     "gather": "pmhc_distil.cli.gather",
     "hla": "pmhc_distil.cli.hla",

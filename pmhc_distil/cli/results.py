@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -47,3 +47,31 @@ def write_result(frame: "pd.DataFrame", output: str | None, format_: str | None,
         click.echo(terminal_table(frame, shutil.get_terminal_size().columns, columns=columns))
     else:
         write_predictions(frame, output or STDOUT, format_, columns)
+
+
+def write_parts(
+    parts: "Iterable[tuple[pd.DataFrame, int]]",
+    total: int,
+    unit: str,
+    output: str | None,
+    format_: str | None,
+    columns: "Sequence[Column]",
+) -> None:
+    """Write a table some rows at a time, with a progress bar on a terminal; each part tells how far it comes."""
+    import pandas as pd
+    from tqdm import tqdm
+
+    from pmhc_distil.sequences.writers import open_predictions
+
+    def watched() -> "Iterator[pd.DataFrame]":
+        with tqdm(total=total, unit=unit, disable=None) as bar:
+            for frame, count in parts:
+                yield frame
+                bar.update(count)
+
+    if format_ is None:
+        write_result(pd.concat(list(watched()), ignore_index=True), output, format_, columns)
+        return
+    with open_predictions(output or STDOUT, format_, columns) as writer:
+        for frame in watched():
+            writer.write(frame)

@@ -28,12 +28,23 @@ def read_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
 
 def parse_proteins(handle: TextIO, source: str, *, may_be_none: bool = False) -> Iterator[tuple[str, str]]:
     """Read the proteins of an open file, or none if there may be none; see :func:`read_proteins`."""
+    for title, sequence in _titled(handle, source, may_be_none=may_be_none):
+        yield title.split(maxsplit=1)[0] if title.strip() else "", sequence
+
+
+def read_titled_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Read the same with the whole title of each protein instead of its name."""
+    with open_text(path) as handle:
+        yield from _titled(handle, str(path))
+
+
+def _titled(handle: TextIO, source: str, *, may_be_none: bool = False) -> Iterator[tuple[str, str]]:
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
     found = False
     for title, sequence in SimpleFastaParser(handle):
         found = True
-        yield title.split(maxsplit=1)[0] if title else "", sequence.upper().rstrip("*")
+        yield title, sequence.upper().rstrip("*")
     if not found and not may_be_none:
         raise InputError("no protein found", source=source, hint="a FASTA file of proteins is expected")
 

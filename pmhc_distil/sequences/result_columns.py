@@ -44,6 +44,24 @@ LENGTH_COLUMNS = (
 """A row for every length."""
 
 
+MUTANT_COLUMNS = (
+    Column("protein", "str", "", "The protein, by its id in the FASTA, or as given where it is not found."),
+    Column("mutation", "str", "", "Its change, as given."),
+    Column("position", "Int64", "", "Position of the first residue of the peptide in the changed protein, from 1."),
+    Column("wild_type_peptide", "str", "", "The peptide of the unchanged protein that it is compared with."),
+    Column("wild_type_rank", "float64", "%, 0-100", "Its `rank` with the same allele; **lower** binds better.", 4),
+    Column("wild_type_affinity_nm", "float64", "nM", "Its affinity; **lower** binds better.", 5),
+    Column(
+        "fold_change", "float64", "", "`wild_type_affinity_nm` / `affinity_nm`; above 1 the mutant binds better.", 4
+    ),
+    Column("changed", "str", "", "Positions in the peptide, from 1, that differ from the wild type."),
+    Column(
+        "anchor", "boolean", "", "Whether one of them is an anchor: P2 or the last, or as the motif of the allele says."
+    ),
+    Column("in_proteome", "boolean", "", "With `--proteome`: whether the mutant peptide occurs in it."),
+)
+"""Columns that follow those of the predictions of mutant peptides."""
+
 COVERAGE_COLUMNS = (
     Column("population", "str", "", "The population, where the frequencies name any."),
     Column("locus", "str", "", "`A`, `B`, ..., or `all` for the loci together."),

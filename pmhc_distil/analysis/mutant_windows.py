@@ -1,0 +1,80 @@
+"""The peptides over a change of a protein, each beside the one of the wild type that it is compared with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.mutations import Mutant, Mutation, mutate
+from pmhc_distil.sequences.protein_names import NamedProteins
+
+WINDOW_COLUMNS = ["peptide", "note", "protein", "mutation", "position", "wild_type_peptide", "changed"]
+
+
+def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengths: Sequence[int]) -> pd.DataFrame:
+    """Give the peptides over each change and those of the wild type.
+
+    Of several readings of one variant, those that make the same change of the same protein are told once, and those
+    that cannot be used only if none can.
+
+    Returns
+    -------
+    DataFrame
+        ``peptide``, ``note``, ``protein``, ``mutation``, ``position``, ``wild_type_peptide`` and ``changed``.
+    """
+    rows: list[list[Any]] = []
+    told: set[tuple[str, str, str]] = set()
+    usable: set[str] = set()
+    refused: dict[str, tuple[int, list[Any]]] = {}
+    for one in mutations:
+        protein = one.names[0] if one.names else ""
+        try:
+            if one.change is None:
+                protein = proteins.id_of(one.names, protein)
+                raise InputError(one.reason)
+            protein = proteins.find(one.names)
+            mutant = mutate(proteins.sequences[protein], one.change)
+        except InputError as error:
+            reason = error.reason + (f" ({error.hint})" if error.hint else "")
+            row = ["", reason, protein, one.text, pd.NA, "", ""]
+            if not one.variant:
+                rows.append(row)
+            elif one.variant not in refused:
+                refused[one.variant] = (len(rows), row)
+            continue
+        usable.add(one.variant)
+        if one.variant and (one.variant, protein, mutant.sequence) in told:
+            continue
+        told.add((one.variant, protein, mutant.sequence))
+        own = [
+            [text, "", protein, one.text, *cells]
+            for text, *cells in _windows(proteins.sequences[protein], mutant, lengths)
+        ]
+        rows += own or [["", "no peptide of these lengths is over the change", protein, one.text, pd.NA, "", ""]]
+    for place, row in sorted((r for v, r in refused.items() if v not in usable), key=lambda r: r[0], reverse=True):
+        rows.insert(place, row)
+    frame = pd.DataFrame(rows, columns=WINDOW_COLUMNS)
+    return frame.astype(dict.fromkeys(WINDOW_COLUMNS, "str") | {"position": "Int64"})
+
+
+def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tuple[str, int, str, str]]:
+    """Give peptide, position, wild-type peptide and changed positions of every window over the change."""
+    text, start, stop = mutant.sequence, mutant.start, mutant.stop
+    for begin in range(max(0, start - max(lengths) + 1), stop):
+        for length in sorted(lengths):
+            end = begin + length
+            # It has a new residue, or the residues on both sides of what was taken out.
+            peptide = text[begin:end]
+            if start < end <= len(text) and not (mutant.shift and peptide in wild):
+                before = wild[begin:end] if not mutant.shift else _most_similar(peptide, wild, start)
+                pairs = enumerate(zip(peptide, before, strict=False), 1)
+                yield peptide, begin + 1, before, ",".join(str(place) for place, (a, b) in pairs if a != b)
+
+
+def _most_similar(peptide: str, wild: str, start: int) -> str:
+    """Give the wild-type window of the same length around a place that differs least, the first of equals."""
+    length = len(peptide)
+    places = range(max(0, start - length), min(len(wild) - length, start + length) + 1)
+    windows = [wild[place : place + length] for place in places]
+    return min(windows, key=lambda text: sum(a != b for a, b in zip(text, peptide, strict=True)), default="")

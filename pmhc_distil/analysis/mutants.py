@@ -1,0 +1,189 @@
+"""Mutant peptides beside their wild type: what a change of a protein does to presentation."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pmhc_distil.analysis.anchors import P2_AND_LAST, Anchors
+from pmhc_distil.analysis.mutant_windows import WINDOW_COLUMNS, mutant_windows
+from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
+from pmhc_distil.sequences.occurrence import occurring
+from pmhc_distil.sequences.protein_names import NamedProteins
+from pmhc_distil.sequences.readers import table_from
+from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
+from pmhc_distil.sequences.samples import with_samples
+from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
+
+if TYPE_CHECKING:
+    from pmhc_distil.inference.predictor import Predictor
+
+SCAN_LENGTHS = (8, 9, 10, 11)
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class MutantRequest:
+    """What mutant peptides are predicted with.
+
+    Attributes
+    ----------
+    alleles : sequence of str or None
+        HLA names in any spelling, or keys of `grooves`.
+    samples : mapping of str to sequence of str or None
+        Samples and their alleles, instead of `alleles`.
+    genotype : bool
+        Only the best allele of each peptide (and sample).
+    grooves : mapping of str to str
+        Names to grooves (34 residues) of molecules that are given by sequence.
+    lengths : sequence of int
+        Of the peptides.
+    max_rank : float or None
+        Leave out mutant peptides with a higher rank.
+    anchors : Anchors
+        Which positions are anchors.
+    """
+
+    alleles: Sequence[str] | None = None
+    samples: Mapping[str, Sequence[str]] | None = None
+    genotype: bool = False
+    grooves: Mapping[str, str] = field(default_factory=dict)
+    lengths: Sequence[int] = SCAN_LENGTHS
+    max_rank: float | None = None
+    anchors: Anchors = P2_AND_LAST
+
+
+def mutants(
+    proteins: NamedProteins | Mapping[str, str],
+    mutations: pd.DataFrame | Sequence[str] | Sequence[Mutation],
+    request: MutantRequest,
+    *,
+    predictor: "Predictor",
+    proteome: Callable[[], Iterable[str]] | None = None,
+) -> pd.DataFrame:
+    """Predict all peptides over each change, beside those of the wild type.
+
+    A change is compared with the peptide at the same place of the wild type.  Where residues were inserted or taken out
+    it is the most similar peptide of the same length around the change, the first of equals; peptides that the wild
+    type has as well are left out there.
+
+    Parameters
+    ----------
+    proteins : NamedProteins or mapping of str to str
+        The unchanged proteins.
+    mutations : DataFrame or sequence
+        Columns ``protein`` and ``mutation``, or texts such as ``"KRAS:G12D"``, or what
+        :mod:`~pmhc_distil.sequences.mutations` has read.
+    request : MutantRequest
+    predictor : Predictor
+    proteome : callable, optional
+        Gives the proteins in which mutant peptides are looked up, each time it is called.
+
+    Returns
+    -------
+    DataFrame
+        The columns of predictions for the mutant peptides (after a genotype's also ``alleles_bound``), then
+        :data:`~pmhc_distil.sequences.result_columns.MUTANT_COLUMNS`, and ``sample`` if there are samples: mutation by
+        mutation in their order, by the first residue of the peptide, the shorter first.  A mutation that cannot be
+        used, because the protein is not there or has another residue or the change makes no peptide, is one row with
+        the reason in ``note``.
+
+    Raises
+    ------
+    InputError
+        For an allele that does not exist, or none at all.
+    """
+    named = proteins if isinstance(proteins, NamedProteins) else NamedProteins(proteins.items())
+    parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, proteome)
+    return pd.concat([frame for frame, _ in parts], ignore_index=True)
+
+
+def mutant_parts(
+    proteins: NamedProteins,
+    mutations: Sequence[Mutation],
+    request: MutantRequest,
+    load: "Callable[[], Predictor]",
+    proteome: Callable[[], Iterable[str]] | None = None,
+) -> Iterator[tuple[pd.DataFrame, int]]:
+    """Give what :func:`mutants` gives, some mutations at a time.
+
+    Yields
+    ------
+    frame : DataFrame
+    count : int
+        Mutations that it is about.
+    """
+    if not mutations:
+        yield _finished(empty_predictions(WINDOW_COLUMNS[2:], genotype=request.genotype), request), 0
+        return
+    predictor = load()
+    for some in _in_parts(mutations):
+        windows = mutant_windows(proteins, some, request.lengths)
+        frame = _predicted(windows, predictor, request)
+        frame = _with_wild_type(frame, predictor, request)
+        frame["anchor"] = request.anchors.at_anchor(predictor, frame, request.grooves)
+        if proteome is not None:
+            found = occurring(frame["peptide"].tolist(), proteome())
+            frame["in_proteome"] = pd.Series(found, dtype="boolean").where(frame["peptide"] != "")
+        yield _finished(frame, request), len(some)
+
+
+def _in_parts(mutations: Sequence[Mutation]) -> Iterator[list[Mutation]]:
+    """Give some mutations at a time, the readings of one variant together."""
+    some: list[Mutation] = []
+    for one in mutations:
+        if len(some) >= _AT_ONCE and not (one.variant and one.variant == some[-1].variant):
+            yield some
+            some = []
+        some.append(one)
+    yield some
+
+
+def _predicted(windows: pd.DataFrame, predictor: "Predictor", request: MutantRequest) -> pd.DataFrame:
+    """Predict the mutant peptides; what is no peptide stays one row without an allele."""
+    usable = windows["note"] == ""
+    own = windows.drop(columns="note").assign(_order=np.arange(len(windows)))
+    peptides = own[usable]
+    alleles = request.alleles
+    if request.samples is not None:
+        peptides, alleles = with_samples(peptides, request.samples, genotype=request.genotype), None
+    frame = predictor.predict(table_from(peptides), alleles, genotype=request.genotype, grooves=request.grooves)
+    if request.max_rank is not None:
+        frame = frame[frame["rank"].isna() | (written_rank(frame["rank"]) <= request.max_rank)]
+    if usable.all():
+        return frame.drop(columns="_order").reset_index(drop=True)
+    rest = own[~usable].assign(note=windows.loc[~usable, "note"], allele="")
+    both = pd.concat([frame, rest], ignore_index=True).sort_values("_order", kind="stable", ignore_index=True)
+    return both.drop(columns="_order")
+
+
+def _with_wild_type(frame: pd.DataFrame, predictor: "Predictor", request: MutantRequest) -> pd.DataFrame:
+    """Add the predictions of the wild type with the allele of each row."""
+    pairs = frame.loc[frame["rank"].notna() & (frame["wild_type_peptide"] != ""), ["wild_type_peptide", "allele"]]
+    pairs = pairs.drop_duplicates(ignore_index=True).rename(columns={"wild_type_peptide": "peptide"})
+    wild = predictor.predict(table_from(pairs), grooves=request.grooves) if len(pairs) else empty_predictions()
+    keys = pd.MultiIndex.from_frame(pairs)
+    place = keys.get_indexer(pd.MultiIndex.from_frame(frame[["wild_type_peptide", "allele"]])) if len(pairs) else None
+    for new, old in (("wild_type_rank", "rank"), ("wild_type_affinity_nm", "affinity_nm")):
+        numbers = np.append(wild[old].to_numpy(dtype=np.float64), np.nan)
+        frame[new] = numbers[place] if place is not None else np.nan
+    return frame.assign(fold_change=frame["wild_type_affinity_nm"] / frame["affinity_nm"])
+
+
+def _finished(frame: pd.DataFrame, request: MutantRequest) -> pd.DataFrame:
+    """Put the columns into their order, each with its type."""
+    ours = [column for column in (*PREDICTION_COLUMNS, *GENOTYPE_COLUMNS) if column.name in frame]
+    sample = [SAMPLE_COLUMN] * (request.samples is not None)
+    types = {column.name: column.dtype for column in (*ours, *MUTANT_COLUMNS, *sample)}
+    missing = {name: pd.Series(pd.NA, index=frame.index) for name in types if name not in frame}
+    texts = {name: frame[name].fillna("") for name, kind in types.items() if kind == "str" and name in frame}
+    return frame.assign(**missing, **texts).astype(types)[list(types)]
+
+
+def _as_mutations(mutations: pd.DataFrame | Sequence[str] | Sequence[Mutation]) -> list[Mutation]:
+    if isinstance(mutations, pd.DataFrame):
+        return mutations_from(mutations)
+    texts = [one for one in mutations if isinstance(one, str)]
+    return named_mutations(texts, "mutations") if texts else [one for one in mutations if isinstance(one, Mutation)]

@@ -1,0 +1,143 @@
+"""``pmhc-distil mutants``: mutant peptides beside their wild type."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pmhc_distil.cli.options import (
+    allele_options,
+    check_model,
+    length_range,
+    load_predictor,
+    model_options,
+    named_alleles,
+    tell,
+)
+from pmhc_distil.cli.results import check_result, result_options, write_parts
+from pmhc_distil.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXAMPLES = """\b
+Examples:
+  pmhc-distil mutants data/examples/oncogenes.fasta --mutation KRAS:G12D --hla A1101,C0802 --max-rank 2
+  pmhc-distil mutants data/examples/oncogenes.fasta --mutations data/examples/mutations.csv \\
+    --samples data/examples/samples.csv --genotype -o mutants.csv
+  pmhc-distil mutants data/examples/oncogenes.fasta --mutations data/examples/variants.vcf --hla A0201,A1101 \\
+    --proteome data/examples/oncogenes.fasta -o mutants.csv
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("source", metavar="FASTA")
+@click.option("--mutation", "texts", metavar="PROTEIN:CHANGE", multiple=True, help="Such as KRAS:G12D.  Repeatable.")
+@click.option(
+    "--mutations", metavar="FILE", help="Table with the columns protein and mutation, or a VCF that VEP annotated."
+)
+@click.option("--lengths", metavar="N-M", default="8-11", show_default=True, callback=length_range)
+@click.option(
+    "--max-rank", type=click.FloatRange(0, 100), help="Only mutant peptides with a rank up to this percentage."
+)
+@click.option("--proteome", metavar="FASTA", help="Tell whether the mutant peptides occur in these proteins.")
+@click.option(
+    "--anchors",
+    type=click.Choice(["ends", "motif"]),
+    default="ends",
+    show_default=True,
+    help="Anchors are P2 and the last residue, or what the motif of the allele determines most.",
+)
+@allele_options
+@click.option("--samples", metavar="TABLE", help="Columns sample and alleles, instead of --hla.")
+@click.option("--genotype", is_flag=True, help="Only the best of the alleles for each mutant peptide.")
+@result_options
+@model_options
+def mutants(
+    source: str,
+    texts: tuple[str, ...],
+    mutations: str | None,
+    lengths: tuple[int, ...],
+    max_rank: float | None,
+    proteome: str | None,
+    anchors: str,
+    hla: tuple[str, ...],
+    hla_fasta: str | None,
+    samples: str | None,
+    genotype: bool,
+    output: str | None,
+    format_: str | None,
+    model: str | None,
+    **options: Any,
+) -> None:
+    """Predict the mutant peptides over changes of proteins, beside the wild type.
+
+    FASTA holds the unchanged proteins, which are found by id, accession, transcript or gene (GN=, gene_symbol:).  A
+    change is G12D, p.Gly12Asp, E746_A750del, K2_G3insQS, C28delinsWV or G4_Q6dup.  A VCF needs CSQ with SYMBOL,
+    Protein_position, Amino_acids and, if there are several proteins of a gene, ENSP (vep --vcf --symbol --protein).
+
+    One row for every peptide over the change and allele: mutant and wild-type rank, how many times more strongly the
+    mutant binds, and whether the change is at an anchor.  A mutation that cannot be used, such as a frameshift, or one
+    whose wild-type residue the protein does not have, is a row that says why in the column note.
+    """
+    from pmhc_distil.analysis.anchors import Anchors
+    from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts
+    from pmhc_distil.inference.request import resolve_alleles
+    from pmhc_distil.sequences.mutations import named_mutations, read_mutations
+    from pmhc_distil.sequences.protein_names import NamedProteins
+    from pmhc_distil.sequences.proteins import read_proteins
+    from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS
+    from pmhc_distil.sequences.samples import read_samples
+    from pmhc_distil.sequences.tables import PREDICTION_COLUMNS
+    from pmhc_distil.sequences.vep import is_vcf, read_vep
+
+    format_ = check_result(output, format_)
+    check_model(model)
+    alleles, grooves = named_alleles(hla, hla_fasta)
+    if samples is not None and alleles:
+        hint = "leave out one of them"
+        raise InputError("alleles are given both by --hla and by --samples", value=samples, hint=hint)
+    people = read_samples(samples, grooves or {}) if samples is not None else None
+    if people is None:
+        for line in resolve_alleles(alleles, grooves).warnings:
+            tell(f"warning: {line}")
+    if not texts and mutations is None:
+        raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
+    found = named_mutations(texts)
+    if mutations is not None and is_vcf(mutations):
+        read, silent = read_vep(mutations)
+        found += read
+        if silent:
+            tell(f"{silent:,} variants of {mutations} change no protein")
+    elif mutations is not None:
+        found += read_mutations(mutations)
+    proteins = NamedProteins.read(source)
+    if proteome is not None:
+        next(iter(read_proteins(proteome)))  # refused before anything is predicted
+    request = MutantRequest(
+        alleles=alleles,
+        samples=people,
+        genotype=genotype,
+        grooves=grooves or {},
+        lengths=lengths,
+        max_rank=max_rank,
+        anchors=Anchors(by_motif=anchors == "motif"),
+    )
+    parts = mutant_parts(
+        proteins,
+        found,
+        request,
+        lambda: load_predictor(model, **options),
+        None if proteome is None else lambda: (sequence for _, sequence in read_proteins(proteome)),
+    )
+    unused = 0
+
+    def counted() -> "Iterator[tuple[pd.DataFrame, int]]":
+        nonlocal unused
+        for frame, count in parts:
+            unused += int((frame["peptide"] == "").sum())
+            yield frame, count
+
+    write_parts(counted(), len(found), " mutations", output, format_, (*PREDICTION_COLUMNS, *MUTANT_COLUMNS))
+    if unused:
+        tell(f"{unused:,} of {len(found):,} mutations cannot be used; the column note says why")

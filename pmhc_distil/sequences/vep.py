@@ -1,0 +1,115 @@
+"""Changes of proteins in a VCF that the Ensembl Variant Effect Predictor has annotated."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.mutations import FRAMESHIFT, Change, Mutation, mutation
+
+_FORMAT = re.compile(r'##INFO=<ID=CSQ,.*Format: ?([^">]+)')
+_CHANGING = {
+    "missense_variant",
+    "inframe_insertion",
+    "inframe_deletion",
+    "protein_altering_variant",
+    "frameshift_variant",
+    "stop_gained",
+    "stop_lost",
+    "start_lost",
+    "coding_sequence_variant",
+}
+"""Consequences that change the protein, as Ensembl names them."""
+_NAMES = ("ENSP", "Feature", "SWISSPROT", "SYMBOL", "Gene")
+_PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/\d+)?")
+
+
+def is_vcf(path: str | Path) -> bool:
+    """Tell by its first line whether a file is a VCF."""
+    return open_text(path).readline().startswith("##fileformat=VCF")
+
+
+def read_vep(path: str | Path) -> tuple[list[Mutation], int]:
+    """Read the protein changes of a VCF.
+
+    Of every variant the transcripts whose protein changes are read, or only the picked ones if VEP has picked any.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzip, with ``CSQ`` in INFO and its format in the header.
+
+    Returns
+    -------
+    mutations : list of Mutation
+        Those of one variant and gene have the same ``variant``.
+    silent : int
+        Variants that change no protein.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no annotation, or a line is no variant.
+    """
+    source = str(path)
+    fields: list[str] | None = None
+    found: list[Mutation] = []
+    silent = 0
+    for row, line in enumerate(open_text(path), 1):
+        if line.startswith("#"):
+            if match := _FORMAT.match(line):
+                fields = match[1].strip().split("|")
+            continue
+        if not line.strip():
+            continue
+        if fields is None:
+            hint = "annotate it with vep --vcf --symbol --protein --hgvs"
+            raise InputError("no CSQ with its format in the header", source=source, row=row, hint=hint)
+        cells = line.rstrip("\n").split("\t")
+        if len(cells) < 8:
+            reason = f"a variant has at least 8 fields, and this has {len(cells)}"
+            raise InputError(reason, source=source, row=row, value=line.strip())
+        info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
+        entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
+        picked = [entry for entry in entries if entry.get("PICK") == "1"]
+        changing = [entry for entry in picked or entries if _CHANGING & set(entry.get("Consequence", "").split("&"))]
+        silent += not changing
+        where = f"{cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"
+        found += _mutations(changing, where)
+    if fields is None:
+        raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
+    return found, silent
+
+
+def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:
+    for entry in entries:
+        names = tuple(dict.fromkeys(entry[name] for name in _NAMES if entry.get(name)))
+        hgvs = unquote(entry.get("HGVSp", "")).rpartition(":")
+        if hgvs[0] and hgvs[0] not in names:
+            names = (hgvs[0], *names)
+        gene = entry.get("SYMBOL") or entry.get("Gene") or ""
+        yield _mutation(entry, names, hgvs[2], f"{where} {entry.get('Allele', '')} {gene}")
+
+
+def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, variant: str) -> Mutation:
+    """Read one transcript's change: from residues and position, or from HGVSp where these are missing."""
+    consequences = entry.get("Consequence", "").split("&")
+    old, slash, new = entry.get("Amino_acids", "").partition("/")
+    place = _PLACE.fullmatch(entry.get("Protein_position", ""))
+    text = hgvs or f"{old}{entry.get('Protein_position', '')}{new}"
+    if "frameshift_variant" in consequences:
+        return Mutation(names, text, None, FRAMESHIFT, variant)
+    if not slash or place is None or set(old + new) & set("*X?"):
+        if hgvs:
+            return mutation(names, hgvs, variant)
+        reason = f"no residues and position in the annotation ({', '.join(consequences)})"
+        if set(old + new) & set("*X?"):
+            reason = f"the change {old}/{new} makes no peptide that can be told from the protein alone"
+        return Mutation(names, text, None, reason, variant)
+    start = int(place[1])
+    old, new = old.replace("-", ""), new.replace("-", "")
+    if not old:  # an insertion between two residues
+        return Mutation(names, text, Change(start + 1, start, (), new), variant=variant)
+    return Mutation(names, text, Change(start, start + len(old) - 1, ((start, old),), new), variant=variant)

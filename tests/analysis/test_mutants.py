@@ -1,0 +1,172 @@
+"""Mutant peptides beside the wild type: every window over a change, each compared with the right one."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pmhc_distil.analysis.anchors import Anchors, motif_anchors
+from pmhc_distil.analysis.mutant_windows import mutant_windows
+from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts, mutants
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference.predictor import Predictor
+from pmhc_distil.sequences.mutations import mutation, named_mutations, read_mutations
+from pmhc_distil.sequences.protein_names import NamedProteins
+from pmhc_distil.sequences.tables import PREDICTION_NAMES
+from pmhc_distil.sequences.vep import read_vep
+
+EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+PROTEIN = "MKGSWAYLLKKCHTVPDEFIRNQ"
+PROTEINS = NamedProteins([("p1 GN=GENE", PROTEIN), ("short", "MKV")])
+HLA = MutantRequest(["A*11:01", "C*08:02"])
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(threads=1)
+
+
+@pytest.fixture(scope="module")
+def oncogenes():
+    return NamedProteins.read(EXAMPLES / "oncogenes.fasta")
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "stop", "sequence"),
+    [
+        ("L9D", 8, 9, "MKGSWAYLDKKCHTVPDEFIRNQ"),
+        ("M1D", 0, 1, "DKGSWAYLLKKCHTVPDEFIRNQ"),
+        ("Q23D", 22, 23, "MKGSWAYLLKKCHTVPDEFIRND"),
+        ("Y7_L8insDDD", 7, 10, "MKGSWAYDDDLLKKCHTVPDEFIRNQ"),
+        ("W5_Y7del", 4, 4, "MKGSLLKKCHTVPDEFIRNQ"),
+        ("W5_Y7delinsDE", 4, 6, "MKGSDELLKKCHTVPDEFIRNQ"),
+    ],
+)
+def test_every_window_over_a_change(change, start, stop, sequence):
+    """Prevents windows that miss the change, and windows over it that are missed, at the ends of a protein, too."""
+    made = mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 9))
+    wanted = []
+    for begin in range(len(sequence)):
+        for length in (8, 9):
+            window = set(range(begin, begin + length))
+            over = window & set(range(start, stop)) if stop > start else {start - 1, start} <= window
+            if over and begin + length <= len(sequence):
+                wanted.append((sequence[begin : begin + length], begin + 1))
+    assert list(made[["peptide", "position"]].itertuples(index=False, name=None)) == wanted
+    assert (made["wild_type_peptide"].str.len() == made["peptide"].str.len()).all()
+    assert all(text in PROTEIN for text in made["wild_type_peptide"])
+    for row in made.itertuples():
+        pairs = enumerate(zip(row.peptide, row.wild_type_peptide, strict=True), 1)
+        assert row.changed == ",".join(str(place) for place, (a, b) in pairs if a != b) != ""
+
+
+def test_a_substitution_is_compared_in_place():
+    """Prevents a wild-type peptide that is shifted against the mutant."""
+    made = mutant_windows(PROTEINS, named_mutations(["GENE:L9D"]), (8,))
+    for row in made.itertuples():
+        assert row.wild_type_peptide == PROTEIN[row.position - 1 : row.position + 7]
+        assert row.changed == str(10 - row.position)
+
+
+def test_peptides_of_the_wild_type_are_no_mutants():
+    """Prevents the repeat beside a deletion from being listed as mutant: taking out either L of LL is the same."""
+    made = [mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 9)) for change in ("L8del", "L9del")]
+    assert not any(text in PROTEIN for frame in made for text in frame["peptide"])
+    assert set(made[0]["peptide"]) == set(made[1]["peptide"])
+
+
+def test_mutations_that_cannot_be_used_keep_their_place():
+    """Prevents a mutation from vanishing from a patient's list, whatever is wrong with it."""
+    texts = ["GENE:L9D", "GENE:L10D", "MYC:T58A", "GENE:R21fs", "short:K2D", "GENE:W5*", "GENE:L9E"]
+    made = mutant_windows(PROTEINS, named_mutations(texts), (8,))
+    told = made[made["note"] != ""]
+    assert told["mutation"].tolist() == ["L10D", "T58A", "R21fs", "K2D", "W5*"] and (told["peptide"] == "").all()
+    assert told["protein"].tolist() == ["p1", "MYC", "p1", "short", "p1"]
+    assert "the protein has K at 10, not L" in told["note"].iloc[0] and "no peptide" in told["note"].iloc[3]
+    assert made["mutation"].drop_duplicates().tolist() == [text.partition(":")[2] for text in texts]
+
+
+def test_readings_of_one_variant():
+    """Prevents a variant from being told once for each of its transcripts, or not at all."""
+
+    def reading(names, change, variant):
+        return mutation(names, change, variant)
+
+    some = [reading(["x"], "L9D", "v1"), reading(["p1"], "L9D", "v1"), reading(["GENE"], "p.Leu9Asp", "v1")]
+    some += [reading(["x"], "L9E", "v2"), reading(["y"], "L9E", "v2"), reading(["p1"], "L9E", "v3")]
+    made = mutant_windows(PROTEINS, some, (8,))
+    assert made["mutation"].tolist() == ["L9D"] * 8 + ["L9E"] * 9
+    assert made["note"].iloc[8] == "no protein called x in proteins" and (made["note"] != "").sum() == 1
+
+
+def test_ranks_of_both(predictor, oncogenes):
+    """Prevents the wild type from being scored with another allele, and a fold change that is upside down."""
+    made = mutants(oncogenes, ["KRAS:G12D"], HLA, predictor=predictor)
+    assert list(made.columns[: len(PREDICTION_NAMES)]) == list(PREDICTION_NAMES)
+    assert len(made) == (8 + 9 + 10 + 11) * 2
+    wild = predictor.predict(made[["wild_type_peptide", "allele"]].rename(columns={"wild_type_peptide": "peptide"}))
+    pd.testing.assert_series_equal(made["wild_type_rank"], wild["rank"], check_names=False)
+    ratio = wild["affinity_nm"] / made["affinity_nm"]
+    pd.testing.assert_series_equal(made["fold_change"], ratio, check_names=False)
+    # Presented by C*08:02 and recognised in a patient (Tran et al. 2016): the new D is an anchor at P3 there.
+    known = made[(made["peptide"] == "GADGVGKSAL") & (made["allele"] == "HLA-C*08:02")].iloc[0]
+    assert known["rank"] < 0.5 < known["wild_type_rank"] and known["fold_change"] > 10 and not known["anchor"]
+    assert made.loc[made["changed"] == "2", "anchor"].all()
+    assert made.loc[made["changed"] == made["peptide"].str.len().astype(str), "anchor"].all()
+
+
+def test_anchors_of_the_motif(predictor, oncogenes):
+    """Prevents P3 of C*08:02, where G12D makes an anchor, from being missed if the motif is asked."""
+    assert motif_anchors(predictor, ["HLA-A*02:01"], [9], {}) == {("HLA-A*02:01", 9): {2, 9}}
+    request = MutantRequest(["C*08:02"], lengths=(9,), anchors=Anchors(by_motif=True))
+    made = mutants(oncogenes, ["KRAS:G12D", "KRAS:S12D"], request, predictor=predictor)
+    assert set(made.loc[made["anchor"].fillna(False).astype(bool), "changed"]) == {"3", "9"}
+    assert pd.isna(made["anchor"].iloc[-1])
+
+
+def test_genotypes_samples_and_a_limit(predictor, oncogenes):
+    """Prevents rows of one sample from being compared with the best allele of another."""
+    people = {"d1": ["A*11:01", "C*08:02"], "d2": ["A*02:01"]}
+    request = MutantRequest(samples=people, genotype=True, lengths=(9,), max_rank=2)
+    found = read_mutations(EXAMPLES / "mutations.csv")
+    made = mutants(oncogenes, found, request, predictor=predictor)
+    assert made.columns[len(PREDICTION_NAMES)] == "alleles_bound" and made.columns[-1] == "sample"
+    scored = made[made["note"] == ""]
+    assert set(scored["sample"]) == {"d1", "d2"} and (scored["rank"] <= 2).all()
+    assert set(scored.loc[scored["sample"] == "d2", "allele"]) == {"HLA-A*02:01"}
+    told = made[made["peptide"] == ""]
+    assert told["mutation"].tolist() == ["S12D", "p.Arg213fs", "T58A"] and told["binder"].eq("").all()
+    kept = set(made["mutation"])
+    assert made["mutation"].drop_duplicates().tolist() == [one.text for one in found if one.text in kept]
+
+
+def test_parts_make_the_same_table(predictor, oncogenes, monkeypatch):
+    """Prevents a long list from giving another table than its parts."""
+    found = [*read_vep(EXAMPLES / "variants.vcf")[0], *read_mutations(EXAMPLES / "mutations.csv")]
+    found[1:1] = [mutation(["KRAS"], "Q61H", "v1"), mutation(["P01116"], "Q61H", "v1"), mutation(["x"], "Q61H", "v1")]
+    proteome = [*oncogenes.sequences.values(), "WWKLVVVGADGVGKWW"]
+    request = MutantRequest(["A*11:01"], lengths=(9, 10))
+    whole = mutants(oncogenes, found, request, predictor=predictor, proteome=lambda: proteome)
+    monkeypatch.setattr("pmhc_distil.analysis.mutants._AT_ONCE", 2)
+    parts = mutant_parts(oncogenes, found, request, lambda: predictor, lambda: proteome)
+    frames, counts = zip(*parts, strict=True)
+    pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), whole)
+    assert sum(counts) == len(found) == 14
+    known = whole[whole["in_proteome"].fillna(False).astype(bool)]
+    assert set(known["peptide"]) == {"KLVVVGADG", "LVVVGADGV", "VVVGADGVG", "VVGADGVGK"} | {
+        "KLVVVGADGV",
+        "LVVVGADGVG",
+        "VVVGADGVGK",
+    }
+
+
+def test_no_mutations_and_other_inputs(predictor):
+    """Prevents a patient without mutations from stopping a pipeline, and the API from taking files alone."""
+    made = mutants({"p1": PROTEIN}, [], HLA, predictor=predictor)
+    assert len(made) == 0 and made["anchor"].dtype == "boolean" and made["position"].dtype == "Int64"
+    table = pd.DataFrame({"protein": ["p1"], "mutation": ["L9D"]})
+    by_table = mutants({"p1": PROTEIN}, table, HLA, predictor=predictor)
+    pd.testing.assert_frame_equal(by_table, mutants({"p1": PROTEIN}, ["p1:L9D"], HLA, predictor=predictor))
+    assert by_table["in_proteome"].isna().all()
+    with pytest.raises(InputError, match="no HLA alleles"):
+        mutants({"p1": PROTEIN}, ["p1:L9D"], MutantRequest(), predictor=predictor)

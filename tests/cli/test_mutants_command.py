@@ -1,0 +1,73 @@
+"""What `mutants` refuses and says before and after the model."""
+
+import functools
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+
+
+@pytest.fixture
+def run(run_command):
+    """Run ``mutants`` on the example proteins."""
+    return functools.partial(run_command, "mutants", EXAMPLES / "oncogenes.fasta")
+
+
+def test_a_table_and_options(run):
+    """Prevents mutations of one place from being dropped for those of another, and unusable ones from going unsaid."""
+    options = (
+        "--mutation",
+        "KRAS:Q61H",
+        "--mutations",
+        EXAMPLES / "mutations.csv",
+        "--hla",
+        "A0201",
+        "--lengths",
+        "9-9",
+    )
+    status, out, err = run(*options)
+    rows = pd.read_csv(io.StringIO(out), keep_default_na=False)
+    assert status == 0 and rows["mutation"].iloc[0] == "Q61H" and (rows["mutation"] == "Q61H").sum() == 9
+    assert rows.columns[-10:].tolist()[0] == "protein" and rows["anchor"].isin(["True", "False", ""]).all()
+    assert err == "3 of 9 mutations cannot be used; the column note says why\n"
+
+
+def test_a_vcf_and_a_proteome(run):
+    """Prevents a VCF from being read as a table, and the answer of the proteome from being left empty."""
+    status, out, err = run(
+        *("--mutations", EXAMPLES / "variants.vcf", "--hla", "A0201", "--proteome", EXAMPLES / "protein.fasta")
+    )
+    rows = pd.read_csv(io.StringIO(out), keep_default_na=False)
+    assert status == 0 and set(rows.loc[rows["peptide"] != "", "in_proteome"]) == {"False"}
+    assert "1 variants of" in err and "1 of 3 mutations cannot be used" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no mutations are given (for example --mutation KRAS:G12D"),
+        (("--mutation", "G12D"), "--mutation: no protein and change: 'G12D' (for example KRAS:G12D)"),
+        (("--mutations", "none.csv"), "none.csv: no such file"),
+        (("--mutations", "peptides.csv"), "peptides.csv, row 1: no column protein"),
+        (("--mutation", "KRAS:G12D", "--proteome", "none.fasta"), "none.fasta: no such file"),
+        (("--mutation", "KRAS:G12D", "--samples", "none.csv"), "both by --hla and by --samples"),
+        (("--mutation", "KRAS:G12D", "-o", "out.doc"), "out.doc: the name of the output does not tell its format"),
+    ],
+)
+def test_mistakes_are_one_line(run, fake_predictor, arguments, message):
+    """Prevents a traceback, and a prediction before all has been read."""
+    Path("peptides.csv").write_text("peptide\nSLYNTVATL\n")
+    fake_predictor.made = ()
+    status, out, err = run(*arguments, "--hla", "A0201")
+    assert (status, out, fake_predictor.made) == (2, "", ()) and message in err and err.count("\n") == 1
+
+
+def test_an_allele_that_does_not_exist(run, fake_predictor):
+    """Prevents a model from being loaded for an allele that does not exist, or for none."""
+    for arguments in ((), ("--hla", "A*99:99")):
+        fake_predictor.made = ()
+        status, out, err = run("--mutation", "KRAS:G12D", *arguments)
+        assert (status, out, fake_predictor.made) == (2, "", ()) and err.startswith("error: ")

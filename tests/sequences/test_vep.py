@@ -1,0 +1,102 @@
+"""Protein changes of an annotated VCF, as VEP writes them."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.mutations import Change
+from pmhc_distil.sequences.vep import is_vcf, read_vep
+
+FIELDS = "Allele|Consequence|SYMBOL|Gene|Feature|ENSP|HGVSp|Protein_position|Amino_acids"
+HEADER = f"""##fileformat=VCFv4.2
+##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth. Format: none">
+##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from Ensembl VEP. Format: {FIELDS}">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tTUMOUR
+"""
+EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read variants whose annotations are given."""
+
+    def read(*annotations, header=HEADER):
+        path = tmp_path / "variants.vcf.gz"
+        lines = [
+            f"1\t{i}\t.\tA\tC\t.\tPASS\tDP=9;CSQ={text};SOMATIC\tGT\t0/1\n" for i, text in enumerate(annotations, 1)
+        ]
+        path.write_bytes(gzip.compress((header + "".join(lines)).encode()))
+        assert is_vcf(path)
+        return read_vep(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("annotation", "change"),
+    [
+        ("T|missense_variant|KRAS|G|ENST1|ENSP1|ENSP1.5:p.Gly12Asp|12/189|G/D", Change(12, 12, ((12, "G"),), "D")),
+        ("T|missense_variant&splice_region_variant|K|G|T|||5|V/M", Change(5, 5, ((5, "V"),), "M")),
+        ("-|inframe_deletion|EGFR|G|T|P||746-750|ELREA/-", Change(746, 750, ((746, "ELREA"),))),
+        ("TCC|inframe_insertion|E|G|T|P||12-13|-/QS", Change(13, 12, (), "QS")),
+        ("TCC|inframe_insertion|E|G|T|P||12|G/GQS", Change(12, 12, ((12, "G"),), "GQS")),
+        ("T|missense_variant|K|G|T|P|P.1:p.Gly12Asp||", Change(12, 12, ((12, "G"),), "D")),
+    ],
+)
+def test_changes(read, annotation, change):
+    """Prevents residues and places of VEP from being read a column beside, or an insertion at the wrong side."""
+    ((found,), silent) = read(annotation)
+    assert found.change == change and found.reason == "" and silent == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "reason"),
+    [
+        ("-|frameshift_variant|TP53|G|T|P|P.4:p.Arg213GlyfsTer34|213/393|R/X", "a frameshift"),
+        ("T|stop_gained|TP53|G|T|P|P.4:p.Arg213Ter|213/393|R/*", "a stop"),
+        ("T|stop_gained|TP53|G|T|P||213/393|R/*", "the change R/* makes no peptide"),
+        ("T|start_lost|TP53|G|T|P|P.4:p.Met1%3F|1/393|M/?", "the start or the end"),
+        ("T|coding_sequence_variant|TP53|G|T|P||?-213/393|", "no residues and position"),
+    ],
+)
+def test_what_cannot_be_used_says_why(read, annotation, reason):
+    """Prevents a frameshift from vanishing among the variants."""
+    ((found,), _) = read(annotation)
+    assert found.change is None and reason in found.reason and found.names[-2:] == ("TP53", "G")
+
+
+def test_transcripts_of_a_variant(read):
+    """Prevents the readings of one variant from being told apart, and silent ones from being counted as changes."""
+    entries = [
+        "T|missense_variant|KRAS|G|ENST1|ENSP1||12|G/D",
+        "T|missense_variant|KRAS|G|ENST2|ENSP2||10|G/D",
+        "T|synonymous_variant|KRAS|G|ENST3|ENSP3|ENSP3:p.Gly12%3D|12|G",
+    ]
+    found, silent = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
+    assert [one.names[0] for one in found] == ["ENSP1", "ENSP2"] and silent == 2
+    assert len({one.variant for one in found}) == 1
+    header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
+    found, _ = read(",".join([entries[0] + "|", entries[1] + "|1"]), header=header)
+    assert [one.names[0] for one in found] == ["ENSP2"]
+
+
+def test_the_example():
+    """Prevents an example that shows less than it says."""
+    found, silent = read_vep(EXAMPLES / "variants.vcf")
+    assert len(found) == 3 and silent == 1 and not is_vcf(EXAMPLES / "mutations.csv")
+
+
+def test_mistakes_name_their_row(tmp_path, read):
+    """Prevents a VCF without annotation from passing for one without mutations."""
+    path = tmp_path / "plain.vcf"
+    path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\n")
+    with pytest.raises(InputError, match="no CSQ with its format in the header"):
+        read_vep(path)
+    path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\n1\t2\t.\tA\tC\t.\t.\tDP=1\n")
+    with pytest.raises(InputError, match=r"plain.vcf, row 3: no CSQ .*vep --vcf"):
+        read_vep(path)
+    path.write_text(HEADER + "1\t2\t.\n")
+    with pytest.raises(InputError, match="row 5: a variant has at least 8 fields, and this has 3"):
+        read_vep(path)
