@@ -122,6 +122,8 @@ class Task:
     classes: Callable[[Any], tuple[str, ...]] = lambda config: tuple(config.id2label.values())
     """The classes that the configuration of a model names."""
     forward: Callable[[nn.Module, Batch], ModelOutput] = forward
+    hide: Callable[[Any, Batch], Batch] = lambda config, batch: batch
+    """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike."""
     measured: Callable[[Tensor, Batch], Tensor] = lambda rows, batch: rows
     """What of the rows the metrics need, where all of them would not fit into memory."""
     read_questions: Callable[[Path], Sequence[Any]] | None = None

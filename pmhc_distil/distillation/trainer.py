@@ -146,6 +146,8 @@ class DistilTrainer(Trainer):
     ) -> Tensor | tuple[Tensor, Any]:
         """Weigh the hard loss, the soft loss and the losses on hidden states."""
         args = self.args
+        if model.training:
+            inputs = self.task.hide(self.accelerator.unwrap_model(model).config, inputs)
         outputs = self.task.forward(model, inputs)
         loss = args.alpha_hard * self.task.hard_loss(outputs, inputs)
         if model.training and (self.teacher is not None or "teacher_rows" in inputs):

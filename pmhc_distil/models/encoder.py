@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, MASK, PAD
+from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, PAD
 
 Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of the groove, one pair per layer, each of shape (alleles, heads, 34, head width)."""
@@ -137,9 +137,6 @@ class Encoder(nn.Module):
         ----------
         groove_ids : Tensor of int64, shape (alleles, 34)
         """
-        if self.training and self.shape.groove_dropout:
-            hidden_residues = torch.rand(groove_ids.shape, device=groove_ids.device) < self.shape.groove_dropout
-            groove_ids = groove_ids.masked_fill(hidden_residues, MASK)
         hidden = self.embed_groove(groove_ids)
         prefix = []
         for number, layer in enumerate(self.stack(), start=1):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.vocabulary import PAD, encode
+from pmhc_distil.models.vocabulary import MASK, PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
@@ -142,6 +143,19 @@ def _allele_problem(text: str) -> str:
     return ""
 
 
+def hide(config: Any, batch: Batch) -> Batch:
+    """Hide a share of the residues of every groove, so that an allele never seen as a whole is no surprise.
+
+    The teacher does not see them either: a student that follows answers to a groove that it cannot see learns less of
+    alleles without data.
+    """
+    if not config.groove_dropout:
+        return batch
+    grooves = batch["groove_ids"]
+    hidden = torch.rand(grooves.shape, device=grooves.device) < config.groove_dropout
+    return {**batch, "groove_ids": grooves.masked_fill(hidden, MASK)}
+
+
 def rows(outputs: ModelOutput, _: Batch) -> Tensor:
     """Give presentation and affinity logits, shape (pairs, 2)."""
     return torch.stack([outputs.logits[:, 1] - outputs.logits[:, 0], outputs.affinity_logits], dim=-1)
@@ -182,6 +196,7 @@ BINDING = Task(
     read=read_pairs,
     link="sigmoid",
     rows=rows,
+    hide=hide,
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,

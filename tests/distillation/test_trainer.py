@@ -160,6 +160,24 @@ def test_a_copy_of_the_teacher_has_no_loss(teacher, make_trainer, data):
     assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
 
 
+def test_teacher_and_student_see_the_same_groove(make_model, make_trainer, data):
+    """Prevents residues that are hidden from the student alone, who would have to guess what its teacher answers to."""
+    teacher = make_model(groove_dropout=0.5)
+    settings = {"alpha_hard": 0.0, "alpha_soft": 1.0, "alpha_cosine": 1.0, "max_steps": 1}
+    trainer = make_trainer(BINDING, halve(teacher, range(4)), data, teacher=teacher, settings=settings)
+    trainer.train()
+    assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_hiding_is_for_training_alone(make_model, make_trainer, data):
+    """Prevents validation metrics that change from call to call."""
+    model = make_model(groove_dropout=0.5)
+    trainer = make_trainer(BINDING, model, data)
+    assert trainer.evaluate()["eval_loss"] == trainer.evaluate()["eval_loss"]
+    trainer.train()
+    assert not equal(weights(model), weights(make_model(groove_dropout=0.5)))
+
+
 def test_teacher_stays_as_it_is(teacher, make_trainer, data):
     """Prevents the teacher from learning from its student."""
     before = weights(teacher)

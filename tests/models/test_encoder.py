@@ -136,20 +136,6 @@ def test_groove_does_not_see_the_peptide(model, grooves, peptides):
         assert not torch.equal(one, other), "CLS must see the peptide"
 
 
-def test_groove_dropout_hides_residues_in_training_only(make_model, grooves, peptides):
-    """Prevents predictions that change from call to call, and a setting that does nothing."""
-    model = make_model(seed=3, groove_dropout=0.5)
-    batch = {"groove_ids": grooves, "peptide_ids": tokens([text for text in peptides if len(text) == 9][:2] * 3)}
-    batch["peptide_ids"] = batch["peptide_ids"].view(3, 2, 9)
-    with torch.no_grad():
-        clear = rows(model.eval()(**batch))
-        assert torch.equal(clear, rows(make_model(seed=3).eval()(**batch)))
-        hidden = [rows(model.train()(**batch)) for _ in range(2)]
-        all_hidden = make_model(seed=3, groove_dropout=1.0).train()
-        assert torch.equal(*(rows(all_hidden(**{**batch, "groove_ids": grooves.roll(i, 0)})) for i in (0, 1)))
-    assert not torch.allclose(hidden[0], clear) and not torch.allclose(hidden[0], hidden[1])
-
-
 def test_score_depends_on_the_groove(model, grooves, peptides):
     """Prevents a prefix that is computed but never attended to."""
     nine = tokens([text for text in peptides if len(text) == 9])

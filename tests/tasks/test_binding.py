@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.vocabulary import PAD, encode
+from pmhc_distil.models.vocabulary import MASK, PAD, encode
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.tasks.binding import AFFINITY_WEIGHT, BINDING, PairData, hard_loss, metrics, read_pairs, rows
 
@@ -220,3 +220,16 @@ def test_record_is_complete():
     assert BINDING.best_metric in metrics(
         None, np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0]])
     )
+
+
+def test_hidden_residues_of_the_groove(pairs):
+    """Prevents a setting that does nothing, or that hides residues of peptides."""
+    data = PairData(pairs)
+    batch = data.collate(next(iter(data.batches(96, shuffle=False, seed=0))))
+    assert BINDING.hide(SimpleNamespace(groove_dropout=0.0), batch) is batch
+    hidden = BINDING.hide(SimpleNamespace(groove_dropout=0.5), batch)
+    masked = hidden["groove_ids"] == MASK
+    assert 0.3 < masked.float().mean() < 0.7
+    assert torch.equal(hidden["groove_ids"][~masked], batch["groove_ids"][~masked])
+    assert all(hidden[name] is batch[name] for name in batch if name != "groove_ids")
+    assert not (batch["groove_ids"] == MASK).any(), "the data stay as they are"
