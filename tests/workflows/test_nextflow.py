@@ -1,0 +1,193 @@
+"""What can be said of the Nextflow modules without Nextflow: their blocks run in bash and make what is declared.
+
+A process is taken apart, its definitions are worked out as Groovy would, and its script and its stub are run with
+inputs in place.  What only Nextflow can tell (its syntax, channels, containers) is not tested here.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "workflows" / "nextflow"
+MODULES = sorted(FOLDER.glob("modules/*/*/main.nf"))
+NAMES = [path.parent.name for path in MODULES]
+EXAMPLES = ROOT / "data" / "examples"
+HLA = "A*02:01,B*07:02"
+PROGRAM = '#!/bin/sh\nPYTHONPATH={root} OMP_NUM_THREADS=1 exec {python} -m pmhc_distil.cli "$@"\n'
+
+
+class Process:
+    """A process of one module, taken apart."""
+
+    def __init__(self, path):
+        text = path.read_text()
+        self.name = re.match(r"process (\w+) \{\n", text)[1]
+        parts = re.split(r"^    (input|output|when|script|stub):\n", text.rstrip().removesuffix("}"), flags=re.M)
+        self.blocks = dict(zip(parts[1::2], parts[2::2], strict=True))
+        self.head = parts[0]
+        self.inputs = re.findall(r"(?:val|path)\((\w+)\)", self.blocks["input"])
+        self.outputs = {}
+        for line in self.blocks["output"].strip().splitlines():
+            emitted = re.search(r"emit: (\w+)", line)[1]
+            patterns = re.findall(r'path\("([^"]+)"\)', line)
+            self.outputs[emitted] = (patterns[0] if patterns else None, "optional: true" in line)
+        self.version_command = re.search(r'eval\("([^"]+)"\)', self.blocks["output"])[1]
+
+    def command(self, block, values):
+        """Give what bash is to run."""
+        text, values = self.blocks[block], dict(values)
+        definitions, _, script = text.partition('"""\n')
+        for name, expression in re.findall(r"^    def (\w+) = (.*)$", definitions, re.M):
+            values[name] = work_out(expression, values)
+        return fill(script.rpartition('    """')[0].replace("\\\\\n", "\\\n"), values)
+
+
+def fill(text, values):
+    return re.sub(r"\$\{([\w.]+)\}", lambda match: str(values[match[1]]), text)
+
+
+def work_out(expression, values):
+    """Work out ``a ?: b``, ``a ? b : c`` and texts, which is all that the modules use."""
+    if " ?: " in expression:
+        first, second = expression.split(" ?: ")
+        return values.get(first) or work_out(second, values)
+    if match := re.fullmatch(r"(\w+) \? (.+) : (''|\".*\")", expression):
+        return work_out(match[2] if values[match[1]] else match[3], values)
+    assert expression[0] == expression[-1] and expression[0] in "'\"", expression
+    return fill(expression[1:-1], values) if expression[0] == '"' else expression[1:-1]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Give a function that runs a block of a process in a folder with its inputs, and what was made there."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/pmhc-distil").write_text(PROGRAM.format(root=ROOT, python=sys.executable))
+    (tmp_path / "bin/pmhc-distil").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    def bash(command, folder):
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
+        )
+
+    def run_process(name, block, values, files=()):
+        process = Process(FOLDER / "modules/pmhcdistil" / name / "main.nf")
+        folder = tmp_path / f"{name}-{block}-{values['meta.id']}"
+        folder.mkdir()
+        for file in files:
+            (folder / Path(file).name).symlink_to(file)
+        before = set(folder.iterdir())
+        command = process.command(block, {"task.cpus": 1, **values})
+        done = bash(command, folder)
+        assert done.returncode == 0, command + done.stderr
+        made = {}
+        for emitted, (pattern, optional) in process.outputs.items():
+            if pattern:
+                made[emitted] = [path for path in folder.glob(pattern) if path not in before]
+                assert optional or len(made[emitted]) == 1, (emitted, made)
+        printed = bash(process.version_command, folder)
+        assert printed.stdout == f"{version('pmhc-distil')}\n" and printed.returncode == 0
+        return {emitted: paths[0] for emitted, paths in made.items() if paths}
+
+    return run_process
+
+
+def values(identifier, **more):
+    return {"meta.id": identifier, "task.ext.args": "", "task.ext.prefix": "", **more}
+
+
+@pytest.mark.parametrize("prefix", ["", "other"])
+def test_predicted_and_gathered(run, prefix):
+    """Prevents a command that does not run, or writes under another name than is declared."""
+    peptides = EXAMPLES / "peptides.fasta"
+    parts = []
+    for number in (1, 2):
+        filled = values(f"part{number}", peptides=peptides.name, hla=HLA, shard=f"{number}/2")
+        filled |= {"task.ext.args": "--precision single", "task.ext.prefix": prefix and f"{prefix}{number}"}
+        parts.append(run("predict", "script", filled, [peptides]))
+        assert parts[-1]["predictions"].name == f"{prefix or 'part'}{number}.tsv"
+    files = [part[emitted] for part in parts for emitted in ("predictions", "record")]
+    tables = " ".join(part["predictions"].name for part in parts)
+    records = " ".join(part["record"].name for part in parts)
+    table = run("gather", "script", values("all", tables=tables, records=records), files)["predictions"]
+    filled = values("whole", peptides=peptides.name, hla=HLA, shard="") | {"task.ext.args": "--precision single"}
+    whole = run("predict", "script", filled, [peptides])
+    assert "record" not in whole and table.read_bytes() == whole["predictions"].read_bytes()
+    assert len(list(csv.DictReader(table.open(), delimiter="\t"))) == 30
+
+
+def test_scanned(run):
+    """Prevents a number of rows in the test for nf-test that nobody has ever counted."""
+    protein = EXAMPLES / "protein.fasta"
+    made = run("scan", "script", values("test", proteins=protein.name, hla=HLA, shard=""), [protein])
+    lines = made["predictions"].read_text().splitlines()
+    test = (FOLDER / "modules/pmhcdistil/scan/tests/main.nf.test").read_text()
+    assert f".readLines().size() == {len(lines)} " in test
+
+
+def test_alleles_of_a_table(run):
+    """Prevents an option without its value where a table has its own alleles."""
+    pairs = EXAMPLES / "pairs.csv"
+    made = run("predict", "script", values("test", peptides=pairs.name, hla="", shard=""), [pairs])
+    assert made["predictions"].read_text().count("\n") == pairs.read_text().count("\n")
+
+
+@pytest.mark.slow
+def test_distilled(run, binding_folder, pair_files, tmp_path):
+    """Prevents a training step whose options have changed."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("layers: distilbert\nalpha_hard: 1.0\nalpha_soft: 1.0\nper_device_train_batch_size: 480\n")
+    files = [binding_folder, *pair_files, recipe]
+    names = dict(zip(("teacher", "train", "validation", "recipe"), (file.name for file in files), strict=True))
+    filled = values("test", **names) | {"task.ext.args": "--cpu --max-steps 1"}
+    made = run("distill", "script", filled, files)
+    assert (made["student"] / "model.safetensors").is_file() and made["metrics"].read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stub(run, name):
+    """Prevents a stub that makes other files than the script, with which a dry run of a pipeline stops."""
+    process = Process(FOLDER / "modules/pmhcdistil" / name / "main.nf")
+    made = run(name, "stub", values("test", **dict.fromkeys(process.inputs, "none")))
+    assert set(made) == {emitted for emitted, (pattern, _) in process.outputs.items() if pattern}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_the_description_is_of_this_module(path):
+    """Prevents a description with other inputs and outputs than the process has."""
+    process, meta = Process(path), yaml.safe_load((path.parent / "meta.yml").read_text())
+    assert meta["name"] == process.name.lower() == f"pmhcdistil_{path.parent.name}"
+    assert [name for entry in meta["input"][0] for name in entry] == process.inputs
+    described = {emitted: [name for part in entry[0] for name in part] for emitted, entry in meta["output"].items()}
+    files = {emitted: ["meta", pattern] for emitted, (pattern, _) in process.outputs.items() if pattern}
+    printed = ["${task.process}", "pmhc-distil", process.version_command]
+    assert described == {**files, "versions_pmhcdistil": printed}
+    assert [name for part in meta["topics"]["versions"][0] for name in part] == printed
+    assert "topic: versions" in process.blocks["output"]
+    environment = yaml.safe_load((path.parent / "environment.yml").read_text())
+    assert environment["dependencies"] == [f"bioconda::pmhc-distil={version('pmhc-distil')}"]
+    assert f"pmhc-distil:{version('pmhc-distil')}'" in process.head
+    test = (path.parent / "tests/main.nf.test").read_text()
+    assert f'process "{process.name}"' in test and 'options "-stub"' in test
+    for file in re.findall(r'file\("\$\{projectDir\}/(.*?)"', test):
+        assert (FOLDER / file).exists(), file
+
+
+def test_the_pipeline_uses_what_there_is():
+    """Prevents a pipeline that names a module, an output or a setting that is not there."""
+    text = (FOLDER / "main.nf").read_text()
+    for name, path in re.findall(r"include \{ (\w+)\s*\} from '(.*)'", text):
+        process = Process(FOLDER / f"{path}.nf")
+        assert process.name == name
+        assert set(re.findall(rf"{name}\.out\.(\w+)", text)) <= set(process.outputs)
+    config = (FOLDER / "nextflow.config").read_text()
+    known = set(re.findall(r"^    (\w+) =", config[: config.index("process {")], re.M))
+    assert set(re.findall(r"params\.(\w+)", text + config)) == known
