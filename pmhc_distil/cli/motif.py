@@ -29,7 +29,7 @@ Examples:
 @allele_options
 @click.option("--all", "every", is_flag=True, help="All alleles with at least 50 training ligands.")
 @click.option(
-    "--lengths", metavar="N-M", default="9-9", show_default=True, callback=length_range, help="Lengths of the peptides."
+    "--lengths", metavar="N-M", default="9", show_default=True, callback=length_range, help="Lengths of the peptides."
 )
 @click.option(
     "--ligands", metavar="FILE", help="Known ligands, with an allele each or of the one allele, to compare with."

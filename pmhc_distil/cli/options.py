@@ -89,13 +89,14 @@ def tell(line: str) -> None:
 
 
 def length_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Read a range such as 8-11."""
+    """Read a range such as 8-11, or one length."""
     from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
 
     if text is None:
         return None
     first, dash, last = text.partition("-")
-    if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last):
+    last = last if dash else first
+    if first.isdecimal() and last.isdecimal() and int(first) <= int(last):
         lengths = tuple(range(int(first), int(last) + 1))
         if set(lengths) <= set(PEPTIDE_LENGTHS):
             return lengths

@@ -20,7 +20,7 @@ _EXAMPLES = """\b
 Examples:
   pmhc-distil report data/examples/peptides.fasta --hla A*02:01,A*24:02,B*07:02,B*35:01 -o report.html
   pmhc-distil report data/examples/pairs.csv -o report.html --title "Our epitopes"
-  pmhc-distil report data/examples/protein.fasta --lengths 9-9 --hla A0201,B0702 -o report.html
+  pmhc-distil report data/examples/protein.fasta --lengths 9 --hla A0201,B0702 -o report.html
 """
 
 

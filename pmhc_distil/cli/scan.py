@@ -12,7 +12,7 @@ _EXAMPLES = """\b
 Examples:
   pmhc-distil scan data/examples/protein.fasta --hla A*02:01 -o windows.csv
   pmhc-distil scan data/examples/protein.fasta --hla A0201,A2402,B0702 --max-rank 2 -o binders.csv
-  pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --genotype --lengths 9-9 --top 10
+  pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --genotype --lengths 9 --top 10
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --regions -o regions.csv
   pmhc-distil scan data/examples/protein.fasta --samples data/examples/samples.csv --genotype --regions
   pmhc-distil scan data/examples/protein.fasta --hla A0201,B0702 --shard 1/2 -o part.1.csv

@@ -129,7 +129,7 @@ def test_command(tmp_path, monkeypatch, capsys):
 
     monkeypatch.chdir(tmp_path)
     protein = str(EXAMPLES / "protein.fasta")
-    words = ["report", protein, "--lengths", "9-9", "--hla", "A0201", "-o", "r.html", "--threads", "1"]
+    words = ["report", protein, "--lengths", "9", "--hla", "A0201", "-o", "r.html", "--threads", "1"]
     monkeypatch.setattr("sys.argv", ["pmhc-distil", *words])
     cli.main()
     text = Path("r.html").read_text(encoding="utf-8")
