@@ -16,11 +16,11 @@ from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
 from pmhc_distil.sequences.samples import with_samples
 from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
+from pmhc_distil.sequences.windows import SCAN_LENGTHS
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.predictor import Predictor
 
-SCAN_LENGTHS = (8, 9, 10, 11)
 _AT_ONCE = 200
 
 

@@ -1,7 +1,8 @@
 """What is told protein by protein while a scan goes on: regions of overlapping binders, and the best few rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -149,3 +150,31 @@ def _best(frame: pd.DataFrame, top: int) -> pd.DataFrame:
     order = np.lexsort((scored["rank"].to_numpy(), group))
     within = pd.Series(group[order]).groupby(group[order]).cumcount().to_numpy()
     return scored.iloc[order[within < top]]
+
+
+def reduction(
+    max_rank: float | None, *, regions: bool, top: int | None, genotype: bool
+) -> tuple[float | None, Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]] | None]:
+    """Tell what is to be made of the predictions of a scan.
+
+    Parameters
+    ----------
+    max_rank : float, optional
+    regions : bool
+        Merge binders into regions; without a `max_rank` these are the weak binders and better.
+    top : int, optional
+        Keep so many rows, or regions, of every protein.
+    genotype : bool
+        As for :func:`binder_regions`.
+
+    Returns
+    -------
+    max_rank : float or None
+        Highest rank of what is of interest.
+    reduced : callable or None
+        Makes the result of predictions, part by part; None where they are the result.
+    """
+    if regions:
+        max_rank = WEAK_BINDER_RANK if max_rank is None else max_rank
+        return max_rank, partial(binder_regions, max_rank=max_rank, genotype=genotype, top=top)
+    return max_rank, partial(best_of_proteins, top=top) if top else None

@@ -49,7 +49,7 @@ Examples:
     help="Anchors are P2 and the last residue, or what the motif of the allele determines most.",
 )
 @allele_options
-@click.option("--samples", metavar="TABLE", help="Columns sample and alleles, instead of --hla.")
+@click.option("--samples", metavar="FILE", help="Table with the columns sample and alleles, instead of --hla.")
 @click.option("--genotype", is_flag=True, help="Only the best of the alleles for each mutant peptide.")
 @result_options
 @model_options

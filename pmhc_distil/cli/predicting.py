@@ -45,8 +45,8 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--samples",
-            metavar="TABLE",
-            help="Columns sample and alleles: each peptide with the alleles of every sample.",
+            metavar="FILE",
+            help="Table with the columns sample and alleles: each peptide with the alleles of every sample.",
         ),
     ):
         command = option(command)

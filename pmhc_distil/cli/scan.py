@@ -52,24 +52,16 @@ def scan(
     With --regions there is one row for every protein, allele and region, and with --genotype for every protein and
     region, whatever the allele.
     """
-    from functools import partial
-
-    from pmhc_distil.analysis.regions import best_of_proteins, binder_regions
+    from pmhc_distil.analysis.regions import reduction
     from pmhc_distil.sequences.result_columns import REGION_COLUMNS
-    from pmhc_distil.sequences.tables import WEAK_BINDER_RANK
     from pmhc_distil.sequences.windows import protein_windows
 
-    made: dict[str, Any] = {}
-    if regions:
-        max_rank = WEAK_BINDER_RANK if max_rank is None else max_rank
-        merge = partial(binder_regions, max_rank=max_rank, genotype=options["genotype"], top=top)
-        made = {"reduced": merge, "columns": REGION_COLUMNS}
-    elif top:
-        made = {"reduced": partial(best_of_proteins, top=top)}
+    max_rank, reduced = reduction(max_rank, regions=regions, top=top, genotype=options["genotype"])
     predict_rows(
-        lambda: protein_windows(source, lengths, distinct=bool(made), shard=options["shard"]),
+        lambda: protein_windows(source, lengths, distinct=reduced is not None, shard=options["shard"]),
         max_rank=max_rank,
         screened=() if exhaustive else lengths,
-        **made,
+        reduced=reduced,
+        columns=REGION_COLUMNS if regions else None,
         **options,
     )

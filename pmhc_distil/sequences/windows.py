@@ -16,6 +16,8 @@ from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 from pmhc_distil.sequences.shards import Shard, cut_fasta
 
 COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")
+SCAN_LENGTHS = (8, 9, 10, 11)
+"""Lengths of the windows of a scan, if none are asked for."""
 FLANK = 5
 """Residues that are kept on either side of a window."""
 _PART = 20_000
