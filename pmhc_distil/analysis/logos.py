@@ -71,11 +71,16 @@ def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | No
             wspace=0.2,
             hspace=(_BELOW + _ABOVE) / (_ROW - _BELOW - _ABOVE),
         )
+        told: set[str] = set()
         for line, (allele, length) in zip(axes, part, strict=True):
             own = motifs[(motifs["allele"] == allele) & (motifs["length"] == length)]
             for axis, source in zip(line, sources, strict=False):
                 _logo(axis, own[own["source"] == source], allele if len(sources) == 1 else f"{allele}, {source}")
-            _bars(line[-1], lengths[lengths["allele"] == allele])
+            if allele in told:
+                line[-1].set_axis_off()
+            else:
+                _bars(line[-1], lengths[lengths["allele"] == allele])
+                told.add(allele)
         figures.append(figure)
     return figures
 

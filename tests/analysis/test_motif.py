@@ -1,6 +1,7 @@
 """Motifs show the anchors that every immunologist knows, and tables hold what the pictures show."""
 
 import io
+import sys
 
 import numpy as np
 import pandas as pd
@@ -142,6 +143,13 @@ def test_a_picture_of_unknown_format_is_refused(tmp_path):
     """Minutes of work that end in a file which cannot be written."""
     with pytest.raises(InputError, match=r"end it in \.png, \.svg, \.pdf, \.html"):
         picture_format(tmp_path / "logo.gif", ("html",))
+
+
+def test_without_the_extra_a_line_tells_what_to_install(tmp_path, monkeypatch):
+    """A traceback for everybody who has installed the package alone, or one after minutes of work."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"pip install 'pmhc-distil\[plots\]'"):
+        picture_format(tmp_path / "logo.png")
 
 
 def test_command(tmp_path, monkeypatch, capsys):
