@@ -1,7 +1,6 @@
 """Sequence logos with length preferences, as figures and as a page of many alleles."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +28,6 @@ _ROW, _ABOVE, _BELOW = 1.75, 0.22, 0.4
 _LEAST = 0.02
 """Bits; lower letters could not be seen."""
 _WIDTH = 0.95
-_NARROWEST = 0.5
-"""Width, in ems, to which the box of a narrower letter is widened."""
 
 
 def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | None = None) -> "list[Figure]":
@@ -139,7 +136,6 @@ _EXPLAINED = (
 def _logo(axis: Any, motif: pd.DataFrame, title: str) -> None:
     """Draw one logo; an empty table says that there is nothing."""
     axis.set_title(title, fontsize=9.5, loc="left")
-    axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=7.5, length=2)
     if motif.empty:
         axis.set(xticks=[], yticks=[])
@@ -147,6 +143,7 @@ def _logo(axis: Any, motif: pd.DataFrame, title: str) -> None:
         return
     heights = motif[list(RESIDUES)].to_numpy() * motif["information"].to_numpy()[:, None]
     _letters(axis, heights)
+    axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlim(0.45, len(heights) + 0.55)
     axis.set_xticks(range(1, len(heights) + 1), [str(position) for position in motif["position"]])
     axis.set_ylim(0, max(4.0, float(heights.sum(1).max())))
@@ -156,43 +153,14 @@ def _logo(axis: Any, motif: pd.DataFrame, title: str) -> None:
 
 
 def _letters(axis: Any, heights: NDArray[np.float64]) -> None:
-    """Stack letters (positions, residues) of so many bits, the highest on top; those of one colour are one path."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-    from matplotlib.transforms import Affine2D
+    """Stack letters (positions, residues) of so many bits, the highest on top."""
+    import logomaker
 
-    outlines: dict[str, list[Path]] = {}
-    for place, stack in enumerate(heights, start=1):
-        floor = 0.0
-        for number in np.argsort(stack, kind="stable"):
-            height, residue = stack[number], RESIDUES[number]
-            if height >= _LEAST:
-                letter, size = _outline(residue)
-                fit = Affine2D().scale(_WIDTH / size[0], height / size[1]).translate(place - _WIDTH / 2, floor)
-                outlines.setdefault(COLOURS[residue], []).append(letter.transformed(fit))
-            floor += height
-    for colour, letters in outlines.items():
-        axis.add_artist(PathPatch(Path.make_compound_path(*letters), facecolor=colour, linewidth=0))
-
-
-@cache
-def _outline(residue: str) -> tuple[Any, tuple[float, float]]:
-    """Give the outline of a letter, from the origin, and its width and height."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
-
-    letter = TextPath((0, 0), residue, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    box = letter.get_extents()
-    # A narrow letter is not drawn out to the width of the others.
-    return letter.transformed(Affine2D().translate(-box.x0 + _margin(box.width), -box.y0)), (
-        box.width + 2 * _margin(box.width),
-        box.height,
-    )
-
-
-def _margin(width: float) -> float:
-    return max(0.0, (_NARROWEST - width) / 2)
+    seen = np.where(heights < _LEAST, 0.0, heights)
+    if not seen.any():
+        return
+    table = pd.DataFrame(seen, columns=list(RESIDUES), index=range(1, len(heights) + 1))
+    logomaker.Logo(table, ax=axis, color_scheme=COLOURS, width=_WIDTH, baseline_width=0)
 
 
 def _bars(axis: Any, lengths: pd.DataFrame) -> None:

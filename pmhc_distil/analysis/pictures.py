@@ -16,7 +16,7 @@ DOTS = 200
 
 
 def require_plots(source: str) -> None:
-    """Refuse to go on without the plotting library.
+    """Refuse to go on without the plotting libraries.
 
     Parameters
     ----------
@@ -26,13 +26,14 @@ def require_plots(source: str) -> None:
     Raises
     ------
     InputError
-        If matplotlib is not installed.
+        If matplotlib or logomaker is not installed.
     """
     try:
+        import logomaker  # noqa: F401
         import matplotlib  # noqa: F401
     except ImportError as error:
         hint = "pip install 'pmhc-distil[plots]'"
-        raise InputError("plots need matplotlib", source=source, hint=hint) from error
+        raise InputError("plots need matplotlib and logomaker", source=source, hint=hint) from error
 
 
 def picture_format(path: str | Path, others: Sequence[str] = ()) -> str:

@@ -110,7 +110,7 @@ def report_page(
     Raises
     ------
     InputError
-        If matplotlib is not installed.
+        If matplotlib or logomaker is not installed.
     """
     require_plots("report")
     scored = predictions[predictions["rank"].notna()]
