@@ -140,7 +140,7 @@ def predict_rows(
     if len(warnings) > _MOST_WARNINGS:
         tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
     per_row = len(request.allele_names) if request.cross else 1
-    size = max(1, chunk_pairs // max(1, per_row))
+    size = max(1, chunk_pairs // request.most_per_row)
     load = cache(lambda: load_predictor(model, threads, device, precision))
 
     def predicted(done: int) -> "Iterator[tuple[pd.DataFrame, Tally]]":

@@ -59,6 +59,11 @@ class Request:
     allele_notes: list[str]
     warnings: tuple[str, ...]
 
+    @property
+    def most_per_row(self) -> int:
+        """How many alleles a row meets at most, and at least 1."""
+        return max(1, len(self.allele_names) if self.cross else int(np.diff(self.starts).max(initial=1)))
+
 
 class _Alleles:
     """Distinct alleles in the order in which they were first asked for."""

@@ -132,6 +132,14 @@ def test_a_genotype_in_each_row(names):
     assert make_pairs(pair_table("A1;A2")).allele_index.tolist() == [-1], "one allele a row unless a genotype is meant"
 
 
+def test_alleles_that_a_row_meets(names):
+    """Prevents parts of a genotype that hold several times as many pairs as there is memory for."""
+    table = pair_table("A1;A2", "A1", "")
+    assert resolve_request(table, genotype=True).most_per_row == 2
+    assert resolve_request(table[:0], genotype=True).most_per_row == 1
+    assert resolve_request(table.drop(columns="allele"), ["A1", "A2"]).most_per_row == 2
+
+
 def test_best_rows():
     """Prevents the best allele of one person from going to the next, and a refused allele from being forgotten."""
     nan = float("nan")
