@@ -17,7 +17,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student held-out measure benchmark clean help
+.PHONY: demo notebooks test test-slow lint format student held-out measure benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
@@ -142,6 +142,12 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 benchmark: $(STAMP) ## measure speed, memory and size: HUMAN=fasta, MHCFLURRY=python of another environment
 	$(BIN)/python benchmarks/speed.py --proteins $(HUMAN) $(if $(MHCFLURRY),--mhcflurry $(MHCFLURRY))
 	$(BIN)/python benchmarks/report.py README.md
+
+dist: $(STAMP) ## build sdist, wheel and the recipe of bioconda in dist
+	$(BIN)/python packaging/build.py -o dist
+
+dist-test: $(STAMP) ## build twice, compare, and predict with the wheel in an environment of its own
+	$(BIN)/pytest -m slow tests/packaging
 
 clean: ## remove .venv and what tests and builds leave behind; runs stay
 	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
