@@ -84,8 +84,11 @@ def test_a_killed_job_alone_is_repeated(place):
     here.snakemake("predict/workflow/Snakefile", "--cores", "1", "--keep-going", fails=True)
     predicted = [("predict", "1/1"), ("predict", "1/2"), ("predict", "2/2")]
     assert here.calls() == [("gather", "results/shards/paired/1-of-1.csv"), *predicted]
-    here.snakemake("predict/workflow/Snakefile", "--profile", str(FOLDER / "profiles/local"), "--cores", "1")
-    assert here.calls() == [("gather", "results/shards/listed/1-of-2.csv"), ("predict", "2/2")]
+    local = ("--profile", str(FOLDER / "profiles/local"), "--cores", "1", "--config", "report=True")
+    here.snakemake("predict/workflow/Snakefile", *local)
+    reports = [("report", "data/pairs.csv"), ("report", "data/peptides.txt")]
+    assert here.calls() == [("gather", "results/shards/listed/1-of-2.csv"), ("predict", "2/2"), *reports]
+    assert all("<html" in (here.folder / f"results/{name}.html").read_text() for name in ("listed", "paired"))
     check_results(here)
     assert not (here.folder / "results/shards/listed/1-of-2.csv").exists()
     timed = pd.read_csv(here.folder / "benchmarks/predict/listed/1-of-2.tsv", sep="\t")

@@ -67,11 +67,21 @@ def shards(pattern):
     return named
 
 
+def alleles(sample):
+    """Give the option with the alleles of a sample, if it has any."""
+    names = SAMPLES[sample]["alleles"].replace(";", ",").strip()
+    return ["--hla", names] if names else []
+
+
 def arguments(sample):
     """Give the options of a sample."""
-    alleles = SAMPLES[sample]["alleles"].replace(";", ",").strip()
     keep = [] if {"--regions", "--top"} & set(config["options"]) else ["--resume"]
-    return [*(["--hla", alleles] if alleles else []), *config["options"], *keep]
+    return [*alleles(sample), *config["options"], *keep]
+
+
+def report_arguments(sample):
+    """Give the options of the page of a sample; for proteins it takes the windows that scan takes by default."""
+    return [*alleles(sample), *(["--lengths", "8-11"] if config["command"] == "scan" else [])]
 
 
 CONFIG_SCHEMA = read_schema("config")

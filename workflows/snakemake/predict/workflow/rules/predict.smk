@@ -43,3 +43,23 @@ rule gather:
         runtime=config["minutes"],
     shell:
         "pmhc-distil gather {input.tables:q} -o {output:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        lambda wildcards: SAMPLES[wildcards.sample]["file"],
+    output:
+        "results/{sample}.html",
+    log:
+        "logs/report/{sample}.log",
+    conda:
+        "../envs/pmhc-distil.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=config["memory_mb"],
+        runtime=config["minutes"],
+    params:
+        options=lambda wildcards: report_arguments(wildcards.sample),
+    shell:
+        "pmhc-distil report {input:q} {params.options:q} --title {wildcards.sample:q} --threads {threads}"
+        " -o {output:q} > {log:q} 2>&1"
