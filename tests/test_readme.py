@@ -8,6 +8,7 @@ import click
 import pytest
 
 from pmhc_distil.cli import COMMANDS, group
+from pmhc_distil.sequences import result_columns
 from pmhc_distil.sequences.tables import column_help
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,15 @@ def test_columns_are_those_of_the_program():
     match = re.search(r"<!-- columns:begin -->\n(.*?)<!-- columns:end -->", README, re.S)
     assert match is not None
     assert match[1] == column_help()
+
+
+@pytest.mark.parametrize("name", [name for name in vars(result_columns) if name.endswith("_COLUMNS")])
+def test_columns_of_the_other_tables(name):
+    """A table that a command writes and no page explains would be guessed at."""
+    page = (ROOT / "data" / "columns.md").read_text(encoding="utf-8")
+    block = name.removesuffix("_COLUMNS").lower()
+    match = re.search(rf"<!-- {block}:begin -->\n(.*?)<!-- {block}:end -->", page, re.S)
+    assert match is not None and match[1] == column_help(getattr(result_columns, name))
 
 
 def test_the_tree_is_the_package():

@@ -108,7 +108,7 @@ def mutants(
         read, silent = read_vep(mutations)
         found += read
         if silent:
-            tell(f"{silent:,} variants of {mutations} change no protein")
+            tell(f"{mutations}: {silent:,} of the variants change no protein")
     elif mutations is not None:
         found += read_mutations(mutations)
     proteins = NamedProteins.read(source)

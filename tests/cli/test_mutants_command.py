@@ -42,7 +42,7 @@ def test_a_vcf_and_a_proteome(run):
     )
     rows = pd.read_csv(io.StringIO(out), keep_default_na=False)
     assert status == 0 and set(rows.loc[rows["peptide"] != "", "in_proteome"]) == {"False"}
-    assert "1 variants of" in err and "1 of 3 mutations cannot be used" in err
+    assert "variants.vcf: 1 of the variants change no protein" in err and "1 of 3 mutations cannot be used" in err
 
 
 @pytest.mark.parametrize(
