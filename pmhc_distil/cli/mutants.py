@@ -36,7 +36,14 @@ Examples:
 @click.option(
     "--mutations", metavar="FILE", help="Table with the columns protein and mutation, or a VCF that VEP annotated."
 )
-@click.option("--lengths", metavar="N-M", default="8-11", show_default=True, callback=length_range)
+@click.option(
+    "--lengths",
+    metavar="N-M",
+    default="8-11",
+    show_default=True,
+    callback=length_range,
+    help="Lengths of the peptides.",
+)
 @click.option(
     "--max-rank", type=click.FloatRange(0, 100), help="Only mutant peptides with a rank up to this percentage."
 )
