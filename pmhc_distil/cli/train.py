@@ -75,17 +75,7 @@ def pretrain(task: str, model: str | None, vocabulary: str | None, **options: An
         --recipe recipes/english/pretrain.yaml -o runs/english
     """
     settings = _settings(options)
-    sizes = settings.pop("sizes")
-    architecture = settings["values"].pop("model_type", "pmhc")
-    from pmhc_distil.distillation.start import from_model, from_scratch
-    from pmhc_distil.tasks import TASKS
-
-    if model is None:
-        start = from_scratch(TASKS[task], architecture, vocabulary, sizes)
-    else:
-        _refuse_sizes(sizes, "the sizes of the encoder come from the model")
-        start = from_model(TASKS[task], model)
-    _run(task, "pretrain", settings, start)
+    _run(task, "pretrain", settings, _start(task, model, vocabulary, settings))
 
 
 @click.command()
@@ -104,17 +94,7 @@ def finetune(task: str, model: str | None, vocabulary: str | None, **options: An
         --validation dev.tsv --epochs 3 --learning-rate 1e-4 -o runs/sentiment
     """
     settings = _settings(options)
-    sizes = settings.pop("sizes")
-    architecture = settings["values"].pop("model_type", "pmhc")
-    from pmhc_distil.distillation.start import from_model, from_scratch
-    from pmhc_distil.tasks import TASKS
-
-    if model is None:
-        start = from_scratch(TASKS[task], architecture, vocabulary, sizes)
-    else:
-        _refuse_sizes(sizes, "the sizes of the encoder come from the model")
-        start = from_model(TASKS[task], model)
-    _run(task, "finetune", settings, start)
+    _run(task, "finetune", settings, _start(task, model, vocabulary, settings))
 
 
 @click.command()
@@ -166,6 +146,23 @@ def distill(
     kept = ", ".join(f"{own} <- {layer}" for own, layer in enumerate(start.layers or []))
     click.echo(f"student layers <- teacher layers: {kept}", err=True)
     _run(task, "distill", settings, start, cache=cache)
+
+
+def _start(task: str, model: str | None, vocabulary: str | None, settings: dict[str, Any]) -> Any:
+    """Start from a model, or without one from random weights of the sizes in the settings."""
+    sizes = settings.pop("sizes")
+    architecture = settings["values"].pop("model_type", None)
+    if model is not None:
+        given = sizes if architecture is None else {"model_type": architecture, **sizes}
+        _refuse_sizes(given, "the sizes of the encoder come from the model")
+        if vocabulary is not None:
+            raise InputError("the vocabulary comes from the model", source="--vocabulary", value=vocabulary)
+    from pmhc_distil.distillation.start import from_model, from_scratch
+    from pmhc_distil.tasks import TASKS
+
+    if model is not None:
+        return from_model(TASKS[task], model)
+    return from_scratch(TASKS[task], architecture or "pmhc", vocabulary, sizes)
 
 
 def _refuse_sizes(sizes: dict[str, Any], reason: str) -> None:

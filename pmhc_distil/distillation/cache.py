@@ -37,6 +37,16 @@ def cache_key(task: Task, teacher: PreTrainedModel, data: TaskData) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
+def check_cacheable(task: Task, path: Path) -> None:
+    """Refuse a task whose answers are not one row for each example, the same in every epoch."""
+    if not task.cacheable:
+        raise InputError(
+            f"teacher outputs of the task '{task.name}' are no fixed row for each example and cannot be cached",
+            source=str(path),
+            hint="leave the cache out: the teacher then runs live",
+        )
+
+
 def teacher_rows(
     task: Task, teacher: PreTrainedModel, data: TaskData, path: Path, *, batch_size: int, device: torch.device
 ) -> np.ndarray:
@@ -56,14 +66,9 @@ def teacher_rows(
     Raises
     ------
     InputError
-        If the task's answers are not one row for each example, the same in every epoch, or this is no teacher cache.
+        If :func:`check_cacheable` does, or this is no teacher cache.
     """
-    if not task.cacheable:
-        raise InputError(
-            f"teacher outputs of the task '{task.name}' are no fixed row for each example and cannot be cached",
-            source=str(path),
-            hint="leave the cache out: the teacher then runs live",
-        )
+    check_cacheable(task, path)
     key = cache_key(task, teacher, data)
     if path.exists():
         stored = _read(path, key)

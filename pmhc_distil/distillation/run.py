@@ -15,20 +15,17 @@ import torch
 import yaml
 from transformers import PreTrainedModel, TrainerCallback, set_seed
 
-from pmhc_distil.distillation.cache import teacher_rows, weights_hash
+from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
-from pmhc_distil.distillation.task import DOC_STRIDE, Reading, Task, TaskData
+from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import REPORT_FILE
-
-MIN_LENGTH = 8
-"""Fewest tokens of an example."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,10 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         Metrics of the final model, on the test data if there are any, else on the validation data.
     """
     task, settings = request.task, dict(request.settings)
-    reading = _reading(settings, start)
+    if request.cache is not None:
+        check_cacheable(task, request.cache)
+    given = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
+    reading = Reading.within(start.longest, start.tokenizer, classes=start.classes, **given)
     tables = {"train": task.read(request.train, reading)}
     # What the training table names counts for all.
     classes = tables["train"].classes
@@ -182,15 +182,6 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             shutil.copyfile(request.train.parent / name, request.output / name)
     write_card(request.output, task, model.config, record, epochs, tested, data_recipe=_data_recipe(request.train))
     return tested or {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
-
-
-def _reading(settings: dict[str, Any], start: Start) -> Reading:
-    """Take what concerns the texts out of the settings."""
-    longest, stride = settings.pop("max_seq_length", None), settings.pop("doc_stride", DOC_STRIDE)
-    if longest is not None and not MIN_LENGTH <= longest <= start.longest:
-        hint = f"use {MIN_LENGTH} to {start.longest}, the longest input of the model"
-        raise InputError("not a length that the model can take", source="max_seq_length", value=longest, hint=hint)
-    return Reading(start.tokenizer, longest or start.longest, stride, start.classes)
 
 
 def _reading_settings(reading: Reading) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pmhc_distil.distillation.task import Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.configuration import PMHCConfig
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
-from pmhc_distil.models.hf.starting import new_config, new_tokenizer
+from pmhc_distil.models.hf.starting import checked_sizes, new_config, new_tokenizer
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 
 Models = tuple[PreTrainedModel, PreTrainedModel | None]
@@ -42,6 +42,37 @@ class Start:
     layers: list[int] | None = None
 
 
+def check_head(task: Task, config: Any, source: str | Path) -> None:
+    """Refuse a trained model, before its weights are loaded, if it is of another task.
+
+    Raises
+    ------
+    InputError
+        If the encoder reads something else, or the head is another one or was trained for something else.
+    """
+    _check_encoder(task, config.model_type, str(source))
+    heads = {name.partition("For")[2] for name in config.architectures or ()}
+    known = heads <= {"SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM"}
+    other = known and heads and task.auto_class.__name__.removeprefix("AutoModelFor") not in heads
+    if other or not task.fits(config):
+        raise InputError(f"a model of another task than {task.name}", source=str(source), value=_described(config))
+
+
+def _described(config: Any) -> str:
+    return ", ".join([*(config.architectures or ()), *list(getattr(config, "id2label", {}).values())[:4]])
+
+
+def _check_encoder(task: Task, model_type: str, source: str) -> None:
+    peptides = model_type == PMHCConfig.model_type
+    if "peptides" in task.encoders if peptides else "texts" in task.encoders:
+        return
+    if peptides:
+        reason, hint = "an encoder of peptides serves the tasks binding and fill-mask", "set model_type to bert"
+    else:
+        reason, hint = f"the task {task.name} needs an encoder of peptides", "leave model_type out"
+    raise InputError(reason, source=source, value=model_type, hint=f"{hint}, or train on another model")
+
+
 def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, sizes: dict[str, Any]) -> Start:
     """Start from random weights.
 
@@ -55,6 +86,7 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
     sizes : dict
         Settings of the configuration.
     """
+    _check_encoder(task, architecture, "model_type")
     if architecture == PMHCConfig.model_type:
         if vocabulary is not None:
             raise InputError(
@@ -64,7 +96,7 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
                 hint="set model_type in the recipe, for instance to bert",
             )
         tokenizer: PreTrainedTokenizerBase = PMHCTokenizer()
-        config = PMHCConfig(**sizes)
+        config = PMHCConfig(**checked_sizes(PMHCConfig(), sizes))
     else:
         if vocabulary is None:
             raise InputError(
@@ -89,7 +121,9 @@ def from_model(task: Task, source: str | Path) -> Start:
     def build(classes: tuple[str, ...]) -> Models:
         return load_model(task.auto_class, source, new_head=True, **task.config(classes)), None
 
-    return Start(load_tokenizer(source), longest_input(load_config(source)), build)
+    config = load_config(source)
+    _check_encoder(task, config.model_type, str(source))
+    return Start(load_tokenizer(source), longest_input(config), build)
 
 
 def from_teacher(
@@ -112,6 +146,7 @@ def from_teacher(
         Whether the student learns from the teacher, or only starts from it.
     """
     config = load_config(source)
+    check_head(task, config, source)
     kept = choose_layers(config.num_hidden_layers, layers)
     classes = task.classes(config)
 
@@ -128,6 +163,8 @@ def from_teacher(
                     source=str(student),
                     hint="choose --layers as when it was made",
                 )
+            if model.config.vocab_size != config.vocab_size:
+                raise InputError("the student has another vocabulary than the teacher", source=str(student))
         return model, teacher if taught else None
 
     return Start(load_tokenizer(source), longest_input(config), build, classes, kept)

@@ -11,6 +11,9 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.loading import LONGEST
+
 Batch = dict[str, Tensor]
 Link = Literal["sigmoid", "softmax", "identity"]
 
@@ -22,6 +25,8 @@ TARGETS = frozenset({"labels", "teacher_rows", "asked"})
 
 
 DOC_STRIDE = 128
+MIN_LENGTH = 8
+"""Fewest tokens of an example."""
 
 
 class TaskData(Protocol):
@@ -65,18 +70,51 @@ class Reading:
     ----------
     tokenizer : PreTrainedTokenizerBase, optional
         Of the model; a task on peptides needs none.
-    max_seq_length : int, optional
-        Longest example in tokens; without it the longest that the model can take, at most 512.
+    max_seq_length : int
+        Longest example in tokens.
     doc_stride : int
-        Tokens that neighbouring pieces of a long context share.
+        Tokens that neighbouring pieces of a long context share, at most a quarter of the longest example.
     classes : tuple of str, optional
         Names of the classes; without them they are taken from the table.
     """
 
     tokenizer: PreTrainedTokenizerBase | None = None
-    max_seq_length: int | None = None
+    max_seq_length: int = LONGEST
     doc_stride: int = DOC_STRIDE
     classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doc_stride", min(self.doc_stride, self.max_seq_length // 4))
+
+    @classmethod
+    def within(
+        cls,
+        longest: int,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        max_seq_length: int | None = None,
+        doc_stride: int = DOC_STRIDE,
+        classes: tuple[str, ...] | None = None,
+    ) -> "Reading":
+        """Read as a user asks, within what the model can take.
+
+        Parameters
+        ----------
+        longest : int
+            Tokens that the model can take, and the default of ``max_seq_length``.
+
+        Raises
+        ------
+        InputError
+            For a length that is no whole number from 8 to ``longest``, or a stride that is none from 0.
+        """
+        length = longest if max_seq_length is None else max_seq_length
+        if type(length) is not int or not MIN_LENGTH <= length <= longest:
+            hint = f"use {MIN_LENGTH} to {longest}, the longest input of the model"
+            raise InputError("not a length that the model can take", source="max_seq_length", value=length, hint=hint)
+        if type(doc_stride) is not int or doc_stride < 0:
+            raise InputError("not a number of tokens", source="doc_stride", value=doc_stride)
+        return cls(tokenizer, length, doc_stride, classes)
 
     def required_tokenizer(self) -> PreTrainedTokenizerBase:
         """Give the tokenizer of a task that needs one."""
@@ -111,10 +149,13 @@ class Task:
     """Labels of the rows of a batch, (N, M), for ``metrics``."""
     metrics: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]]
     """Of the data, what ``measured`` gave for all its batches, and the targets."""
-    best_metric: str
     pipeline_tag: str
     uses: str
     """What a model of the task is for, and what not: a sentence or two of its card."""
+    encoders: tuple[str, ...] = ("texts",)
+    """What an encoder of the task reads: ``texts``, ``peptides``, or either."""
+    fits: Callable[[Any], bool] = lambda config: True
+    """Whether a head of the right kind, by the configuration of its model, was trained for this task."""
     cacheable: bool = False
     """Whether the teacher's answer for an example is one row, and the same in every epoch."""
     config: Callable[[tuple[str, ...]], dict[str, Any]] = lambda classes: {}

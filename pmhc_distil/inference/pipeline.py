@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
+from pmhc_distil.distillation.start import check_head
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
@@ -55,12 +56,16 @@ class Pipeline:
         if task not in served:
             raise InputError("no such task", source="task", value=task, hint=f"use {', '.join(served)}")
         self.task: Task = TASKS[task]
+        config = load_config(model)
+        check_head(self.task, config, model)
+        self.reading = Reading.within(
+            longest_input(config),
+            load_tokenizer(model),
+            max_seq_length=max_seq_length,
+            doc_stride=doc_stride,
+            classes=self.task.classes(config),
+        )
         self.model = load_model(self.task.auto_class, model).eval().to(_device(device))
-        longest = longest_input(self.model.config)
-        if max_seq_length is not None and max_seq_length > longest:
-            raise InputError("longer than the model can take", source="max_seq_length", value=max_seq_length)
-        classes = self.task.classes(self.model.config)
-        self.reading = Reading(load_tokenizer(model), max_seq_length or longest, doc_stride, classes)
 
     def __call__(self, given: Any, *, batch_size: int = BATCH_SIZE, **options: Any) -> Any:
         """Answer one question or many.
@@ -92,7 +97,7 @@ class Pipeline:
         if not questions:
             return []
         data = self.task.ask(questions, self.reading)
-        answers = self.task.answer(data, self._rows(data, batch_size), **options)
+        answers = self.task.answer(data, self._rows(data, batch_size), **{**self.task.options, **options})
         return answers if many else answers[0]
 
     def _rows(self, data: Any, batch_size: int) -> np.ndarray:
@@ -139,9 +144,10 @@ def embed(
     for row, text in enumerate(texts, start=1):
         if not text.strip():
             raise InputError("the text is empty", row=row)
-    longest = longest_input(load_config(model))
+    config = load_config(model)
     tokenizer = load_tokenizer(model)
-    data = TextData.encode(texts, None, Reading(tokenizer, max_seq_length or longest))
+    reading = Reading.within(longest_input(config), tokenizer, max_seq_length=max_seq_length)
+    data = TextData.encode(texts, None, reading)
     encoder = load_model(AutoModel, model, new_head=True).eval().to(_device(device))
     lengths = np.zeros(len(texts), dtype=np.int64)
     lengths[data.source] = data.input_ids.lengths if pooling == "tokens" else 1

@@ -200,8 +200,8 @@ BINDING = Task(
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
-    best_metric="ap",
     pipeline_tag="text-classification",
     uses=USES,
+    encoders=("peptides",),
     cacheable=True,
 )

@@ -1,6 +1,7 @@
 """Masked-LM: hide tokens and predict them (Devlin et al. 2019), on texts and on proteins (Brandes et al. 2022)."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task, model_inputs
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.loading import LONGEST
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks.token_arrays import IGNORED, TextData, tokenize
 from pmhc_distil.texts.documents import read_texts
 
+_SEQUENCE = re.compile(r"[A-Za-z*.-]+").fullmatch
 MASKED_SHARE = 0.15
 HEADS = ("cls", "lm_head", "generator_predictions", "vocab_transform", "lm_dense")
 """What a model calls the first part of its masked-LM head."""
@@ -37,7 +39,7 @@ class WindowData:
     classes: tuple[str, ...] = ()
 
     def __init__(self, texts: Sequence[str], longest: int, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.tokens = tokenize(tokenizer, texts)
+        self.tokens = tokenize(tokenizer, texts).filled()
         self.before, self.after = _frame(tokenizer)
         self.window = longest - len(self.before) - len(self.after)
         self.pad, self.mask = tokenizer.pad_token_id, tokenizer.mask_token_id
@@ -73,7 +75,10 @@ class WindowData:
         inside = columns < lengths[:, None]
         tokens = self.tokens.flat[(self.tokens.starts[index] + offset)[:, None] + np.where(inside, columns, 0)]
         tokens = tokens.astype(np.int64)
-        chosen = inside & self.can_be_asked[tokens] & (generator.random(tokens.shape) < MASKED_SHARE)
+        possible = inside & self.can_be_asked[tokens]
+        drawn = np.where(possible, generator.random(tokens.shape), 1.0)
+        # A batch of few tokens asks for one at least, as there is no mean loss of none.
+        chosen = possible & (drawn < max(MASKED_SHARE, np.nextafter(drawn.min(initial=1.0), 1)))
         labels = np.where(chosen, tokens, IGNORED)
         lot = generator.random(tokens.shape)
         tokens[chosen & (lot < 0.8)] = self.mask
@@ -133,7 +138,12 @@ class WindowSampler:
 
 def read_windows(path: Path, reading: Reading) -> WindowData:
     """Read texts, or a FASTA of proteins."""
-    return WindowData(read_texts(path), reading.max_seq_length or LONGEST, reading.required_tokenizer())
+    texts, tokenizer = read_texts(path), reading.required_tokenizer()
+    if isinstance(tokenizer, PMHCTokenizer):
+        for row, text in enumerate(texts, start=1):
+            if not _SEQUENCE(text):
+                raise InputError("not a sequence of residues", source=str(path), row=row, value=text)
+    return WindowData(texts, reading.max_seq_length, tokenizer)
 
 
 def forward(model: nn.Module, batch: Batch) -> ModelOutput:
@@ -188,14 +198,21 @@ def ask(texts: Sequence[str], reading: Reading) -> TextData:
     Raises
     ------
     InputError
-        For a text without a mask.
+        For a text without a mask, or with one behind the longest input.
     """
     tokenizer = reading.required_tokenizer()
+    mask = tokenizer.mask_token
     for row, text in enumerate(texts, start=1):
-        if tokenizer.mask_token not in text:
-            raise InputError("the text has no mask", row=row, value=text, hint=f"write {tokenizer.mask_token}")
+        if not isinstance(text, str):
+            raise InputError("a text is expected", row=row, value=text)
+        if mask not in text:
+            raise InputError("the text has no mask", row=row, value=text, hint=f"write {mask}")
     data = TextData.encode(texts, None, reading)
     data.asked = data.input_ids.flat == tokenizer.mask_token_id
+    for number, source in enumerate(data.source):
+        if (data.input_ids[number] == tokenizer.mask_token_id).sum() < texts[source].count(mask):
+            reason = f"a mask stands behind the {reading.max_seq_length} tokens that are read"
+            raise InputError(reason, row=int(source) + 1, value=texts[source], hint="shorten the text")
     return data
 
 
@@ -238,9 +255,9 @@ FILL_MASK = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
-    best_metric="accuracy",
     pipeline_tag="fill-mask",
     uses="A starting point for fine-tuning; by itself it predicts hidden tokens.",
+    encoders=("texts", "peptides"),
     forward=forward,
     measured=measured,
     read_questions=read_texts,

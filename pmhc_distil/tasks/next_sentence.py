@@ -3,11 +3,15 @@
 As text classification with two classes, so that every encoder can learn it, also those without segments.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pmhc_distil.distillation.task import Reading
+from pmhc_distil.errors import InputError
 from pmhc_distil.tasks.text_classification import TEXT_CLASSIFICATION, labelled
+from pmhc_distil.tasks.text_classification import ask as ask_about_texts
 from pmhc_distil.tasks.token_arrays import TextData
 from pmhc_distil.texts.documents import read_texts, sentence_pairs
 
@@ -23,10 +27,24 @@ def read(path: Path, reading: Reading) -> TextData:
     return labelled(frame, replace(reading, classes=CLASSES))
 
 
+def ask(pairs: Sequence[Any], reading: Reading) -> TextData:
+    """Tokenize pairs of sentences."""
+    data = ask_about_texts(pairs, reading)
+    for row, given in enumerate(pairs, start=1):
+        second = (
+            given.get("text_pair") if isinstance(given, dict) else given[1] if isinstance(given, tuple | list) else ""
+        )
+        if not second:
+            raise InputError("there is no second sentence", row=row, column="text_pair")
+    return data
+
+
 NEXT_SENTENCE = replace(
     TEXT_CLASSIFICATION,
     name="next-sentence",
     read=read,
     uses="Tells whether a sentence follows another one.",
+    fits=lambda config: tuple(config.id2label.values()) == CLASSES,
+    ask=ask,
     options={"top_k": 2},
 )

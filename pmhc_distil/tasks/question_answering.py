@@ -14,7 +14,7 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.tasks.token_arrays import OUTSIDE, TextData
+from pmhc_distil.tasks.token_arrays import OUTSIDE, TextData, tokenize
 from pmhc_distil.texts.squad import Question, Span, best_spans, exact_match, merge_spans, read_questions, token_f1
 
 NO_ANSWER = "NO_ANSWER"
@@ -31,7 +31,7 @@ def read(path: Path, reading: Reading) -> TextData:
     than the model becomes several examples; one without the answer has the answer "none", which is the first token.
     """
     questions = read_questions(path)
-    data = _encode(questions, reading)
+    data = _encode(questions, reading, str(path))
     labels = np.zeros((len(data), 2), dtype=np.int64)
     for number, source in enumerate(data.source):
         if answers := questions[source].answers:
@@ -43,8 +43,16 @@ def read(path: Path, reading: Reading) -> TextData:
     return data
 
 
-def _encode(questions: Sequence[Question], reading: Reading) -> TextData:
+def _encode(questions: Sequence[Question], reading: Reading, path: str | None = None) -> TextData:
     texts = [question.question for question in questions]
+    tokenizer, longest = reading.required_tokenizer(), reading.max_seq_length
+    room = longest - tokenizer.num_special_tokens_to_add(pair=True) - reading.doc_stride
+    lengths = tokenize(tokenizer, texts).lengths
+    if (lengths >= room).any():
+        number = int(np.argmax(lengths >= room))
+        reason = f"the question has {lengths[number]} tokens, which leaves no room for a context within {longest}"
+        hint = "shorten it, or raise max_seq_length"
+        raise InputError(reason, path, questions[number].row, value=texts[number], hint=hint)
     data = TextData.encode(texts, [question.context for question in questions], reading, pieces=True)
     data.asked = data.places.flat != OUTSIDE
     data.asked[data.input_ids.starts[:-1]] = True
@@ -142,7 +150,8 @@ def _spans(
         none = float(start[0] + end[0]) if NO_ANSWER in data.classes else None
         context = data.questions[source].context
         pieces[source].append(best_spans(start[:count], end[:count], offsets, context, null_score=none, **limits))
-    return [merge_spans(parts, n_best) for parts in pieces]
+    # A context of invisible letters alone has no token, and no answer.
+    return [merge_spans(parts, n_best) or [Span("", 0.0, -1, -1, 1.0)] for parts in pieces]
 
 
 QUESTION_ANSWERING = Task(
@@ -154,7 +163,6 @@ QUESTION_ANSWERING = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
-    best_metric="f1",
     pipeline_tag="question-answering",
     uses="Finds the span of a text that answers a question; it makes no sentences of its own.",
     config=lambda classes: {"unanswerable": NO_ANSWER in classes},

@@ -37,11 +37,15 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(data: TextData, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Measure rank and linear correlation, and the root of the mean squared error."""
+    """Measure rank and linear correlation, of two rows or more, and the root of the mean squared error."""
+    measured = {"rmse": float(np.sqrt(np.mean((found - truth) ** 2)))}
+    if len(truth) < 2:
+        return measured
+    one, other = found[:, 0], truth[:, 0]
     return {
-        "spearman": float(spearmanr(found[:, 0], truth[:, 0]).statistic),
-        "pearson": float(pearsonr(found[:, 0], truth[:, 0]).statistic),
-        "rmse": float(np.sqrt(np.mean((found - truth) ** 2))),
+        "spearman": float(spearmanr(one, other).statistic),
+        "pearson": float(pearsonr(one, other).statistic),
+        **measured,
     }
 
 
@@ -64,8 +68,8 @@ REGRESSION = replace(
     link="identity",
     hard_loss=hard_loss,
     metrics=metrics,
-    best_metric="spearman",
     uses="Gives a number for a text, or a pair of texts, in the unit of its training table.",
+    fits=lambda config: config.num_labels == 1 and config.problem_type in (None, "regression"),
     config=_config,
     answer=answer,
     options={},

@@ -30,7 +30,7 @@ def read(path: Path, reading: Reading) -> TextData:
         If the table cannot be read, or holds a class that training did not.
     """
     frame = read_labelled(path)
-    classes = reading.classes or class_names(frame["label"])
+    classes = reading.classes or class_names(frame["label"], path)
     for row, label in zip(frame["row"], frame["label"], strict=True):
         if label not in classes:
             raise unknown_class(path, row, label, classes)
@@ -47,9 +47,17 @@ def labelled(frame: pd.DataFrame, reading: Reading) -> TextData:
     return data
 
 
-def class_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """Give the classes of a training table in their order: of numbers, if all are, else of the alphabet."""
+def class_names(labels: Iterable[str], path: Path) -> tuple[str, ...]:
+    """Give the classes of a training table in their order: of numbers, if all are, else of the alphabet.
+
+    Raises
+    ------
+    InputError
+        If there is a single one, so that there is nothing to learn.
+    """
     names = set(labels)
+    if len(names) == 1:
+        raise InputError("a single class", source=str(path), value=names.pop(), hint="at least two are needed")
     numbers = all(name.isdecimal() for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
@@ -110,6 +118,8 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
             one, other = given
         else:
             raise InputError("neither a text nor a pair of texts", row=row, value=given)
+        if not isinstance(one, str) or not isinstance(other, str):
+            raise InputError("neither a text nor a pair of texts", row=row, value=given)
         if not one.strip():
             raise InputError("the text is empty", row=row, column="text")
         first.append(one)
@@ -121,7 +131,7 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
 
 def read_texts_or_pairs(path: Path) -> list[dict[str, str]]:
     """Read texts, or pairs of texts, to ask about: lines of a text file, or a table without labels."""
-    if path.suffixes and path.suffixes[0] == ".txt":
+    if ".txt" in path.suffixes:
         return [{"text": text} for text in read_texts(path)]
     frame = read_labelled(path, labelled=False)
     return [{"text": text, "text_pair": pair} for text, pair in zip(frame["text"], frame["text_pair"], strict=True)]
@@ -156,9 +166,9 @@ TEXT_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
-    best_metric="accuracy",
     pipeline_tag="text-classification",
     uses="Tells which of the classes of its training table a text, or a pair of texts, belongs to.",
+    fits=lambda config: config.problem_type in (None, "single_label_classification") and config.num_labels > 1,
     cacheable=True,
     config=config,
     read_questions=read_texts_or_pairs,

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.task import Batch, Reading
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.loading import LONGEST, spells_residues
+from pmhc_distil.models.hf.loading import spells_residues
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import encode
 
@@ -54,6 +54,10 @@ class Ragged:
     def like(self, flat: np.ndarray) -> "Ragged":
         """Give rows of the same lengths with other values."""
         return Ragged([]).laid_out(flat, self.lengths)
+
+    def filled(self) -> "Ragged":
+        """Give the rows that are not empty."""
+        return Ragged([]).laid_out(self.flat, self.lengths[self.lengths > 0])
 
     def padded(self, numbers: np.ndarray, fill: int) -> np.ndarray:
         """Give some rows as one table (rows, longest)."""
@@ -148,20 +152,17 @@ class TextData:
             off.  Of a pair the second text is cut.
         """
         tokenizer = reading.required_tokenizer()
-        if isinstance(tokenizer, PMHCTokenizer) and (split or pieces):
-            raise InputError(
-                "an encoder of peptides serves the tasks binding and fill-mask",
-                source="--model",
-                hint="pretrain an encoder with a vocabulary, see `pmhc-distil pretrain --help`",
-            )
+        if (split or pieces) and not tokenizer.is_fast:
+            reason = "the tokenizer does not tell where its tokens stand"
+            raise InputError(reason, source=type(tokenizer).__name__, hint="choose a model with a fast tokenizer")
         residues = spells_residues(tokenizer) and not isinstance(tokenizer, PMHCTokenizer)
         if residues and not split:
             first = [letters(text, tokenizer) for text in first]
             second = None if second is None else [letters(text, tokenizer) for text in second]  # type: ignore[misc]
-        longest = reading.max_seq_length or LONGEST
+        longest = reading.max_seq_length
         options: dict[str, Any] = {"truncation": True, "max_length": longest, "verbose": False}
         if pieces:
-            stride = 0 if second is None else min(reading.doc_stride, longest // 4)
+            stride = 0 if second is None else reading.doc_stride
             options |= {"return_overflowing_tokens": True, "stride": stride}
             options["truncation"] = "longest_first" if second is None else "only_second"
         pair = () if second is None else (list(second),)
@@ -195,7 +196,8 @@ class TextData:
     @classmethod
     def _slow(cls, tokenizer: PreTrainedTokenizerBase, found: Any) -> "TextData":
         """Take what a tokenizer without places gives."""
-        ids, kinds = found["input_ids"], found["token_type_ids"]
+        ids = found["input_ids"]
+        kinds = found.get("token_type_ids") or [[0] * len(one) for one in ids]
         order = np.argsort([len(one) for one in ids], kind="stable")
         tokens = Ragged([ids[number] for number in order])
         nowhere = Ragged([[OUTSIDE] * len(ids[number]) for number in order])

@@ -33,7 +33,7 @@ def read(path: Path, reading: Reading) -> TextData:
         If the file cannot be read, or holds a tag that training did not.
     """
     sentences = read_tagged(path)
-    classes = reading.classes or class_names([tag for sentence in sentences for tag in sentence.tags])
+    classes = reading.classes or class_names([tag for sentence in sentences for tag in sentence.tags], path)
     numbers = {name: number for number, name in enumerate(classes)}
     for sentence in sentences:
         for tag in sentence.tags:
@@ -84,13 +84,13 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Measure precision, recall and F1 of whole entities if the tags are of that kind, else of single tags."""
-    tags = _tags(data, logits.argmax(-1))
-    return entity_scores([list(sentence.tags) for sentence in data.questions], tags)
+    truth_tags = [list(sentence.tags) for sentence in data.questions]
+    return entity_scores(truth_tags, _tags(data, logits.argmax(-1), [len(tags) for tags in truth_tags]))
 
 
 def read_sentences(path: Path) -> list[Any]:
     """Read what is asked about: lines of a text file, or words (CoNLL, a table, JSON lines) without tags."""
-    if path.suffixes and path.suffixes[0] == ".txt":
+    if ".txt" in path.suffixes:
         return list(read_texts(path))
     return [list(sentence.words) for sentence in read_tagged(path, labelled=False)]
 
@@ -130,8 +130,9 @@ def answer(data: TextData, logits: np.ndarray, *, grouped: bool = True) -> list[
         characters of a text and numbers of a list's words; the score is the mean probability of its words.
     """
     probabilities = softmax(logits.astype(np.float64), axis=-1)
-    tags = _tags(data, probabilities.argmax(-1))
-    scores = _by_word(data, probabilities.max(-1), 0.0)
+    counts = [len(words) for _, words, _ in data.questions]
+    tags = _tags(data, probabilities.argmax(-1), counts)
+    scores = _by_word(data, probabilities.max(-1), counts, 0.0)
     found = []
     for (given, words, spans), names, sure in zip(data.questions, tags, scores, strict=True):
         key = "entity_group" if grouped else "entity"
@@ -146,18 +147,16 @@ def answer(data: TextData, logits: np.ndarray, *, grouped: bool = True) -> list[
     return found
 
 
-def _tags(data: TextData, classes: np.ndarray) -> list[list[str]]:
+def _tags(data: TextData, classes: np.ndarray, counts: Sequence[int]) -> list[list[str]]:
     """Give the names of the classes of all words of each text."""
-    return _by_word(data, [data.classes[number] for number in classes], "O")
+    return _by_word(data, [data.classes[number] for number in classes], counts, "O")
 
 
-def _by_word(data: TextData, values: Sequence[Any], missing: Any) -> list[list[Any]]:
-    """Sort the values of the rows into the words of each text."""
-    found: list[list[Any]] = [[] for _ in range(data.texts)]
+def _by_word(data: TextData, values: Sequence[Any], counts: Sequence[int], missing: Any) -> list[list[Any]]:
+    """Sort the values of the rows into the words of each text; a word without a token has none."""
+    found = [[missing] * count for count in counts]
     for (number, place), value in zip(data.asked_places(), values, strict=True):
-        text, word = found[data.source[number]], int(data.places[number][place])
-        text.extend([missing] * (word + 1 - len(text)))
-        text[word] = value
+        found[data.source[number]][int(data.places[number][place])] = value
     return found
 
 
@@ -170,7 +169,6 @@ TOKEN_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
-    best_metric="f1",
     pipeline_tag="token-classification",
     uses="Tells the class of every word, such as the kind of a name, or of every residue of a protein.",
     config=config,

@@ -215,13 +215,6 @@ def test_text_in_place_of_a_number_is_one_line(tmp_path, pairs, column, value):
         read_pairs(tmp_path / "pairs.csv")
 
 
-def test_record_is_complete():
-    """Prevents a task whose best metric is not among its metrics."""
-    assert BINDING.best_metric in metrics(
-        None, np.array([[1.0, 0], [0, 0]]), np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0]])
-    )
-
-
 def test_hidden_residues_of_the_groove(pairs):
     """Prevents a setting that does nothing, or that hides residues of peptides."""
     data = PairData(pairs)

@@ -17,6 +17,7 @@ from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.residues import RESIDUES
 
 FOLDER = "a folder made by pretrain, finetune or distill is expected, or the name of a model on the hub"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 LONGEST = 512
 
 
@@ -110,8 +111,12 @@ def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     InputError
         If there is none.
     """
+    folder = _is_folder(source)
+    if folder and not any((Path(source) / name).is_file() for name in TOKENIZER_FILES):
+        # From nothing but a configuration, transformers makes a tokenizer that knows no word.
+        raise InputError("there is no tokenizer in the folder", source=str(source), hint=FOLDER)
     try:
-        return AutoTokenizer.from_pretrained(str(source), local_files_only=_is_folder(source))
+        return AutoTokenizer.from_pretrained(str(source), local_files_only=folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError("the tokenizer cannot be loaded", source=str(source), hint=_first_line(error)) from error
 

@@ -102,19 +102,38 @@ def new_config(architecture: str, tokenizer: PreTrainedTokenizerBase, sizes: dic
             "unknown kind of encoder", source="model_type", value=architecture, hint=f"use {', '.join(ARCHITECTURES)}"
         )
     kind = CONFIG_MAPPING[architecture]
-    known = {*kind().to_dict(), *kind.attribute_map}
-    for name in sizes:
+    sizes = checked_sizes(kind(), sizes)
+    return kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
+
+
+def checked_sizes(usual: PreTrainedConfig, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Give the sizes back if a new encoder can have them.
+
+    Parameters
+    ----------
+    usual : PreTrainedConfig
+        A configuration of its kind, with a setting for each that is known, of the right type.
+
+    Raises
+    ------
+    InputError
+        For an unknown setting, one that is no number of its kind, and sizes that do not fit together.
+    """
+    known = {*usual.to_dict(), *usual.attribute_map}
+    for name, value in sizes.items():
         if name not in known:
-            raise InputError(f"no setting of a '{architecture}' encoder", source="--recipe", value=name)
-    config = kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
-    if config.hidden_size % config.num_attention_heads:
+            raise InputError(f"no setting of a '{usual.model_type}' encoder", source="--recipe", value=name)
+        whole = isinstance(getattr(usual, name), int)
+        if not (type(value) is int and value > 0 if whole else type(value) in (int, float) and 0 <= value < 1):
+            wanted = "a whole number above 0 is" if whole else "a number from 0 to 1 is"
+            raise InputError(f"{wanted} expected", source="--recipe", column=name, value=value)
+    width, heads = (sizes.get(name, getattr(usual, name)) for name in ("hidden_size", "num_attention_heads"))
+    if width % heads:
+        column = "hidden_size, num_attention_heads"
         raise InputError(
-            "the width is no multiple of the heads",
-            source="--recipe",
-            column="hidden_size, num_attention_heads",
-            value=f"{config.hidden_size}, {config.num_attention_heads}",
+            "the width is no multiple of the heads", source="--recipe", column=column, value=f"{width}, {heads}"
         )
-    return config
+    return sizes
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:

@@ -1,0 +1,121 @@
+"""Texts of every task at their edges: nothing to tokenize, long contexts, more answers asked for than there are."""
+
+import numpy as np
+import pytest
+import torch
+
+from pmhc_distil.distillation.task import Reading
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference.pipeline import Pipeline
+from pmhc_distil.tasks import TASKS
+
+INVISIBLE = "\u200b"
+"""A letter of no width, which the tokenizer leaves out."""
+
+
+@pytest.fixture
+def pipe(tmp_path, make_text_model, word_tokenizer):
+    """Give a function that makes a pipeline with a tiny model."""
+
+    def make(task, classes=(), **options):
+        make_text_model(task, "bert", word_tokenizer, classes, layers=2).save_pretrained(tmp_path / task)
+        word_tokenizer.save_pretrained(tmp_path / task)
+        return Pipeline(task, tmp_path / task, **options)
+
+    return make
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_words_without_a_token(place, tmp_path, pipe, word_tokenizer):
+    """Prevents fewer tags than words, at the end of a sentence too, where a word tokenizes to nothing."""
+    words = ["ann", "ran", "far"]
+    words[place] = INVISIBLE
+    path = tmp_path / "tags.txt"
+    path.write_text("\n".join(f"{word} {tag}" for word, tag in zip(words, ("B-PER", "O", "O"), strict=True)))
+    task = TASKS["token-classification"]
+    data = task.read(path, Reading(word_tokenizer, 32))
+    assert data.asked.sum() == 2
+    logits = np.zeros((2, 2))
+    assert 0 <= task.metrics(data, logits, np.zeros((2, 1)))["accuracy"] < 1
+    answers = pipe("token-classification", ("B-PER", "O"))([words], grouped=False)
+    assert [one["word"] for one in answers[0]] == words
+    assert answers[0][place]["entity"] == "O" and answers[0][place]["score"] == 0
+
+
+def test_a_context_without_a_token(pipe, tmp_path, word_tokenizer):
+    """Prevents a traceback where no span can be the answer, with a model that always gives one."""
+    asked = {"question": "who ?", "context": INVISIBLE}
+    assert pipe("question-answering")(asked)["answer"] == ""
+    path = tmp_path / "questions.csv"
+    path.write_text(f"question,context,answer\nwho ?,{INVISIBLE},{INVISIBLE}\nwho ?,ann won .,ann\n")
+    data = TASKS["question-answering"].read(path, Reading(word_tokenizer, 32))
+    measured = TASKS["question-answering"].metrics(data, np.zeros((4, 9), np.float32), np.zeros((4, 1)))
+    assert 0 <= measured["exact_match"] <= 100
+
+
+@pytest.mark.parametrize("length", [12, 16, 64])
+def test_a_context_of_several_pieces(length, pipe):
+    """Prevents places that count from the beginning of a piece instead of from that of the context."""
+    context = " ".join(["the cat sat ."] * 8) + " ann won ."
+    ask = pipe("question-answering", max_seq_length=length, doc_stride=3)
+    for found in ask({"question": "who won ?", "context": context}, top_k=200):
+        assert context[found["start"] : found["end"]] == found["answer"]
+    reached = {found["end"] for found in ask({"question": "who won ?", "context": context}, top_k=10_000)}
+    assert max(reached) == len(context), "the last piece is read"
+
+
+def test_a_question_that_leaves_no_room(pipe):
+    """Prevents a crash of the tokenizer where question and stride fill the longest input, and one token too strict."""
+    ask = pipe("question-answering", max_seq_length=16, doc_stride=4)
+    context = "ann won . " * 10
+    assert ask({"question": "who " * 8, "context": context})
+    with pytest.raises(InputError, match="row 2: the question has 9 tokens"):
+        ask([{"question": "who", "context": context}, {"question": "who " * 9, "context": context}])
+
+
+@pytest.mark.parametrize("task", ["text-classification", "fill-mask", "question-answering"])
+def test_more_answers_than_there_are(task, pipe, word_tokenizer):
+    """Prevents a traceback for a top_k above the number of classes, tokens or spans."""
+    asked = {"question-answering": {"question": "who ?", "context": "ann"}, "fill-mask": "the [MASK]"}.get(
+        task, "a cat"
+    )
+    found = pipe(task, ("no", "yes") if task == "text-classification" else ())(asked, top_k=1000)
+    assert len(found) == {"text-classification": 2, "fill-mask": len(word_tokenizer), "question-answering": 1}[task]
+
+
+def test_regression_on_one_row():
+    """Prevents a traceback for a validation table of one row, of which there is no correlation."""
+    assert TASKS["regression"].metrics(None, np.array([[1.0]]), np.array([[3.0]])) == {"rmse": 2.0}
+
+
+def test_texts_without_a_token_are_left_out(tmp_path, word_tokenizer):
+    """Prevents an index beyond the last token where the last text of a file tokenizes to nothing."""
+    (tmp_path / "texts.txt").write_text(f"the cat\n{INVISIBLE}\na dog sat\n{INVISIBLE}\n")
+    data = TASKS["fill-mask"].read(tmp_path / "texts.txt", Reading(word_tokenizer, 32))
+    batch = data.collate([0, 1])
+    assert len(data) == 2 and batch["attention_mask"].sum(1).tolist() == [4, 5]
+
+
+def test_small_batches_ask_for_a_token(tmp_path, word_tokenizer):
+    """Prevents a loss that is no number where chance masks nothing in a batch."""
+    (tmp_path / "texts.txt").write_text("cat\n" * 50)
+    data = TASKS["fill-mask"].read(tmp_path / "texts.txt", Reading(word_tokenizer, 32))
+    assert all(data.collate([number])["asked"].sum() == 1 for number in range(50))
+    many = torch.cat([data.collate(list(range(first, 50)))["asked"].flatten() for first in range(40)])
+    assert 0.03 < many.float().mean() < 0.08, "15 % of a third of the tokens"
+
+
+@pytest.mark.parametrize("given", [None, {"text": None}, ("a", None), 3, ("a", "b", "c")])
+def test_what_is_no_text(given, pipe):
+    """Prevents an attribute error from what is neither a text nor a pair."""
+    with pytest.raises(InputError, match="row 1"):
+        pipe("text-classification", ("no", "yes"))([given])
+
+
+def test_next_sentence_needs_two(pipe):
+    """Prevents an answer about a sentence that was not given."""
+    ask = pipe("next-sentence", ("IS_NEXT", "NOT_NEXT"))
+    assert len(ask(("the cat sat .", "ann won ."))) == 2
+    for given in ("the cat sat .", {"text": "the cat sat ."}):
+        with pytest.raises(InputError, match="no second sentence"):
+            ask(given)
