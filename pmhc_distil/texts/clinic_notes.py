@@ -222,11 +222,15 @@ def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
     -------
     dict
         The report: for every role notes, questions with an answer by kind and side, phrasings and templates (orders of
-        phrasings), and how many phrasings two roles share.
+        phrasings), how many phrasings two roles share, and the words of its phrasings that no training note has.
     """
     made = make_notes(count, seed)
     create_folder(folder)
     used = {role: {phrasing for note in notes for phrasing in note.phrasings} for role, notes in made.items()}
+    words = {
+        role: {word for one in ones for word in re.findall(r"[a-z']+", _SLOT.sub("", one).lower())}
+        for role, ones in used.items()
+    }
     report: dict[str, Any] = {"seed": seed, "roles": {}}
     for role, notes in made.items():
         data = json.dumps(squad_of(notes, role, seed), ensure_ascii=False, indent=1) + "\n"
@@ -240,6 +244,8 @@ def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
             "phrasings": len(used[role]),
             "templates": len({note.phrasings for note in notes}),
             "phrasings_of_other_roles": len(used[role] & set().union(*(used[one] for one in used if one != role))),
+            "words": len(words[role]),
+            "words_not_in_training": sorted(words[role] - words["train"]),
             "sha256": hashlib.sha256(data.encode()).hexdigest(),
         }
     with atomic_path(folder / REPORT_FILE) as temporary:

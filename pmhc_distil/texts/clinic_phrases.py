@@ -4,6 +4,13 @@
 ``{old_drug}`` and ``{old_va}`` are none; :data:`FILLINGS` has the others.
 """
 
+import itertools
+import re
+
+from pmhc_distil.texts.clinic_training import TRAINING
+
+_CHOICE = re.compile(r"\[(.*?)\]")
+
 FILLINGS = {
     "when": ("4/52", "6/52", "8/52", "10/52", "12/52", "2/12", "3/12", "4 wks", "6 weeks", "8w", "1/12", "5/52"),
     "n": ("2", "3", "4", "5", "7", "9", "12", "15", "21"),
@@ -78,54 +85,6 @@ QUESTIONS = {
 }
 """Ways to ask."""
 
-_TRAIN = """
-opening: {age} wet AMD {e} | {age}, nAMD {b} | DMO {b} | inj visit {n} | BRVO {e}, rv | T+E {e} | reviewed today
-opening: {age} F/U CRVO {e} | AMD {e} x {n} yrs | seen with daughter | diabetic, {age} | {when} F/U
-opening: routine {when} check
-one drug: {when} rev + {e} {drug} {code} {price} | {e} {drug} {code} | IVT {drug} {e} | {drug} inj {e}
-one drug: {e} IVT {drug} #{n} | {drug} {e} today | given {drug} {e} {site} | {e} inj {drug} uneventful
-one drug: {drug} to {e} no complications | {e}: {drug} no. {n} | rx {drug} {e} | {e} {drug} 0.05ml {site}
-one drug: had {drug} {e} this morning | injected {e} with {drug} | {drug} given {e} {price}
-one drug: proceeded with {drug} {e} | {e} - {drug} inj done | consent, {drug} {e}, {site}
-one drug: procedure: {e} intravitreal {drug} | {drug} ({e}) {when}
-same drug: {b} {drug} | IVT {drug} {b} | {drug} {b} {code} {price} | {drug} inj {b} today | {b} inj {drug} #{n}
-same drug: {when} rev + {b} {drug} | bilateral {drug} | {drug} both sides, no problems | injected {b} with {drug}
-same drug: rx {drug} {b} {site}
-two drugs: {r} {drug_r} {l} {drug_l} | {drug_r} {r}, {drug_l} {l} | {l} {drug_l} + {r} {drug_r}
-two drugs: IVT {drug_l} {l} and {drug_r} {r} | {r}: {drug_r} {l}: {drug_l} {code}
-two drugs: inj {drug_r} {r} / {drug_l} {l} {price} | {l} {drug_l} given, {r} {drug_r} given
-two drugs: {drug_l} inj {l}, {drug_r} inj {r} {site} | rx {r} {drug_r} #{n}, {l} {drug_l}
-two drugs: {when} rev + {r} {drug_r} & {l} {drug_l}
-no drug: no inj today | not injected | {old_drug} {e} deferred | obs only | {old_drug} postponed, infection
-no drug: no rx {b} | injection cancelled | declined {old_drug} | hold {old_drug} {e} | monitor without treatment
-fellow eye: {e} no inj | {e} dry, observe | {e} stable, off {old_drug} | {e} not treated | no rx {e}
-fellow eye: {e} disciform scar | {e} {old_drug} not needed | fellow {e} quiet
-both visions: VA {r} {va_r} {l} {va_l} | {r} {va_r} {l} {va_l} | VA {va_r} {r}, {va_l} {l} | {va_l} {l} and {va_r} {r}
-both visions: VA {l} {va_l} {r} {va_r} | vision {r} {va_r}, {l} {va_l} | BCVA {va_r} {r} {va_l} {l}
-both visions: V {r} {va_r} / {l} {va_l} | VA: {r}={va_r} {l}={va_l} | reads {va_r} {r}, {va_l} {l}
-both visions: sees {va_l} {l} {va_r} {r} | {r} VA {va_r}, {l} VA {va_l} | VA cc {r} {va_r} {l} {va_l}
-both visions: {l} {va_l} today, {r} {va_r} | acuity {r} {va_r} & {l} {va_l} | VAs {l} {va_l}, {r} {va_r}
-one vision: VA {e} {va} | {e} {va} | {va} {e} | vision {va} {e} | {e} VA {va} | BCVA {e} {va} | {e} reads {va}
-one vision: V {va} {e} | {e} sees {va} today | VA: {e} {va}, other eye not checked | VA cc {e} {va}
-equal visions: VA {va} {b} | {b} {va} | {b} VA {va} | vision {va} {b} | {va} each eye | V {b} {va} | reads {va} {b}
-no vision: VA not done | no VA today | vision not checked | VA n/a | forgot glasses, VA not taken
-last vision: last VA {e} {old_va} | was {old_va} {e} {when} ago | {e} {old_va} last visit | prev VA {old_va} {e}
-last vision: {date}: {e} {old_va} | {old_va} {e} before {old_drug} | baseline {e} {old_va} | up from {old_va} {e}
-last vision: {e} VA was {old_va} in clinic on {date}
-last drug: prev {old_drug} {e} x{n} | had {old_drug} {e} {when} ago | last inj {old_drug} {e}
-last drug: switched from {old_drug} {e} | failed {old_drug} {e} | {old_drug} {e} on {date}
-last drug: {n} x {old_drug} {e} in past | {e} {old_drug} stopped {date} | poor response to {old_drug} {e}
-last drug: last visit {old_drug} {e}, VA {old_va}
-drops: g. {drop} {b} | {drop} nocte {e} | cont {drop} bd {e} | gutt {drop} qid {e} | {drop} {b} bd | on {drop}
-drops: {drop} qid 1/52 post inj | using {drop} {e} | {drop} prn {b}
-plan: plan {when} | plan {old_drug} {e} {when} | next visit {old_drug} {e} | rev {when} | book {e} {old_drug} {when}
-plan: see {when} | extend to {when} | next: {when} {b} OCT | consider {old_drug} {e} if worse | RTC {when}
-plan: TCA {when} ?{old_drug} {e} | for {old_drug} {e} next month
-fee: {code} {price} | {price} paid | {price} | fee {price} | gap {price} {code} | bill {price} | inv {price}
-findings: OCT dry {b} | SRF {e} | IOP {iop} | IOP {r} {iop} {l} {iop} | IRF {e} on OCT | no haem | OCT fluid {e}
-findings: PED {e} | cat {b} | NS 2+ {b} | fundus flat | CMT {e} improved | pt happy | no pain
-"""
-
 _VALIDATION = """
 opening: {age} old patient with AMD {b} | treat and extend {e} | DME {e} review | clinic visit {n}
 opening: {age} macular clinic | brought by son | new ref {e}
@@ -190,13 +149,33 @@ findings: post seg quiet
 """
 
 
+def shape(phrasing: str) -> str:
+    """Give a phrasing without case, punctuation and the side and place of its eyes."""
+    slots = re.sub(r"{(?:[rleb]|(drug|va)\w*)}", lambda match: f" {(match[1] or 'eye').upper()} ", phrasing.lower())
+    return " ".join(re.findall(r"\w+", slots))
+
+
 def _parse(text: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for line in text.strip().splitlines():
-        family, _, phrasings = line.partition(": ")
-        found[family] = (*found.get(family, ()), *phrasings.split(" | "))
-    return found
+    found: dict[str, dict[str, None]] = {}
+    for line in text.strip().replace("\n  ", " ").splitlines():
+        family, _, patterns = line.partition(": ")
+        for pattern in patterns.split(" | "):
+            parts = [part.split(";") if number % 2 else [part] for number, part in enumerate(_CHOICE.split(pattern))]
+            written = (_joined("".join(pieces)) for pieces in itertools.product(*parts))
+            found.setdefault(family, {}).update(dict.fromkeys(written))
+    return {family: tuple(phrasings) for family, phrasings in found.items()}
 
 
-PHRASINGS = {"train": _parse(_TRAIN), "validation": _parse(_VALIDATION), "test": _parse(_TEST)}
-"""Phrasings by role and family; none is in two roles."""
+def _joined(text: str) -> str:
+    return re.sub(r" ([,:])", r"\1", " ".join(text.split()))
+
+
+def _without(phrasings: dict[str, tuple[str, ...]], *others: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Leave out what is a phrasing of another role."""
+    taken = {shape(one) for other in others for family in other.values() for one in family}
+    return {family: tuple(one for one in ones if shape(one) not in taken) for family, ones in phrasings.items()}
+
+
+_HELD_OUT = {"validation": _parse(_VALIDATION), "test": _parse(_TEST)}
+PHRASINGS = {"train": _without(_parse(TRAINING), *_HELD_OUT.values()), **_HELD_OUT}
+"""Phrasings by role and family; none is in two roles, though their words are."""
