@@ -103,7 +103,8 @@ def test_columns_of_the_other_tables(name):
     page = (ROOT / "data" / "columns.md").read_text(encoding="utf-8")
     block = name.removesuffix("_COLUMNS").lower()
     match = re.search(rf"<!-- {block}:begin -->\n(.*?)<!-- {block}:end -->", page, re.S)
-    assert match is not None and match[1] == column_help(getattr(result_columns, name))
+    expected = column_help(getattr(result_columns, name))
+    assert match is not None and match[1] == expected, f"data/columns.md should have:\n{expected}"
 
 
 def test_the_tree_is_the_package():
