@@ -1,5 +1,6 @@
 """``pmhc-distil pretrain``, ``finetune`` and ``distill``."""
 
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -202,4 +203,5 @@ def _run(task: str, command: str, settings: dict[str, Any], start: Any, cache: P
         torch.set_num_threads(threads)
     request = RunRequest(task=TASKS[task], command=command, settings=settings.pop("values"), cache=cache, **settings)
     metrics = run(request, start)
-    click.echo(", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    if int(os.environ.get("RANK", "0")) == 0:  # of several processes, one tells
+        click.echo(", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -58,7 +58,8 @@ class EpochTable(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Rewrite the table from the history of the run."""
-        write_epochs(epoch_rows(state.log_history), self.path)
+        if state.is_world_process_zero:
+            write_epochs(epoch_rows(state.log_history), self.path)
 
 
 def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -146,19 +147,21 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         # A task on peptides has no choice of how to read them.
         "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
     }
-    _begin(request, record)
+    with arguments.main_process_first(local=False, desc="recipe"):
+        _begin(request, record)
     rows = None
     # Hidden states are not cached; a teacher whose predictions are can be let go.
     live = teacher
     if teacher is not None and request.cache is not None:
-        rows = teacher_rows(
-            task,
-            teacher,
-            train,
-            request.cache,
-            batch_size=arguments.per_device_eval_batch_size,
-            device=arguments.device,
-        )
+        with arguments.main_process_first(local=False, desc="teacher"):  # the others read what it has written
+            rows = teacher_rows(
+                task,
+                teacher,
+                train,
+                request.cache,
+                batch_size=arguments.per_device_eval_batch_size,
+                device=arguments.device,
+            )
         live = None
     trainer = DistilTrainer(
         task,
@@ -173,14 +176,15 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     trainer.train(resume_from_checkpoint=_last_checkpoint(request.output) if request.resume else None)
     epochs = epoch_rows(trainer.state.log_history)
     tested = _test(trainer, tables["test"], request.output) if "test" in tables else {}
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    save_model(model, request.output)
-    start.tokenizer.save_pretrained(request.output)
-    # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
-    for name in (TRAINING_FILE, HASHES_FILE):
-        if (request.train.parent / name).is_file():
-            shutil.copyfile(request.train.parent / name, request.output / name)
-    write_card(request.output, task, model.config, record, epochs, tested, data_recipe=_data_recipe(request.train))
+    if trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        save_model(model, request.output)
+        start.tokenizer.save_pretrained(request.output)
+        # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
+        for name in (TRAINING_FILE, HASHES_FILE):
+            if (request.train.parent / name).is_file():
+                shutil.copyfile(request.train.parent / name, request.output / name)
+        write_card(request.output, task, model.config, record, epochs, tested, data_recipe=_data_recipe(request.train))
     return tested or {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 
 
@@ -197,7 +201,8 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
         for key, value in found.items()
         if key.startswith("test_") and not key.endswith(skipped)
     }
-    write_epochs([measured], output / "metrics_test.csv")
+    if trainer.is_world_process_zero():
+        write_epochs([measured], output / "metrics_test.csv")
     return measured
 
 

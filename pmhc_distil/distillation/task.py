@@ -62,6 +62,20 @@ class BatchSampler(Iterable[list[int]], Sized, Protocol):
         ...
 
 
+class SharedBatches:
+    """What accelerate asks of a sampler whose batches several processes share in turn.
+
+    A sampler has a ``batch_size``, too, to which accelerate fills up the last batches from the first ones.
+    """
+
+    drop_last = False
+
+    @property
+    def sampler(self) -> "SharedBatches":
+        """Give itself: accelerate hands the epoch on to what is called so."""
+        return self
+
+
 @dataclass(frozen=True)
 class Reading:
     """How the texts of a model become tokens: the same for training, validation and prediction.

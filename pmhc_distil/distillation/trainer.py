@@ -135,7 +135,7 @@ class DistilTrainer(Trainer):
         sampler = data.batches(batch_size, shuffle=shuffle, seed=self.args.seed)
         pin = self.args.dataloader_pin_memory and torch.cuda.is_available()
         loader: DataLoader = DataLoader(Numbers(len(data)), batch_sampler=sampler, collate_fn=collate, pin_memory=pin)
-        return self.accelerator.prepare(loader)
+        return self.accelerator.prepare(loader) if shuffle else loader
 
     def compute_loss(
         self,
@@ -191,7 +191,8 @@ class DistilTrainer(Trainer):
         return loss.detach(), measured, self.task.targets(inputs)
 
     def evaluate(self, eval_dataset: TaskData | None = None, **kwargs: Any) -> dict[str, float]:
-        """Measure the model on the validation data or on others."""
+        """Measure the model on the validation data or on others; every process measures all of it."""
+        self.gather_function = lambda measured: measured  # shares of padded blocks would not add up
         self.measured_data = eval_dataset or self.eval_dataset
         return super().evaluate(eval_dataset, **kwargs)
 

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pmhc_distil.distillation.task import SharedBatches
+
 BLOCK_SIZE = 32
 """Pairs in a block."""
 
 
-class BlockSampler:
+class BlockSampler(SharedBatches):
     """Numbers of the pairs of every batch, block after block.
 
     Pairs of one allele are shuffled and cut into blocks; the last block of each is filled up with padding, written as
@@ -29,6 +31,7 @@ class BlockSampler:
     def __init__(self, groups: np.ndarray, batch_size: int, *, shuffle: bool, seed: int) -> None:
         self.groups = groups
         self.blocks = max(1, batch_size // BLOCK_SIZE)
+        self.batch_size = self.blocks * BLOCK_SIZE
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0

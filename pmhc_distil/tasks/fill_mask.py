@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
-from pmhc_distil.distillation.task import Batch, Reading, Task, model_inputs
+from pmhc_distil.distillation.task import Batch, Reading, SharedBatches, Task, model_inputs
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks.token_arrays import IGNORED, TextData, tokenize
@@ -110,19 +110,18 @@ class WindowData:
         return hashlib.sha256(self.tokens.digest() + str(self.window).encode()).hexdigest()
 
 
-class WindowSampler:
+class WindowSampler(SharedBatches):
     """Text numbers of every batch; the epoch also draws the windows and masks."""
 
     def __init__(self, data: WindowData, batch_size: int, *, shuffle: bool, seed: int) -> None:
         self.data = data
-        # Not called batch_size: accelerate would cut the rows of the last batch to the number of its examples.
-        self.size = batch_size
+        self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.data) // self.size)
+        return -(-len(self.data) // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order."""
@@ -132,8 +131,8 @@ class WindowSampler:
         self.data.order = (self.seed, self.epoch)
         count = len(self.data)
         order = np.random.default_rng(self.data.order).permutation(count) if self.shuffle else np.arange(count)
-        for first in range(0, count, self.size):
-            yield order[first : first + self.size].tolist()
+        for first in range(0, count, self.batch_size):
+            yield order[first : first + self.batch_size].tolist()
 
 
 def read_windows(path: Path, reading: Reading) -> WindowData:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from pmhc_distil.distillation.task import Batch, Reading
+from pmhc_distil.distillation.task import Batch, Reading, SharedBatches
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import spells_residues
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
@@ -246,26 +246,25 @@ class TextData:
         return hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest()).hexdigest()
 
 
-class LengthSampler:
+class LengthSampler(SharedBatches):
     """Batches of examples of similar length, so that little is spent on padding; a new order in every epoch."""
 
     def __init__(self, lengths: np.ndarray, batch_size: int, *, shuffle: bool, seed: int) -> None:
         self.lengths = lengths
-        # Not called batch_size: accelerate would cut the rows of the last batch to the number of its examples.
-        self.size = batch_size
+        self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.size)
+        return -(-len(self.lengths) // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        count, size = len(self.lengths), self.size
+        count, size = len(self.lengths), self.batch_size
         if not self.shuffle:
             for first in range(0, count, size):
                 yield list(range(first, min(first + size, count)))
