@@ -60,7 +60,8 @@ def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pair_fil
     files = ("--train", pair_files[0], "--validation", pair_files[1], "--teacher", binding_folder, "--recipe", recipe)
     found = {}
     for processes in (1, 2):
-        more = ("--batch-size", 2 * BLOCK_SIZE // processes, "--learning-rate", 0.01, "--epochs", 3, "--cpu", "--seed", 1)
+        size = 2 * BLOCK_SIZE // processes
+        more = ("--batch-size", size, "--learning-rate", 0.01, "--epochs", 3, "--cpu", "--seed", 1)
         arguments = ("distill", *files, *more, "--cache", tmp_path / f"rows{processes}.h5")
         found[processes] = train(tmp_path / f"by{processes}", arguments, processes)
     (losses, weights, _), (shared, same, done) = found[1], found[2]
