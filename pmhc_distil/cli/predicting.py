@@ -207,6 +207,9 @@ def predict_rows(
                 head.append(frame.head(_TERMINAL_ROWS))
             if isinstance(writer, ResumableWriter):
                 writer.mark(tally)
+        if tally.rows != overview.rows:
+            hint = "run it again, once nobody writes to the input any more"
+            raise InputError("the input has changed while it was read", source=rows.source, hint=hint)
     if tally.unscored:
         tell(f"{tally.unscored:,} of {tally.count:,} rows have no score; the column note says why")
     if max_rank is not None:

@@ -255,6 +255,22 @@ def test_two_runs_do_not_share_a_file(run_command, peptides, monkeypatch):
     assert Path("out.csv").read_text().count("HLA-A*02:01") == 60
 
 
+@pytest.mark.parametrize("more", [(), ("--resume",), ("--shard", "1/1")], ids=str)
+def test_an_input_that_changes_is_no_result(run_command, fake_predictor, monkeypatch, more):
+    """Prevents a table without the rows that were cut off while it was made."""
+    Path("in.txt").write_text("SLYNTVATL\n" * 20_000)
+    predict = fake_predictor.predict
+
+    def cut(self, *arguments, **options):
+        os.truncate("in.txt", 100_000)
+        return predict(self, *arguments, **options)
+
+    monkeypatch.setattr(fake_predictor, "predict", cut)
+    status, _, err = run_command("predict", "in.txt", *HLA, "-o", "out.csv", "--chunk-pairs", 200, *more)
+    assert status == 2 and "in.txt: the input has changed while it was read" in err
+    assert not Path("out.csv").exists()
+
+
 @pytest.mark.parametrize("option", [("--resume",), ("--shard", "1/2")], ids=str)
 def test_a_folder_that_cannot_be_written(run_command, peptides, fake_predictor, monkeypatch, option):
     """Prevents hours of prediction for a folder that is read-only."""
