@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": "pmhc_distil.cli.evaluate",
     "run": "pmhc_distil.cli.run",
     "embed": "pmhc_distil.cli.run",
+    "bias": "pmhc_distil.cli.bias",
 }
 """Command name to the module that defines it, imported only when the command is called."""
 

@@ -88,7 +88,7 @@ class Pipeline:
             token-classification ``[{entity_group, score, word, start, end}]``; question-answering
             ``{answer, score, start, end}``; regression ``{score}``.
         """
-        assert self.task.ask is not None and self.task.answer is not None
+        assert self.task.answer is not None
         for name in options:
             if name not in self.task.options:
                 raise InputError(f"no option of the task {self.task.name}", source=name)
@@ -96,18 +96,27 @@ class Pipeline:
         questions = list(given) if many else [given]
         if not questions:
             return []
-        data = self.task.ask(questions, self.reading)
-        answers = self.task.answer(data, self._rows(data, batch_size), **{**self.task.options, **options})
+        answers = self.task.answer(*self.rows(questions, batch_size=batch_size), **{**self.task.options, **options})
         return answers if many else answers[0]
 
-    def _rows(self, data: Any, batch_size: int) -> np.ndarray:
-        """Give the rows of all examples in their order; those of different widths are padded on the right."""
+    def rows(self, questions: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> tuple[Any, np.ndarray]:
+        """Give what answers are made of.
+
+        Returns
+        -------
+        data : TaskData
+            The examples that the questions became, sorted by length; ``data.source`` tells the question of each.
+        rows : ndarray of float32, shape (N, K)
+            The rows of all examples in their order; those of different widths are padded on the right.
+        """
+        assert self.task.ask is not None
+        data = self.task.ask(questions, self.reading)
         found = []
         with torch.inference_mode():
             for batch in _batches(data, batch_size, self.model.device):
                 found.append(self.task.rows(self.task.forward(self.model, batch), batch).float().cpu().numpy())
         width = max(part.shape[1] for part in found)
-        return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
+        return data, np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
 
 
 def pipeline(task: str, model: str | Path, **options: Any) -> Pipeline:

@@ -109,6 +109,19 @@ DESIGN_COLUMNS = (
 """A row for every designed peptide."""
 
 
+BIAS_COLUMNS = (
+    Column("template", "str", "", "The sentence, with its mask and the place of the fillings."),
+    Column("first", "str", "", "The first filling."),
+    Column("second", "str", "", "The second filling."),
+    Column("total_variation", "float64", "0-1", "Share of the probability at the mask that moves between them.", 4),
+    Column("tokens_first", "str", "0-1", "The most probable tokens with the first filling, and their probabilities."),
+    Column("tokens_second", "str", "0-1", "The same with the second filling."),
+    Column("towards_first", "str", "", "Tokens more probable with the first filling: logarithm of the ratio."),
+    Column("towards_second", "str", "", "Tokens more probable with the second filling, likewise."),
+)
+"""A row for every pair of sentences that probe a fill-mask model."""
+
+
 def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """Make a table of rows, with the types of its columns even if there are no rows.
 

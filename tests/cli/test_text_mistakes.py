@@ -47,6 +47,9 @@ FILES = {
     "tags.jsonl": '{"tokens": ["ann", "ran"], "tags": ["O"]}\n',
     "nothing.txt": "\n\n",
     "invisible_tags.txt": "\u200b O\n\nbob B-PER\n",
+    "pairs.csv": "template,first,second\n{} was a [MASK],he,she\n",
+    "no_slot.csv": "template,first,second\nann was a [MASK],he,she\n",
+    "long.csv": "template,first,second\n{} was [MASK],he,she\nhe {} was [MASK],ran," + "the " * 600 + "\n",
     "texts.txt": "The cat sat. The dog ran.\nAnn won. Bob was in Paris.\n",
     "invisible.txt": "\u200b\n\u200b\n",
     "single.txt": "The cat sat.\n",
@@ -272,6 +275,13 @@ MISTAKES = {
     "run: broken JSON": (f"run --task {ASKED} --model {ASKED} broken.json", "broken.json"),
     "run: no such file": (f"run --task {ASKED} --model {ASKED} gone.json", "gone.json"),
     "run: no such folder for the answers": (f"run --task {ASKED} --model {ASKED} good.json -o gone/out", "gone"),
+    # bias
+    "bias: a model of another task": (f"bias pairs.csv --model {CLASSES}", "a model of another task than fill-mask"),
+    "bias: no slot": ("bias no_slot.csv --model fill-mask -o out.csv", "no_slot.csv, row 2, column 'template'"),
+    "bias: a sentence too long": (
+        "bias long.csv --model fill-mask -o out.csv",
+        "long.csv, row 3: a mask stands behind",
+    ),
     # embed
     "embed: a length beyond the model": ("embed texts.txt --model fill-mask --max-seq-length 600 -o out.h5", "'600'"),
     "embed: no text": ("embed nothing.txt --model fill-mask -o out.h5", "nothing.txt: no text found"),
