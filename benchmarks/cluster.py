@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from pmhc_distil import Predictor
-from pmhc_distil.evaluation.compare import insert
+from pmhc_distil.evaluation.markdown import insert
 from pmhc_distil.sequences.shard_record import file_sha256
 from pmhc_distil.sequences.writers import write_predictions
 

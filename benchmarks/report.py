@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pmhc_distil.evaluation.compare import insert
+from pmhc_distil.evaluation.markdown import insert
 
 
 def to_markdown(facts: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pmhc_distil import cli
 ROOT = Path(__file__).parents[1]
 NEED_MORE_THAN_EXAMPLES = {
     *("pretrain", "finetune", "distill", "calibrate", "data", "evaluate"),
-    *("gather", "run", "embed", "bias"),
+    *("gather", "run", "embed", "bias", "compare"),
 }
 """Commands that train, measure, or go on from what others have made, for which no input is shipped."""
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "distill": "pmhc_distil.cli.train",
     "calibrate": "pmhc_distil.cli.calibrate",
     "evaluate": "pmhc_distil.cli.evaluate",
+    "compare": "pmhc_distil.cli.compare",
     "run": "pmhc_distil.cli.run",
     "embed": "pmhc_distil.cli.run",
     "bias": "pmhc_distil.cli.bias",

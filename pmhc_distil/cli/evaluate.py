@@ -112,8 +112,9 @@ def evaluate(
             there = ", ".join(pairs.frame.columns)
             raise InputError(f"the column is missing; there are: {there}", source=table, column=column)
     from pmhc_distil.analysis.pictures import require_plots
-    from pmhc_distil.evaluation.compare import evaluate_model, insert, labels_of, summary, to_markdown
+    from pmhc_distil.evaluation.compare import evaluate_model, labels_of, summary
     from pmhc_distil.evaluation.details import detailed_metrics
+    from pmhc_distil.evaluation.markdown import insert_into, to_markdown
     from pmhc_distil.evaluation.page import evaluation_page
 
     labels_of(pairs)
@@ -136,6 +137,4 @@ def evaluate(
                 page = evaluation_page(Path(table).name, evaluations, details)
                 temporary.write_text(page, encoding="utf-8")
     if document:
-        text = insert(Path(document).read_text(encoding="utf-8"), to_markdown(overview), block, document)
-        with atomic_path(document) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        insert_into(document, to_markdown(overview), block)

@@ -12,7 +12,7 @@ from pmhc_distil.distillation.task import Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.configuration import PMHCConfig
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
-from pmhc_distil.models.hf.starting import checked_sizes, new_config, new_tokenizer
+from pmhc_distil.models.hf.starting import checked_sizes, new_config, new_tokenizer, order_positions
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 
 Models = tuple[PreTrainedModel, PreTrainedModel | None]
@@ -110,7 +110,10 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
     def build(classes: tuple[str, ...]) -> Models:
         for name, value in task.config(classes).items():
             setattr(config, name, value)
-        return task.auto_class.from_config(config), None
+        model = task.auto_class.from_config(config)
+        if architecture != PMHCConfig.model_type:
+            order_positions(model)
+        return model, None
 
     return Start(tokenizer, longest_input(config), build)
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -260,36 +259,3 @@ def _pairs_per_second(predictor: Predictor, peptides: list[str]) -> float:
     start = time.perf_counter()
     predictor.engine.score(peptides, [groove], index)
     return unique / (time.perf_counter() - start)
-
-
-def to_markdown(frame: pd.DataFrame) -> str:
-    """Write a table as Markdown: ratios with four decimals, numbers with thousands separators."""
-    lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * len(frame.columns)]
-    for row in frame.itertuples(index=False):
-        lines.append("| " + " | ".join(_cell(value) for value in row) + " |")
-    return "\n".join(lines)
-
-
-def _cell(value: Any) -> str:
-    if pd.isna(value):
-        return ""
-    if isinstance(value, float | np.floating):
-        size = abs(float(value))
-        return f"{value:.4f}" if size <= 1 else f"{value:,.4g}" if size < 100 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
-
-
-def insert(text: str, table: str, block: str, source: str) -> str:
-    """Replace what stands between ``<!-- block:begin -->`` and ``<!-- block:end -->`` in a Markdown text.
-
-    Raises
-    ------
-    InputError
-        If the text does not hold both markers, in order.
-    """
-    begin, end = f"<!-- {block}:begin -->", f"<!-- {block}:end -->"
-    before, found, rest = text.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not (found and found_end):
-        raise InputError(f"the markers {begin} and {end} are missing", source=source)
-    return f"{before}{begin}\n{table}\n{end}{after}"

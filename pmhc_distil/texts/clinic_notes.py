@@ -30,6 +30,8 @@ _MISLEADING = {"last vision": 0.4, "last drug": 0.35, "drops": 0.35, "findings":
 _SEPARATORS = (". ", ", ", "; ", "\n", " - ", " / ")
 _SLOT = re.compile(r"\{(\w+)\}")
 _DRUG_TYPO, _WORD_TYPO, _LOW_VISION = 0.12, 0.04, 0.15
+_STRANGE_WORD = 0.06
+"""Share of the words of training notes that are made up, so that a model learns to read on where it meets one."""
 
 
 @dataclass
@@ -102,6 +104,7 @@ class _Hand:
         self._eyes = dict(zip((*SIDES, "both"), random.choice(EYES), strict=True))
         self._scale = random.choices(VISIONS, (50, 30, 8, 12))[0]
         self._treated = random.choice(SIDES)
+        self._strange = _STRANGE_WORD if role == "train" else 0.0
 
     def write(self, family: str) -> None:
         """Write a clause and keep the answers in it."""
@@ -113,7 +116,7 @@ class _Hand:
             side = self._treated if family == "one drug" else SIDES[self._treated == "right"]
         for number, piece in enumerate(_SLOT.split(phrasing)):
             if not number % 2:
-                note.text += self._misspelt(piece, _WORD_TYPO)
+                note.text += self._misspelt(self._made_strange(piece), _WORD_TYPO)
                 continue
             kind, _, which = piece.partition("_")
             if kind in ("drug", "va"):
@@ -135,6 +138,17 @@ class _Hand:
 
     def _vision(self) -> str:
         return self._random.choice(LOW_VISIONS if self._random.random() < _LOW_VISION else self._scale)
+
+    def _made_strange(self, text: str) -> str:
+        """Replace some words by others that nobody has seen."""
+        if not self._strange:
+            return text
+        words = re.split(r"(\W+)", text)
+        for i, word in enumerate(words):
+            if word.isalpha() and self._random.random() < self._strange:
+                words[i] = "".join(self._random.choice("bdfghklmnprstvw" if j % 2 else "aeiou") for j in range(2, 8))
+                words[i] = words[i][self._random.randrange(2) : self._random.randrange(3, 7)]
+        return "".join(words)
 
     def _misspelt(self, text: str, chance: float) -> str:
         """Swap, drop or double a letter inside some of the longer words."""

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.compare import insert, labels_of, to_markdown
+from pmhc_distil.evaluation.compare import labels_of
+from pmhc_distil.evaluation.markdown import insert, insert_into, to_markdown
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.tasks.metrics import binary_metrics
 
@@ -59,6 +60,12 @@ def test_results_replace_only_their_block():
     for markers in ("no markers", "<!-- one:end --><!-- one:begin -->"):
         with pytest.raises(InputError, match="markers"):
             insert(markers, "new", "one", "README.md")
+
+
+def test_a_document_that_is_not_there(tmp_path):
+    """Prevents a traceback after a long evaluation."""
+    with pytest.raises(InputError, match=r"gone.md: cannot be read"):
+        insert_into(str(tmp_path / "gone.md"), "new", "one")
 
 
 def test_markdown_keeps_digits():

@@ -140,6 +140,22 @@ def test_seed(tmp_path, folder):
     assert make_notes(20, seed=1) == make_notes(20, seed=1) != make_notes(20, seed=2)
 
 
+def test_strange_words_are_for_training():
+    """Prevents made-up words in what is measured on, and a training without any."""
+    known = {role: " ".join(one for other, _, one in ALL if other == role).lower() for role in ROLES}
+    for role in ROLES:
+        random, strange, total = Random(6), 0, 0
+        for _ in range(200):
+            note = make_note(role, random)
+            words = [
+                word for one in note.phrasings for word in re.findall(r"[a-z]{3,}", re.sub(r"{.*?}", "", one.lower()))
+            ]
+            total += len(words)
+            strange += sum(word not in note.text.lower() for word in words)
+        assert known[role] and total > 400
+        assert (0.05 < strange / total < 0.2) if role == "train" else strange / total < 0.04, "the rest is misspelt"
+
+
 def test_no_note_twice():
     """Prevents the same note from being counted as two examples."""
     notes = [note.text for made in make_notes(1500, seed=0).values() for note in made]

@@ -4,13 +4,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, Split
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
-from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    CONFIG_MAPPING,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.residues import RESIDUES
@@ -104,6 +111,21 @@ def new_config(architecture: str, tokenizer: PreTrainedTokenizerBase, sizes: dic
     kind = CONFIG_MAPPING[architecture]
     sizes = checked_sizes(kind(), sizes)
     return kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
+
+
+def order_positions(model: PreTrainedModel) -> None:
+    """Let the positions of a new encoder begin as sinusoids (Vaswani et al. 2017) of the size that they have.
+
+    They are trained like any weight.  Attention to a neighbour is then learned for all places at once, instead of for
+    each by itself.
+    """
+    weight = model.base_model.embeddings.position_embeddings.weight
+    count, width = weight.shape
+    place = torch.arange(count)[:, None]
+    angle = place / 10_000 ** (torch.arange(0, width, 2) / width)
+    waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
+    with torch.no_grad():
+        weight.copy_(waves * 2**0.5 * model.config.initializer_range)
 
 
 def checked_sizes(usual: PreTrainedConfig, sizes: dict[str, Any]) -> dict[str, Any]:

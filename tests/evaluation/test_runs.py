@@ -1,0 +1,68 @@
+"""Runs side by side."""
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pmhc_distil import cli
+from pmhc_distil.errors import InputError
+from pmhc_distil.evaluation.runs import compare_runs
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Give a function that writes what a run leaves behind."""
+
+    def make(name, exact_match, task="question-answering", fingerprint="a"):
+        folder = tmp_path / name
+        folder.mkdir()
+        tested = {"file": "test.json", "examples": 40, "fingerprint": fingerprint}
+        record = {"command": "distill", "task": task, "test": tested, "parameters": 123_456}
+        (folder / "recipe.yaml").write_text(yaml.safe_dump(record))
+        (folder / "metrics_test.csv").write_text(f"loss,exact_match,f1\n0.5,{exact_match},98.5\n")
+        (folder / "model.safetensors").write_bytes(b"0" * 250_000)
+        return folder
+
+    return make
+
+
+def test_rows_are_runs(make_run):
+    """Prevents numbers of one run beside the name of another."""
+    found = compare_runs([make_run("student", 97.5), make_run("teacher", 98.25)])
+    assert found.to_dict("list") == {
+        "run": ["student", "teacher"],
+        "command": ["distill"] * 2,
+        "n": [40] * 2,
+        "exact_match": [97.5, 98.25],
+        "f1": [98.5] * 2,
+        "parameters": [123_456] * 2,
+        "size_mb": [0.25] * 2,
+    }
+
+
+@pytest.mark.parametrize("other", [{"task": "regression"}, {"fingerprint": "b"}])
+def test_runs_that_cannot_be_compared(make_run, other):
+    """Prevents a table of numbers that were measured on different examples."""
+    with pytest.raises(InputError, match="student: tested on another"):
+        compare_runs([make_run("teacher", 98.0), make_run("student", 97.0, **other)])
+
+
+def test_run_without_a_test(make_run):
+    """Prevents a traceback for a folder that is no run, or one made without --test."""
+    folder = make_run("student", 97.0)
+    (folder / "metrics_test.csv").unlink()
+    with pytest.raises(InputError, match=r"student: metrics_test.csv is missing"):
+        compare_runs([folder])
+
+
+def test_command(make_run, tmp_path):
+    """Prevents a document that loses what stands around the table."""
+    document = tmp_path / "d.md"
+    document.write_text("# A\n\n<!-- runs:begin -->\nold\n<!-- runs:end -->\n\nend\n")
+    arguments = ["compare", str(make_run("teacher", 97.0)), "--insert", str(document)]
+    result = CliRunner().invoke(cli.group, arguments, catch_exceptions=False)
+    assert result.output.splitlines()[0] == "run,command,n,exact_match,f1,parameters,size_mb"
+    text = document.read_text()
+    assert (
+        text.startswith("# A\n") and text.endswith("\nend\n") and "old" not in text and "| teacher | distill |" in text
+    )

@@ -1,0 +1,30 @@
+"""What a new encoder of texts begins with."""
+
+import pytest
+import torch
+
+from pmhc_distil.models.hf.starting import ARCHITECTURES, order_positions
+from pmhc_distil.tasks import TASKS
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_positions_tell_neighbours(kind, make_text_model, word_tokenizer):
+    """Prevents positions of another size than before, and ones whose likeness says nothing about how near they are."""
+    model = make_text_model("fill-mask", kind, word_tokenizer, layers=2)
+    order_positions(model)
+    positions = model.base_model.embeddings.position_embeddings.weight.detach()
+    assert float(positions.std()) == pytest.approx(model.config.initializer_range, rel=0.35)
+    likeness = torch.nn.functional.cosine_similarity(positions[100:101], positions[101:140])
+    assert likeness[0] > likeness[3] > likeness[12] and positions.requires_grad is False
+    assert model.base_model.embeddings.position_embeddings.weight.requires_grad
+
+
+def test_new_encoders_have_them(vocabulary):
+    """Prevents the order from being forgotten where a run starts from random weights."""
+    from pmhc_distil.distillation.start import from_scratch
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model, _ = from_scratch(TASKS["fill-mask"], "bert", vocabulary, sizes).build(())
+    before = model.base_model.embeddings.position_embeddings.weight.clone()
+    order_positions(model)
+    assert torch.equal(before, model.base_model.embeddings.position_embeddings.weight)
