@@ -87,7 +87,7 @@ class Reading:
     max_seq_length : int
         Longest example in tokens.
     doc_stride : int
-        Tokens that neighbouring pieces of a long context share, at most a quarter of the longest example.
+        Tokens that neighbouring pieces of a long context share.
     classes : tuple of str, optional
         Names of the classes; without them they are taken from the table.
     """
@@ -97,8 +97,10 @@ class Reading:
     doc_stride: int = DOC_STRIDE
     classes: tuple[str, ...] | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "doc_stride", min(self.doc_stride, self.max_seq_length // 4))
+    @property
+    def stride(self) -> int:
+        """Tokens that pieces share in fact: ``doc_stride``, but a quarter of the longest example at most."""
+        return min(self.doc_stride, self.max_seq_length // 4)
 
     @classmethod
     def within(

@@ -46,7 +46,7 @@ def read(path: Path, reading: Reading) -> TextData:
 def _encode(questions: Sequence[Question], reading: Reading, path: str | None = None) -> TextData:
     texts = [question.question for question in questions]
     tokenizer, longest = reading.required_tokenizer(), reading.max_seq_length
-    room = longest - tokenizer.num_special_tokens_to_add(pair=True) - reading.doc_stride
+    room = longest - tokenizer.num_special_tokens_to_add(pair=True) - reading.stride
     lengths = tokenize(tokenizer, texts).lengths
     if (lengths >= room).any():
         number = int(np.argmax(lengths >= room))

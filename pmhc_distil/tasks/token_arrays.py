@@ -162,7 +162,7 @@ class TextData:
         longest = reading.max_seq_length
         options: dict[str, Any] = {"truncation": True, "max_length": longest, "verbose": False}
         if pieces:
-            stride = 0 if second is None else reading.doc_stride
+            stride = 0 if second is None else reading.stride
             options |= {"return_overflowing_tokens": True, "stride": stride}
             options["truncation"] = "longest_first" if second is None else "only_second"
         pair = () if second is None else (list(second),)
