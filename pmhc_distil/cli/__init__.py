@@ -87,6 +87,11 @@ def _ending_in_order() -> Iterator[None]:
             signal.signal(number, before)
 
 
+def _named(context: click.Context) -> str:
+    """Give the command that a context belongs to, without the name of the program, which may be a module's."""
+    return f"{_named(context.parent)}{context.info_name} " if context.parent else ""
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
     try:
@@ -95,8 +100,13 @@ def main() -> None:
     except InputError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see pmhc-distil {_named(context)}--help)" if context else ""
+        click.echo(f"error: {' '.join(error.format_message().split())}{hint}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as signalled:
         sys.exit(signalled.exit_code)

@@ -27,6 +27,8 @@ def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> t
     """
     try:
         frame = pd.read_csv(path, keep_default_na=False, low_memory=False)
+    except FileNotFoundError as error:
+        raise InputError("no such file", source=str(path)) from error
     except (OSError, EOFError, ValueError) as error:
         raise InputError(
             "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"

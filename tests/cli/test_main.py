@@ -55,3 +55,19 @@ def test_unknown_command():
     _, last, errors = start("predcit")
     assert last == "HEAVY [] STATUS 2"
     assert "predcit" in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["predcit"], "error: No such command 'predcit'"),
+        (["scan", "x", "--threads", "0"], "error: Invalid value for '--threads': 0 is not in the range x>=1."),
+        (["run", "--model", "x"], "error: Missing option '--task'. Choose from: text-classification, "),
+        (["hla", "list", "--gene", "Q"], "(see pmhc-distil hla list --help)"),
+    ],
+)
+def test_a_wrong_option_is_one_line(arguments, told):
+    """Prevents four lines, the usage first, for what the documentation says is told in one."""
+    _, last, errors = start(*arguments)
+    assert last == "HEAVY [] STATUS 2"
+    assert told in errors and errors.count("\n") == 1

@@ -67,3 +67,9 @@ def test_same_table_same_bytes(tmp_path, table):
     assert packed[3:8] == bytes(5), "neither a name nor a time in the header of gzip"
     assert gzip.decompress(packed) == (tmp_path / "one.csv").read_bytes()
     assert (tmp_path / "one.csv").read_text().splitlines()[1] == "SLYNTVATL,1,0.333333"
+
+
+def test_a_missing_table_is_called_missing(tmp_path):
+    """Prevents a misspelt name from being told as a table that is no CSV."""
+    with pytest.raises(InputError, match="no such file"):
+        read_rows(tmp_path / "none.csv", ("peptide",))
