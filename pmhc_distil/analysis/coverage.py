@@ -85,7 +85,11 @@ def coverage(
         for locus, place, chances in [(ALL_LOCI, np.arange(len(people)), spread), *by_locus]:
             missing = unknown[unknown.index.isin(people.index[place])]
             bound = int((counted[place] > 0).sum())
-            numbers = [1 - float(chances[0]), float(chances @ np.arange(len(chances))), least_hits(chances)]
+            numbers = [
+                min(1.0, float(chances[1:].sum())),
+                float(chances @ np.arange(len(chances))),
+                least_hits(chances),
+            ]
             rows.append([population, locus, *numbers, len(place), bound, "; ".join(missing)])
     return make_frame(COVERAGE_COLUMNS, rows)
 

@@ -6,6 +6,7 @@ import click
 
 from pmhc_distil.cli.options import check_model, load_predictor, model_options, tell
 from pmhc_distil.cli.results import check_result, result_options, write_result
+from pmhc_distil.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -55,13 +56,19 @@ def coverage(
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.result_columns import COVERAGE_COLUMNS
 
-    format_ = check_result(output, format_)
+    format_ = check_result(output, format_, source, frequencies)
     check_model(model)
     table = read_frequencies(frequencies)
     peptides = read_peptides(source)
+    if not len(peptides.frame):
+        raise InputError("there are no peptides", source=source, hint="give at least one")
     predictions = predictions_for(peptides, table, lambda: load_predictor(model, **options))
     made = cover(predictions, table, max_rank=max_rank)
+    unscored = int(predictions.loc[predictions["rank"].isna(), "peptide"].nunique())
+    if unscored:
+        total = predictions["peptide"].nunique()
+        tell(f"warning: {unscored:,} of {total:,} peptides have a row without a rank, counted as not presented")
     for population, locus, names in zip(made["population"], made["locus"], made["unknown"], strict=True):
         if names and locus == ALL_LOCI:
-            tell(f"warning: {population or frequencies}: no prediction for {names}, which count as presenting nothing")
+            tell(f"warning: {population or frequencies}: no prediction for {names}, counted as presenting nothing")
     write_result(made, output, format_, COVERAGE_COLUMNS)

@@ -87,6 +87,13 @@ def test_pc90(chances, wanted):
     assert least_hits(np.array(chances)) == pytest.approx(wanted)
 
 
+def test_nothing_presented_is_zero(predictions, frequencies):
+    """Prevents a share of -2e-16, as 1 less a sum of chances may be."""
+    frequencies["frequency"] = 0.1
+    made = coverage(predictions.assign(rank=50.0), frequencies)
+    assert made["coverage"].tolist() == [0.0] * len(made)
+
+
 def test_alleles_without_predictions_are_named(predictions, frequencies):
     """Prevents a coverage that looks low because of a misspelled allele."""
     frequencies.loc[len(frequencies)] = ["B*99:99", 0.2]

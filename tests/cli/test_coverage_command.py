@@ -11,7 +11,7 @@ def test_coverage_of_written_predictions(run_command, fake_predictor):
     status, out, err = run_command("coverage", "predictions.csv", "--frequencies", "frequencies.csv")
     assert (status, fake_predictor.made) == (0, ())
     assert out.splitlines()[1:3] == [",all,0.75,0.75,0.4,2,1,HLA-B*07:02", ",A,0.75,0.75,0.4,1,1,"]
-    assert err == "warning: frequencies.csv: no prediction for HLA-B*07:02, which count as presenting nothing\n"
+    assert err == "warning: frequencies.csv: no prediction for HLA-B*07:02, counted as presenting nothing\n"
 
 
 def test_mistakes_are_one_line(run_command, fake_predictor):
@@ -22,3 +22,14 @@ def test_mistakes_are_one_line(run_command, fake_predictor):
     status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv", "-o", "out.csv")
     assert (status, out, fake_predictor.made) == (2, "", ()) and err.count("\n") == 1
     assert "frequencies.csv, row 2, column 'frequency'" in err and not Path("out.csv").exists()
+
+
+def test_peptides_that_are_not_counted_are_told(run_command):
+    """Prevents a share that looks like that of all peptides when some, or all, could not be scored."""
+    Path("frequencies.csv").write_text("allele,frequency\nA*02:01,0.27\n")
+    Path("peptides.txt").write_text("SLYNTVATL\nSLYXTVATL\n")
+    status, _, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv")
+    assert (status, err.count("\n")) == (0, 1) and "1 of 2 peptides have a row without a rank" in err
+    Path("peptides.txt").write_text("")
+    status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv")
+    assert (status, out) == (2, "") and err.count("\n") == 1 and "there are no peptides" in err
