@@ -98,7 +98,7 @@ def mutants(
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS
     from pmhc_distil.sequences.vep import is_vcf, read_vep
 
-    format_ = check_result(output, format_)
+    format_ = check_result(output, format_, source, mutations, samples, hla_fasta, proteome)
     check_model(model)
     alleles, grooves = named_alleles(hla, hla_fasta)
     if samples is not None and alleles:

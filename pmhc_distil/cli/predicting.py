@@ -99,6 +99,7 @@ def predict_rows(
     import pandas as pd
 
     from pmhc_distil.inference.request import resolve_request
+    from pmhc_distil.sequences.files import check_not_input
     from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.journal import Tally
     from pmhc_distil.sequences.resumable import ResumableWriter, open_resumable
@@ -121,6 +122,7 @@ def predict_rows(
         )
     people = read_samples(samples, grooves or {}) if samples is not None else None
     rows = open_rows()
+    check_not_input(output or STDOUT, rows.source, samples, hla_fasta)
     if people is not None:
         rows = PeptidesOfSamples(rows, people, genotype=genotype)
     overview = rows.check()

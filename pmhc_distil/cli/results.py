@@ -29,12 +29,14 @@ def result_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def check_result(output: str | None, format_: str | None) -> str | None:
-    """Refuse what cannot be written, before any work; None means a few rows for a terminal."""
+def check_result(output: str | None, format_: str | None, *sources: str | None) -> str | None:
+    """Refuse what cannot be written, or over a source, before any work; None means a few rows for a terminal."""
+    from pmhc_distil.sequences.files import check_not_input
     from pmhc_distil.sequences.formats import choose_format
 
     if output is None and format_ is None and sys.stdout.isatty():
         return None
+    check_not_input(output or STDOUT, *sources)
     return choose_format(output or STDOUT, format_)
 
 

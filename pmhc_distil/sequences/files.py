@@ -76,6 +76,28 @@ def check_destination(path: str | Path) -> Path:
     return target
 
 
+def check_not_input(destination: str | Path, *sources: str | Path | None) -> None:
+    """Refuse to write over a file that is read.
+
+    Parameters
+    ----------
+    destination : str or Path
+        The file to be written.
+    *sources : str, Path or None
+        What is read; what is no file that exists, such as standard input, is passed over.
+
+    Raises
+    ------
+    InputError
+        If one of them is `destination`, by whatever path or link.
+    """
+    target = Path(destination)
+    for source in (path for path in sources if path is not None):
+        with contextlib.suppress(OSError, ValueError):  # one of them does not exist
+            if target.is_file() and target.samefile(source):
+                raise InputError("would be written over what is read", source=str(destination), hint="name another")
+
+
 def create_folder(path: str | Path) -> Path:
     """Create a folder for output, and those it is in, unless it is there.
 

@@ -52,6 +52,8 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
         If the name says nothing and nothing is wanted, the path cannot be written, or what writes the format is not
         installed.
     """
+    if Path(destination).is_dir():
+        check_destination(destination)
     listed = ", ".join(FORMATS)
     if wanted is not None and wanted not in FORMATS:
         raise InputError("unknown format", value=wanted, hint=f"formats are: {listed}")

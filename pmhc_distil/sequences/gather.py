@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_unpacked, pieces
+from pmhc_distil.sequences.files import check_not_input, open_unpacked, pieces
 from pmhc_distil.sequences.formats import PEER_FORMATS, STDOUT, choose_format
 from pmhc_distil.sequences.journal import Tally
 from pmhc_distil.sequences.shard_record import ShardRecord, file_sha256
@@ -34,8 +34,9 @@ def gather(tables: Sequence[str | Path], destination: str | Path) -> Tally:
     Raises
     ------
     InputError
-        If a shard is missing, there twice, damaged, or of another run than the first.
+        If a shard is missing, there twice, damaged, of another run than the first, or `destination` itself.
     """
+    check_not_input(destination, *tables)
     found = sorted(((str(table), ShardRecord.load(table)) for table in tables), key=lambda pair: pair[1].shard.number)
     _check_same(found)
     _check_complete(found)

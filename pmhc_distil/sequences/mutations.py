@@ -104,6 +104,8 @@ def read_change(text: str) -> Change:
         If it is none, or one that makes no peptide that can be told from the protein alone.
     """
     plain = text.strip().removeprefix("p.").strip("()").replace("[", "").replace("]", "")
+    if re.fullmatch(r"[a-z]\d+[a-z]", plain):
+        plain = plain.upper()
     if match := _SUBSTITUTION.fullmatch(plain):
         old, place, new = _one(match[1]), int(match[2]), _one(match[3])
         for reason, made in ((_SILENT, ("=", old)), (_STOP, ("*",)), (_EXTENSION, ("?",))):

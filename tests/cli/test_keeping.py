@@ -133,6 +133,17 @@ def test_what_does_not_belong_together_is_refused(run, run_command, peptides, ch
     assert not Path("all.csv").exists()
 
 
+def test_a_shard_is_not_written_over(run, run_command, peptides):
+    """Prevents a part, or the input, from being lost to the table that is made of it, and a folder that is no name."""
+    for number in (1, 2):
+        run("predict", peptides, "--hla", "A0201", "--shard", f"{number}/2", "-o", f"{number}.csv")
+    for name, message in (("1.csv", "over what is read"), (".", "is a folder")):
+        status, _, err = run_command("gather", "1.csv", "2.csv", "-o", name)
+        assert status == 2 and message in err and err.count("\n") == 1
+    status, _, err = run_command("predict", "1.csv", "-o", "1.csv")
+    assert status == 2 and "over what is read" in err
+
+
 def test_gathered_into_another_format(run, run_command, peptides):
     """Prevents a CSV under the name of a Parquet file."""
     make_shards(run, peptides)

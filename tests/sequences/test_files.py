@@ -7,7 +7,14 @@ import sys
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_destination, create_folder, open_text, read_text
+from pmhc_distil.sequences.files import (
+    atomic_path,
+    check_destination,
+    check_not_input,
+    create_folder,
+    open_text,
+    read_text,
+)
 
 
 def test_atomic_path_replaces_only_at_the_end(tmp_path):
@@ -119,3 +126,15 @@ def test_a_folder_for_output(tmp_path):
     for name, told in (("file", "is a file, not a folder"), ("file/a", "cannot create the folder: not a directory")):
         with pytest.raises(InputError, match=told):
             create_folder(tmp_path / name)
+
+
+def test_what_is_read_is_not_written_over(tmp_path, monkeypatch):
+    """Prevents a user's only copy of a table from being replaced by its predictions, under another name as well."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("peptide\n")
+    (tmp_path / "link.csv").symlink_to("table.csv")
+    for name in ("table.csv", tmp_path / "table.csv", "link.csv"):
+        with pytest.raises(InputError, match="over what is read"):
+            check_not_input(name, None, "-", "missing.csv", "table.csv")
+    check_not_input("other.csv", "table.csv")
+    check_not_input("-", "table.csv", "-")

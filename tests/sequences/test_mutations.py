@@ -22,6 +22,7 @@ PROTEIN = "MKGSWAYLLKKCHTVPDE"
     ("text", "mutant"),
     [
         ("G3D", "MKDSWAYLLKKCHTVPDE"),
+        ("g3d", "MKDSWAYLLKKCHTVPDE"),
         ("p.G3D", "MKDSWAYLLKKCHTVPDE"),
         ("p.Gly3Asp", "MKDSWAYLLKKCHTVPDE"),
         ("p.(Gly3Asp)", "MKDSWAYLLKKCHTVPDE"),
