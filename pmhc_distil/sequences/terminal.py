@@ -8,7 +8,21 @@ from pmhc_distil.sequences.cells import values_of
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, PREDICTION_NAMES, Column, digits_of
 
 _DIGITS = 3
-_FIRST = ("peptide", "allele", "score", "rank", "affinity_nm", "binder", "note")
+_FIRST = (
+    "peptide",
+    "best_peptide",
+    "allele",
+    "mutation",
+    "score",
+    "rank",
+    "best_rank",
+    "wild_type_rank",
+    "fold_change",
+    "affinity_nm",
+    "binder",
+    "note",
+)
+"""What a reader looks for first, in whichever table it is; the rest follows in its own order as far as it fits."""
 
 
 def terminal_table(
@@ -40,7 +54,7 @@ def terminal_table(
     """
     shown = frame.head(max_rows)
     digits = digits_of(columns)
-    own = [str(name) for name in frame.columns if name not in PREDICTION_NAMES]
+    own = [str(name) for name in frame.columns if name not in (*PREDICTION_NAMES, *_FIRST)]
     wanted = [name for name in _FIRST if name in frame.columns]
     if "note" in wanted and not (shown["note"] != "").any():
         wanted.remove("note")

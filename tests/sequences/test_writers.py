@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import cells, writers
 from pmhc_distil.sequences.formats import choose_format
+from pmhc_distil.sequences.result_columns import REGION_COLUMNS, make_frame
 from pmhc_distil.sequences.tables import empty_predictions
 from pmhc_distil.sequences.terminal import terminal_table
 from pmhc_distil.sequences.writers import open_predictions, write_predictions
@@ -175,4 +176,14 @@ def test_terminal_table_of_few_rows(frame):
     assert terminal_table(frame.head(1), 120).splitlines() == [
         "peptide    allele       score      rank  affinity_nm  binder  own",
         "SLYNTVATL  HLA-A*02:01  0.988  0.000123         21.2  SB      x, y",
+    ]
+
+
+def test_terminal_table_of_regions():
+    """Prevents the residues of a long region from taking the room of its best peptide and rank."""
+    region = ["P03485", "HLA-A*02:01", 41, 68, "VLMEWLKTRPILSPLTKGILGFVFTLTV", 14, "GILGFVFTL", 0.1163]
+    table = make_frame(REGION_COLUMNS, [region])
+    assert terminal_table(table, 80, columns=REGION_COLUMNS).splitlines()[:2] == [
+        "best_peptide  allele       best_rank  protein  start  end  sequence",
+        "GILGFVFTL     HLA-A*02:01      0.116  P03485   41     68   VLMEWLKTRPILSPLTKGIL…",
     ]
