@@ -143,6 +143,10 @@ def _logo(axis: Any, motif: pd.DataFrame, title: str) -> None:
         return
     heights = motif[list(RESIDUES)].to_numpy() * motif["information"].to_numpy()[:, None]
     _letters(axis, heights)
+    if not heights.any():  # what a share of so few peptides could be by chance is more than all there is
+        axis.text(
+            0.5, 0.5, "too few to tell", ha="center", va="center", color="0.5", fontsize=8, transform=axis.transAxes
+        )
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlim(0.45, len(heights) + 0.55)
     axis.set_xticks(range(1, len(heights) + 1), [str(position) for position in motif["position"]])

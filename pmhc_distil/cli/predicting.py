@@ -137,6 +137,8 @@ def predict_rows(
         column=rows.allele_column or "allele",
     )
     warnings = (*overview.warnings, *request.warnings)
+    if not overview.rows and not shard and (empty := f"{rows.source} holds no peptides") not in warnings:
+        warnings = (*warnings, empty)
     for line in warnings[:_MOST_WARNINGS]:
         _warn(line)
     if len(warnings) > _MOST_WARNINGS:

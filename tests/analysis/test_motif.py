@@ -139,6 +139,15 @@ def test_pictures(predictor, tmp_path):
     assert len(motif_figures(motifs, lengths, rows=1)) == 2
 
 
+def test_ligands_that_are_too_few_are_said_to_be(predictor):
+    """Prevents an empty logo, which looks like a mistake, where three ligands cannot tell a motif."""
+    peptides = ["GILGFVFTL", "NLVPMVATV", "KLSWDRQAE"]
+    ligands = pd.DataFrame({"peptide": peptides, "allele": "HLA-A*02:01"})
+    (figure,) = motif_figures(*compared_motifs(predictor, ["A0201"], ligands, lengths=(9,)))
+    said = [[text.get_text() for text in axis.texts] for axis in figure.axes[:2]]
+    assert said == [[], ["too few to tell"]]
+
+
 def test_a_picture_of_unknown_format_is_refused(tmp_path):
     """Minutes of work that end in a file which cannot be written."""
     with pytest.raises(InputError, match=r"end it in \.png, \.svg, \.pdf, \.html"):
