@@ -22,7 +22,13 @@ TASK_NAMES = (
     "regression",
 )
 """Of ``pmhc_distil.tasks.TASKS``, which would load torch."""
-TEXT_SIZES = {"max_position_embeddings", "hidden_dropout_prob", "attention_probs_dropout_prob", "embedding_size"}
+TEXT_SIZES = {
+    "max_position_embeddings",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "embedding_size",
+    "initializer_range",
+}
 """Settings of a new encoder of texts, beside those that it shares with the encoder of peptides."""
 
 

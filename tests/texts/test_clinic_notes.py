@@ -156,6 +156,16 @@ def test_strange_words_are_for_training():
         assert (0.05 < strange / total < 0.2) if role == "train" else strange / total < 0.04, "the rest is misspelt"
 
 
+def test_short_notes_are_for_training():
+    """Prevents notes without anything to be read, and a test that is easier than it was."""
+    for role in ROLES:
+        random = Random(8)
+        notes = [make_note(role, random) for _ in range(300)]
+        assert all(note.phrasings for note in notes)
+        short = sum(len(note.phrasings) <= 3 for note in notes) / len(notes)
+        assert (short > 0.5) if role == "train" else (short < 0.35)
+
+
 def test_no_note_twice():
     """Prevents the same note from being counted as two examples."""
     notes = [note.text for made in make_notes(1500, seed=0).values() for note in made]
