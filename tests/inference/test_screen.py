@@ -64,7 +64,7 @@ def test_a_scan_is_the_same_with_and_without(tmp_path, monkeypatch, genotype):
     pairs = screen_module.MotifScreen.pairs
     monkeypatch.setattr(screen_module.MotifScreen, "pairs", lambda *a, **b: used.append(1) or pairs(*a, **b))
     told = []
-    monkeypatch.setattr(predicting, "_tell", told.append)
+    monkeypatch.setattr(predicting, "tell", told.append)
     from pmhc_distil.sequences.windows import protein_windows
 
     fasta = tmp_path / "proteins.fasta"
@@ -77,6 +77,7 @@ def test_a_scan_is_the_same_with_and_without(tmp_path, monkeypatch, genotype):
             lambda: protein_windows(fasta, lengths),
             hla=("A0201,B2705",),
             hla_fasta=None,
+            samples=None,
             genotype=genotype,
             output=str(tmp_path / f"{name}.csv"),
             format_=None,
