@@ -61,10 +61,10 @@ class Rules:
         for what in self.fixed:
             if isinstance(what, str):
                 if what not in RESIDUES:
-                    raise InputError("not a residue", source="fixed", value=what)
+                    raise InputError("not a residue", source="--fix", value=what)
                 kept.update(at for at, residue in enumerate(peptide) if residue == what)
             elif not 1 <= abs(what) <= len(peptide):
-                raise InputError(f"{peptide} has {len(peptide)} positions", source="fixed", value=what)
+                raise InputError(f"{peptide} has {len(peptide)} positions", source="--fix", value=what)
             else:
                 kept.add(what - 1 if what > 0 else len(peptide) + what)
         for letter in self.avoid:
@@ -72,7 +72,7 @@ class Rules:
                 raise InputError("not a residue", source="avoid", value=letter)
         free = [at for at in range(len(peptide)) if at not in kept]
         if not free or set(RESIDUES) <= set(self.avoid):
-            raise InputError("no position is free to be substituted", source="fixed", value=peptide)
+            raise InputError("no position is free to be substituted", source="--fix", value=peptide)
         return free
 
 
