@@ -8,6 +8,8 @@ RUNS ?= runs
 DATA ?=
 PROTEINS ?=
 HUMAN ?=
+TEXT ?=
+PROTEIN_TASKS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -17,7 +19,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student held-out measure benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow lint format student held-out measure english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
@@ -138,6 +140,8 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 	  -o data/evaluation/unseen_alleles.csv
 	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
+
+include recipes/encoders.mk
 
 benchmark: $(STAMP) ## measure speed, memory and size: HUMAN=fasta, MHCFLURRY=python of another environment
 	$(BIN)/python benchmarks/speed.py --proteins $(HUMAN) $(if $(MHCFLURRY),--mhcflurry $(MHCFLURRY))

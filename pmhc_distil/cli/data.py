@@ -130,9 +130,15 @@ def benchmark(
 @data.command()
 @click.argument("fasta", type=click.Path(path_type=Path))
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
+@click.option(
+    "--exclude",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Sequences to leave out: a table or FASTA; repeatable.",
+)
 @click.option("--seed", type=int, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the two files.")
-def split(fasta: Path, validation_share: float, seed: int, output: Path) -> None:
+def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed: int, output: Path) -> None:
     """Split a FASTA of proteins for pretraining: train.fasta.gz and validation.fasta.gz.
 
     A protein's sequence decides where it goes, so that equal proteins stay together.
@@ -142,8 +148,10 @@ def split(fasta: Path, validation_share: float, seed: int, output: Path) -> None
       pmhc-distil data split proteins.fasta.gz -o runs/proteins
     """
     from pmhc_distil.sequences.split import split_proteins
+    from pmhc_distil.texts.documents import read_texts
 
-    counts = split_proteins(fasta, output, validation_share, seed)
+    excluded = {text for path in exclude for text in read_texts(path)}
+    counts = split_proteins(fasta, output, validation_share, seed, excluded)
     click.echo(f"train: {counts[0]:,} proteins, validation: {counts[1]:,}", err=True)
 
 

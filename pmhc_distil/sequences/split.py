@@ -6,6 +6,7 @@ another order, and equal peptides or proteins are always together.
 
 import gzip
 import hashlib
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,12 @@ def validation_mask(peptides: "pd.Series[str]", share: float, seed: int) -> NDAr
     return peptides.map({text: in_validation(text, share, seed) for text in unique}).to_numpy(bool)
 
 
-def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int) -> tuple[int, int]:
+def split_proteins(
+    fasta: Path, folder: Path, validation_share: float, seed: int, excluded: Set[str] = frozenset()
+) -> tuple[int, int]:
     """Write ``train.fasta.gz`` and ``validation.fasta.gz``, split by sequence.
+
+    Sequences in ``excluded`` go to neither.
 
     Returns
     -------
@@ -54,6 +59,8 @@ def split_proteins(fasta: Path, folder: Path, validation_share: float, seed: int
     create_folder(folder)
     parts: tuple[list[str], list[str]] = ([], [])
     for name, sequence in read_proteins(fasta):
+        if sequence in excluded:
+            continue
         parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")
     for name, records in zip(("train", "validation"), parts, strict=True):
         with atomic_path(folder / f"{name}.fasta.gz") as temporary:

@@ -96,6 +96,16 @@ def test_split(tmp_path, protein_fasta, proteins):
     assert result.stderr == f"train: {counts[0]} proteins, validation: {counts[1]}\n"
 
 
+def test_split_leaves_out_what_is_tested_on(tmp_path, protein_fasta, proteins):
+    """Prevents an encoder from being pretrained on the proteins that it is measured on."""
+    (tmp_path / "test.csv").write_text(f"seq,label\n{proteins[3]},1\n{proteins[7]},0\n")
+    call("data", "split", protein_fasta, "--exclude", tmp_path / "test.csv", "-o", tmp_path / "out")
+    files = (tmp_path / "out" / f"{name}.fasta.gz" for name in ("train", "validation"))
+    text = "".join(gzip.decompress(path.read_bytes()).decode() for path in files)
+    kept = [protein for protein in proteins if f"\n{protein}\n" in text]
+    assert kept == [protein for number, protein in enumerate(proteins) if number not in (3, 7)]
+
+
 def test_hard_negatives_of_a_recipe(prepare, tmp_path):
     """Prevents a setting that is read and not used."""
     prepare(RECIPE)
