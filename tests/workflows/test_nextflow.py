@@ -1,14 +1,18 @@
 """What can be said of the Nextflow modules without Nextflow: their blocks run in bash and make what is declared.
 
 A process is taken apart, its definitions are worked out as Groovy would, and its script and its stub are run with
-inputs in place.  What only Nextflow can tell (its syntax, channels, containers) is not tested here.
+inputs in place.  The snapshots of nf-test are compared with what was made, and ``UPDATE_SNAPSHOTS=1`` writes them.
+What only Nextflow can tell (its channels, executors, containers) is not tested here.
 """
 
 import csv
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -124,15 +128,6 @@ def test_predicted_and_gathered(run, prefix):
     assert len(list(csv.DictReader(table.open(), delimiter="\t"))) == 30
 
 
-def test_scanned(run):
-    """Prevents a number of rows in the test for nf-test that nobody has ever counted."""
-    protein = EXAMPLES / "protein.fasta"
-    made = run("scan", "script", values("test", proteins=protein.name, hla=HLA, shard=""), [protein])
-    lines = made["predictions"].read_text().splitlines()
-    test = (FOLDER / "modules/pmhcdistil/scan/tests/main.nf.test").read_text()
-    assert f".readLines().size() == {len(lines)} " in test
-
-
 def test_alleles_of_a_table(run):
     """Prevents an option without its value where a table has its own alleles."""
     pairs = EXAMPLES / "pairs.csv"
@@ -160,6 +155,87 @@ def test_stub(run, name):
     assert set(made) == {emitted for emitted, (pattern, _) in process.outputs.items() if pattern}
 
 
+def as_nf_test_writes(value):
+    """Give what stands in a snapshot for a value: files by name and checksum, folders by what is in them."""
+    if isinstance(value, dict):
+        return {name: as_nf_test_writes(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [as_nf_test_writes(each) for each in value]
+    if not isinstance(value, Path):
+        return value
+    if value.is_dir():
+        return [as_nf_test_writes(path) for path in sorted(value.iterdir())]
+    return f"{value.name}:md5,{hashlib.md5(value.read_bytes()).hexdigest()}"
+
+
+def observed(assertion, channels):
+    """Work out one argument of ``snapshot(...)``, of the kinds that the tests use."""
+    if assertion == "sanitizeOutput(process.out)":
+        return channels
+    if assertion == "process.out.findAll { key, val -> key.startsWith('versions') }":
+        return {name: value for name, value in channels.items() if name.startswith("versions")}
+    kind, name, rest = re.fullmatch(r"(file|path)\(process\.out\.(\w+)\[0\]\[1\]\)\.(.+)", assertion).groups()
+    path = channels[name][0][1]
+    if (kind, rest) == ("file", "name"):
+        return path.name
+    if (kind, rest) == ("file", "list().sort()"):
+        return sorted(each.name for each in path.iterdir())
+    if rest == "json.shard":
+        return json.loads(path.read_text())["shard"]
+    lines = path.read_text().splitlines()
+    return {"readLines()[0]": lines[0], "readLines().size()": len(lines)}[rest]
+
+
+def read_inputs(process, text):
+    """Read the input of a process from a test: what its script sees of it, and the files."""
+    identifier, *_ = re.findall(r"\[ id:'(\w+)' \]", text)
+    given = [line.strip(" ,") for line in text.split("],", 1)[1].splitlines() if line.strip(" ,")]
+    files = [re.match(r'file\("\$\{projectDir\}/(.*?)"', line) for line in given]
+    paths = [(FOLDER / match[1]).resolve() if match else None for match in files]
+    seen = [path.name if path else line[1:-1] for path, line in zip(paths, given, strict=True)]
+    return values(identifier, **dict(zip(process.inputs[1:], seen, strict=True))), [path for path in paths if path]
+
+
+def run_setup(run, text, block):
+    """Run the predictions that a test begins with, and give the input of gather."""
+    process, made = Process(FOLDER / "modules/pmhcdistil/predict/main.nf"), []
+    for given in re.findall(r"input\[0\] = \[\n(.*?)\n {16}\]", text, re.S):
+        made.append(run("predict", block, *read_inputs(process, given)))
+    names = {each: " ".join(part[each].name for part in made) for each in ("predictions", "record")}
+    filled = values("all", tables=names["predictions"], records=names["record"])
+    return filled, [path for part in made for path in part.values()]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_snapshots(run, path):
+    """Prevents snapshots that nobody has ever compared with an output, and tests that have none."""
+    process, test = Process(path), (path.parent / "tests/main.nf.test").read_text()
+    before, *parts = re.split(r'^    test\("(.*)"\) \{\n', test, flags=re.M)
+    snapshots = {}
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        block = "stub" if 'options "-stub"' in text else "script"
+        if "setup {" in before:
+            filled, files = run_setup(run, before, block)
+        else:
+            filled, files = read_inputs(process, re.search(r"input\[0\] = \[\n(.*?)\n {16}\]", text, re.S)[1])
+        made = run(path.parent.name, block, filled, files)
+        meta = {"id": filled["meta.id"]}
+        channels = {each: [[meta, made[each]]] if each in made else [] for each in process.outputs}
+        channels["versions_pmhcdistil"] = [[process.name, "pmhc-distil", version("pmhc-distil")]]
+        (wanted,) = re.findall(r"snapshot\((.*)\)\.match\(\)", text, re.S)
+        arguments = [line.strip().removesuffix(",") for line in wanted.strip().split("\n")]
+        snapshots[name] = [as_nf_test_writes(observed(argument, channels)) for argument in arguments]
+    assert all(f"{name} - stub" in snapshots for name in snapshots if not name.endswith(" - stub"))
+    snap = path.parent / "tests/main.nf.test.snap"
+    stored = json.loads(snap.read_text()) if snap.exists() else {}
+    if "UPDATE_SNAPSHOTS" in os.environ:
+        for name, content in snapshots.items():
+            if stored.get(name, {}).get("content") != content:
+                stored[name] = {"content": content, "timestamp": datetime.now().isoformat()}
+        snap.write_text(json.dumps({name: stored[name] for name in snapshots}, indent=4) + "\n")
+    assert {name: entry["content"] for name, entry in stored.items()} == snapshots
+
+
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
 def test_the_description_is_of_this_module(path):
     """Prevents a description with other inputs and outputs than the process has."""
@@ -179,6 +255,15 @@ def test_the_description_is_of_this_module(path):
     assert f'process "{process.name}"' in test and 'options "-stub"' in test
     for file in re.findall(r'file\("\$\{projectDir\}/(.*?)"', test):
         assert (FOLDER / file).exists(), file
+
+
+@pytest.mark.parametrize("path", [*MODULES, FOLDER / "main.nf"], ids=[*NAMES, "pipeline"])
+def test_the_syntax(path, tmp_path):
+    """Prevents a bracket too few, which no other test would see."""
+    reftrace = pytest.importorskip("reftrace", reason="has no build for this machine")
+    assert isinstance(reftrace.Module.from_file(str(path)), reftrace.Module)
+    (tmp_path / "main.nf").write_text(path.read_text().replace("}", "", 1))
+    assert isinstance(reftrace.Module.from_file(str(tmp_path / "main.nf")), reftrace.ParseError)
 
 
 def test_the_pipeline_uses_what_there_is():

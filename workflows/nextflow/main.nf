@@ -6,12 +6,35 @@ include { PMHCDISTIL_PREDICT } from './modules/pmhcdistil/predict/main'
 include { PMHCDISTIL_SCAN    } from './modules/pmhcdistil/scan/main'
 include { PMHCDISTIL_GATHER  } from './modules/pmhcdistil/gather/main'
 
+// Read the sample sheet, and stop with what is wrong with it before any task begins.
+def readSamples(sheet) {
+    def columns = ['sample', 'alleles', 'file']
+    def rows = file(sheet, checkIfExists: true).splitCsv(header: true)
+    rows.eachWithIndex { row, index ->
+        def missing = columns.findAll { name -> row[name] == null }
+        if (missing) {
+            error("${sheet}, row ${index + 2}, '${missing.join(', ')}': the columns ${columns.join(', ')} are expected")
+        }
+        if (!(row.sample ==~ /[A-Za-z0-9][A-Za-z0-9_.-]*/)) {
+            error("${sheet}, row ${index + 2}, 'sample' '${row.sample}': a name of letters, digits, points, dashes and underscores is expected")
+        }
+        if (!row.file || !file(row.file).isFile()) {
+            error("${sheet}, row ${index + 2}, 'file' '${row.file}': there is no such file")
+        }
+    }
+    def names = rows.collect { row -> row.sample }
+    def repeated = names.findAll { name -> names.count(name) > 1 }.unique()
+    if (repeated) {
+        error("${sheet}, 'sample' '${repeated.join(', ')}': every sample has one row")
+    }
+    return rows
+}
+
 workflow {
     main:
-    ch_shards = channel.fromPath(params.input, checkIfExists: true)
-        .splitCsv(header: true)
+    ch_shards = channel.fromList(readSamples(params.input))
         .flatMap { row ->
-            def input = file(row.file, checkIfExists: true)
+            def input = file(row.file)
             def of = Math.max(1, Math.ceil(input.size() / (params.shard_megabytes * 1000000)) as int)
             (1..of).collect { number ->
                 def meta = [id: "${row.sample}.${number}-of-${of}", sample: row.sample, of: of]

@@ -13,7 +13,7 @@ process PMHCDISTIL_DISTILL {
     output:
     tuple val(meta), path("student"), emit: student
     tuple val(meta), path("student/metrics.csv"), emit: metrics
-    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), emit: versions_pmhcdistil, topic: versions
+    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), topic: versions, emit: versions_pmhcdistil
 
     when:
     task.ext.when == null || task.ext.when

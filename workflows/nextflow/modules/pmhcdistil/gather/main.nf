@@ -12,7 +12,7 @@ process PMHCDISTIL_GATHER {
 
     output:
     tuple val(meta), path("*.tsv"), emit: predictions
-    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), emit: versions_pmhcdistil, topic: versions
+    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), topic: versions, emit: versions_pmhcdistil
 
     when:
     task.ext.when == null || task.ext.when

@@ -13,7 +13,7 @@ process PMHCDISTIL_SCAN {
     output:
     tuple val(meta), path("*.tsv"), emit: predictions
     tuple val(meta), path("*.tsv.shard.json"), emit: record, optional: true
-    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), emit: versions_pmhcdistil, topic: versions
+    tuple val("${task.process}"), val('pmhc-distil'), eval("pmhc-distil --version"), topic: versions, emit: versions_pmhcdistil
 
     when:
     task.ext.when == null || task.ext.when
@@ -35,8 +35,9 @@ process PMHCDISTIL_SCAN {
 
     stub:
     def prefix = task.ext.prefix ?: "${meta.id}"
+    def record = shard ? "touch ${prefix}.tsv.shard.json" : ''
     """
     touch ${prefix}.tsv
-    touch ${prefix}.tsv.shard.json
+    ${record}
     """
 }
