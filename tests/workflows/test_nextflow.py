@@ -135,18 +135,6 @@ def test_alleles_of_a_table(run):
     assert made["predictions"].read_text().count("\n") == pairs.read_text().count("\n")
 
 
-@pytest.mark.slow
-def test_distilled(run, binding_folder, pair_files, tmp_path):
-    """Prevents a training step whose options have changed."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("layers: distilbert\nalpha_hard: 1.0\nalpha_soft: 1.0\nper_device_train_batch_size: 480\n")
-    files = [binding_folder, *pair_files, recipe]
-    names = dict(zip(("teacher", "train", "validation", "recipe"), (file.name for file in files), strict=True))
-    filled = values("test", **names) | {"task.ext.args": "--cpu --max-steps 1"}
-    made = run("distill", "script", filled, files)
-    assert (made["student"] / "model.safetensors").is_file() and made["metrics"].read_text().count("\n") == 2
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_stub(run, name):
     """Prevents a stub that makes other files than the script, with which a dry run of a pipeline stops."""
