@@ -28,6 +28,7 @@ TEXT_SIZES = {
     "attention_probs_dropout_prob",
     "embedding_size",
     "initializer_range",
+    "max_relative_positions",
 }
 """Settings of a new encoder of texts, beside those that it shares with the encoder of peptides."""
 
@@ -72,7 +73,8 @@ def pretrain(task: str, model: str | None, vocabulary: str | None, **options: An
     """Train an encoder on texts without labels, or on a FASTA of proteins.
 
     The recipe may hold the sizes of a new encoder (hidden_size, num_hidden_layers, ...), and as model_type pmhc (for
-    peptides; the default), bert, roberta, electra or distilbert.  Texts: one a line, or the column 'text' of a table.
+    peptides; the default), bert, roberta, electra, distilbert or deberta-v2.  Texts: one a line, or the column
+    'text' of a table.
 
     \b
     Examples:

@@ -22,9 +22,19 @@ from transformers import (
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.residues import RESIDUES
 
-ARCHITECTURES = ("bert", "roberta", "electra", "distilbert")
+ARCHITECTURES = ("bert", "roberta", "electra", "distilbert", "deberta-v2")
 """Kinds of encoders that can be started from random weights, beside ours for peptides."""
 RESIDUE_VOCABULARY = "residues"
+RELATIVE = {
+    "relative_attention": True,
+    "pos_att_type": ["c2p", "p2c"],
+    "max_relative_positions": 32,
+    "position_biased_input": False,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+    "type_vocab_size": 2,
+}
+"""A new DeBERTa (He et al. 2021) beside its sizes: it knows how far tokens are apart, up to 32, not where they are."""
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
@@ -109,7 +119,8 @@ def new_config(architecture: str, tokenizer: PreTrainedTokenizerBase, sizes: dic
             "unknown kind of encoder", source="model_type", value=architecture, hint=f"use {', '.join(ARCHITECTURES)}"
         )
     kind = CONFIG_MAPPING[architecture]
-    sizes = checked_sizes(kind(), sizes)
+    usual = RELATIVE if architecture == "deberta-v2" else {}
+    sizes = usual | checked_sizes(kind(**usual), sizes)
     return kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
 
 
@@ -117,9 +128,12 @@ def order_positions(model: PreTrainedModel) -> None:
     """Let the positions of a new encoder begin as sinusoids (Vaswani et al. 2017) of the size that they have.
 
     They are trained like any weight.  Attention to a neighbour is then learned for all places at once, instead of for
-    each by itself.
+    each by itself.  An encoder that knows distances alone is left as it is.
     """
-    weight = model.base_model.embeddings.position_embeddings.weight
+    positions = model.base_model.embeddings.position_embeddings
+    if positions is None:
+        return
+    weight = positions.weight
     count, width = weight.shape
     place = torch.arange(count)[:, None]
     angle = place / 10_000 ** (torch.arange(0, width, 2) / width)
