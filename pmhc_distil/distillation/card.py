@@ -9,6 +9,9 @@ import yaml
 from pmhc_distil.distillation.task import Task
 from pmhc_distil.sequences.files import atomic_path
 
+CARD_FILE = "README.md"
+"""Written last: a folder that has it holds a whole run."""
+
 FRAMEWORKS = ("pmhc-distil", "torch", "transformers", "accelerate", "safetensors", "numpy")
 NAMES = {"auroc": "AUROC", "ap": "Average precision", "f1": "F1", "mcc": "MCC", "accuracy": "Accuracy"}
 
@@ -118,7 +121,7 @@ def write_card(
         "",
     ]
     text = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n".join(lines)
-    with atomic_path(folder / "README.md") as temporary:
+    with atomic_path(folder / CARD_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

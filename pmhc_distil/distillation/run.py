@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, TrainerCallback, set_seed
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
+from pmhc_distil.distillation.checkpoints import clear, last_checkpoint
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
@@ -51,10 +52,18 @@ class EpochTable(TrainerCallback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.save_later = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Put off a checkpoint that an evaluation follows, which would be lost to a run that continues from it."""
+        last = float(state.epoch).is_integer() or state.global_step >= state.max_steps
+        self.save_later = control.should_save and last
+        control.should_save = control.should_save and not last
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Have the training loss logged, however few steps an epoch has."""
         control.should_log = True
+        control.should_save = control.should_save or self.save_later
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Rewrite the table from the history of the run."""
@@ -83,7 +92,8 @@ def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
             )
             losses = []
-    return rows
+    # A checkpoint keeps the history, but not the order of its names.
+    return [{name: row[name] for name in rows[-1]} for row in rows]
 
 
 def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
@@ -173,7 +183,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         teacher_rows=rows,
         callbacks=[EpochTable(request.output / "metrics.csv")],
     )
-    trainer.train(resume_from_checkpoint=_last_checkpoint(request.output) if request.resume else None)
+    begun = last_checkpoint(request.output) if request.resume else None
+    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     epochs = epoch_rows(trainer.state.log_history)
     tested = _test(trainer, tables["test"], request.output) if "test" in tables else {}
     if trainer.is_world_process_zero():
@@ -209,7 +220,9 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     """Write down what the run depends on, and refuse to resume a run that depended on something else."""
     path = request.output / "recipe.yaml"
-    if request.resume and _last_checkpoint(request.output) and path.exists():
+    if not request.resume:
+        clear(request.output)
+    elif last_checkpoint(request.output) and path.exists():
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
@@ -233,7 +246,3 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
     """Save the weights in half precision, as they are shipped and loaded."""
     model.half().save_pretrained(folder)
     model.float()
-
-
-def _last_checkpoint(output: Path) -> bool:
-    return any((output / "checkpoints").glob("checkpoint-*"))

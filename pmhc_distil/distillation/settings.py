@@ -7,6 +7,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
 
+from pmhc_distil.distillation.checkpoints import CHECKPOINTS
 from pmhc_distil.distillation.trainer import DistillationArguments
 from pmhc_distil.errors import InputError
 
@@ -15,7 +16,7 @@ _SCALARS = {bool, int, float, str, type(None)}
 
 def _fixed(output: Path) -> dict[str, Any]:
     """Give what a recipe cannot change, because the run directory depends on it."""
-    return {"output_dir": str(output / "checkpoints"), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
+    return {"output_dir": str(output / CHECKPOINTS), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
 
 
 FIXED_SETTINGS = frozenset(_fixed(Path()))

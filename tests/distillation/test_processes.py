@@ -38,9 +38,30 @@ def test_processes_share_the_batches(pair_files, processes):
     assert orders[0] != orders[1]
 
 
+NOTING = """
+import os
+from pathlib import Path
+from pmhc_distil import cli
+from pmhc_distil.distillation import cache
+
+def noting(name):
+    function = getattr(cache, name)
+    def call(*arguments):
+        with Path(__file__).with_suffix(".notes").open("a") as file:
+            file.write(f"{os.environ.get('RANK', 0)} {name}\\n")
+        return function(*arguments)
+    return call
+
+cache._compute, cache._read = noting("_compute"), noting("_read")
+cli.main()
+"""
+
+
 def train(folder, arguments, processes):
-    """Run a training by one process, or by several that torchrun starts."""
-    program = ["-m", "pmhc_distil.cli"]
+    """Run a training by one process, or by several that torchrun starts; which makes and reads the cache is noted."""
+    script = folder.with_suffix(".py")
+    script.write_text(NOTING)
+    program = [str(script)]
     if processes > 1:
         program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *program]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -72,5 +93,6 @@ def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pair_fil
     assert done.stdout.count("training_loss") == 1  # only one process tells
     assert (tmp_path / "rows1.h5").exists() and (tmp_path / "rows2.h5").exists()
     assert not list(tmp_path.glob(".*.h5"))
+    assert sorted((tmp_path / "by2.notes").read_text().splitlines()) == ["0 _compute", "1 _read"]
     tables = [(tmp_path / f"by{processes}/metrics.csv").read_text().splitlines() for processes in (1, 2)]
     assert len(tables[0]) == len(tables[1]) == 4

@@ -1,0 +1,72 @@
+"""The checkpoints of a run: which of them is whole, and what becomes of those of an earlier run in the same folder."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from pmhc_distil.distillation.card import CARD_FILE
+from pmhc_distil.errors import InputError
+
+CHECKPOINTS = "checkpoints"
+"""The folder of the checkpoints within that of a run."""
+
+_STATE_FILE = "trainer_state.json"
+
+
+def last_checkpoint(output: Path) -> Path | None:
+    """Find the last whole checkpoint of a run.
+
+    The Trainer writes a checkpoint file by file, its own state last, and where the file of the optimizer is missing it
+    begins with a new one.  So a checkpoint that a kill has left unfinished must not be taken.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the run.
+
+    Returns
+    -------
+    Path, optional
+        None if there is no whole one.
+    """
+    whole = [(number, folder) for number, folder in _checkpoints(output) if _is_whole(folder)]
+    return max(whole)[1] if whole else None
+
+
+def clear(output: Path) -> None:
+    """Remove the checkpoints of an earlier run, from which the one that begins must never be continued.
+
+    Raises
+    ------
+    InputError
+        If the earlier run did not end: its checkpoints are all that there is of it.
+    """
+    if last_checkpoint(output) and not (output / CARD_FILE).exists():
+        raise InputError(
+            "this folder holds a run that did not end",
+            source=str(output),
+            hint="continue it with --resume, remove the folder, or choose another",
+        )
+    (output / CARD_FILE).unlink(missing_ok=True)
+    for _, folder in _checkpoints(output):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checkpoints(output: Path) -> list[tuple[int, Path]]:
+    """Give the steps and the folders of all checkpoints, whole or not."""
+    found = []
+    for folder in (output / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+        if step := re.fullmatch(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)", folder.name):
+            found.append((int(step[1]), folder))
+    return found
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
