@@ -92,7 +92,7 @@ def test_last_whole_checkpoint(run_folder, tmp_path_factory):
 
 def test_what_an_earlier_run_has_left(run_folder):
     """Prevents hours of training from being lost to a forgotten --resume, and a run continued from those of another."""
-    with pytest.raises(InputError, match="did not end.*--resume"):
+    with pytest.raises(InputError, match=r"did not end.*--resume"):
         clear(run_folder)
     assert last_checkpoint(run_folder)
     (run_folder / "README.md").touch()
