@@ -51,12 +51,13 @@ def test_recipe_of_bioconda():
 
 
 def test_dockerfile():
-    """Prevents an image that runs as root, asks the network, or copies a file that is not there."""
+    """Prevents an image that runs as root, asks the network, names an index, or copies a file that is not there."""
     text = (ROOT / "packaging/docker/Dockerfile").read_text().replace("\\\n", " ")
     lines = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
     last = max(i for i, (word, _) in enumerate(lines) if word == "FROM")
     final = lines[last:]
     assert [rest for word, rest in final if word == "USER"] == ["1000"] and "ENTRYPOINT" not in dict(final)
+    assert "ARG PIP_FLAGS=\n" in text and "://" not in text
     assert "HF_HUB_OFFLINE=1" in text and "PMHC_DISTIL_CACHE=/tmp/" in text
     assert not any("pip" in rest for word, rest in final if word == "RUN")
     allowed = (ROOT / ".dockerignore").read_text().splitlines()

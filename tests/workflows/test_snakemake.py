@@ -124,6 +124,14 @@ def test_mistakes_are_told_field_by_field(place):
         "config/samples.csv, row 6, 'sample' 'paired': every sample has one row",
     ):
         assert line in told
+    sheet = "sample,alleles,file\na,A0201;A9999,data/peptides.txt\nb,A0201,B0702,data/peptides.txt\n"
+    (here.folder / "config/samples.csv").write_text(sheet)
+    told = here.snakemake("predict/workflow/Snakefile", "--dry-run", fails=True)
+    assert "config/samples.csv, row 2, 'alleles': no such allele in IPD-IMGT/HLA" in told and "'A9999'" in told
+    assert "config/samples.csv, row 3: there are more values than columns" in told
+    (here.folder / "config/samples.csv").write_text("name,alleles,file\na,A0201,data/peptides.txt\n")
+    told = here.snakemake("predict/workflow/Snakefile", "--dry-run", fails=True)
+    assert "the column 'sample' is missing; there are name, alleles, file" in told
     settings = ("shard_megabytes=-1", "format=xls", "thread=2", "options=[--output]")
     told = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--config", *settings, fails=True)
     assert "Traceback" not in told

@@ -1,6 +1,7 @@
 """The configuration and the sample sheet, checked before any job is made, and how many shards every sample has."""
 
 import csv
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 
@@ -29,23 +30,46 @@ def problems(instance, schema, place):
     return list(told.values())
 
 
+def unknown_alleles(row, place):
+    """Give one line for every allele that does not exist; if the program is in another environment, its jobs do."""
+    if find_spec("pmhc_distil") is None or "--hla-fasta" in config["options"]:
+        return []
+    from pmhc_distil.errors import InputError
+    from pmhc_distil.sequences.hla import resolve_allele
+
+    told = []
+    for name in filter(None, map(str.strip, row["alleles"].split(";"))):
+        try:
+            resolve_allele(name)
+        except InputError as error:
+            told.append(f"{place}, 'alleles': {error}")
+    return told
+
+
 def read_samples(path, schema):
     """Read the sample sheet: a row for every sample, by its name."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream, skipinitialspace=True, restval="", restkey="more"))
-    except OSError as error:
-        raise WorkflowError(f"{path}, the sample sheet: {error.strerror}")
+            reader = csv.DictReader(stream, skipinitialspace=True, restval="", restkey="more")
+            rows, columns = list(reader), reader.fieldnames or []
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise WorkflowError(f"{path}, the sample sheet: {getattr(error, 'strerror', None) or error}")
+    if missing := [name for name in schema["required"] if name not in columns]:
+        there = f"there are {', '.join(columns)}" if columns else "it is empty"
+        raise WorkflowError(f"{path}: the column '{missing[0]}' is missing; {there}")
     told = [] if rows else [f"{path}: there are no samples"]
     samples = {}
     for number, row in enumerate(rows, 2):
         place = f"{path}, row {number}"
+        if row.pop("more", None):
+            told.append(f"{place}: there are more values than columns; alleles are separated by semicolons")
+            continue
         wrong = problems(row, schema, place)
         if not wrong and row["sample"] in samples:
             wrong = [f"{place}, 'sample' '{row['sample']}': every sample has one row"]
         if not wrong and not Path(row["file"]).is_file():
             wrong = [f"{place}, 'file' '{row['file']}': there is no such file"]
-        told += wrong
+        told += wrong or unknown_alleles(row, place)
         samples[row["sample"]] = row
     if told:
         raise WorkflowError("\n".join(told))
