@@ -5,7 +5,6 @@ The file is keyed by everything that could change an answer: the teacher's weigh
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -17,7 +16,7 @@ from transformers import PreTrainedModel
 
 from pmhc_distil.distillation.task import Numbers, Task, TaskData
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, check_destination
 
 FORMAT_VERSION = 1
 
@@ -38,13 +37,20 @@ def cache_key(task: Task, teacher: PreTrainedModel, data: TaskData) -> str:
 
 
 def check_cacheable(task: Task, path: Path) -> None:
-    """Refuse a task whose answers are not one row for each example, the same in every epoch."""
+    """Refuse a task whose answers are not one row for each example, the same in every epoch, and a bad destination.
+
+    Raises
+    ------
+    InputError
+        If the task cannot be cached, or there can be no file at ``path``.
+    """
     if not task.cacheable:
         raise InputError(
             f"teacher outputs of the task '{task.name}' are no fixed row for each example and cannot be cached",
             source=str(path),
             hint="leave the cache out: the teacher then runs live",
         )
+    check_destination(path)
 
 
 def teacher_rows(
@@ -66,7 +72,7 @@ def teacher_rows(
     Raises
     ------
     InputError
-        If :func:`check_cacheable` does, or this is no teacher cache.
+        As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache, or there are no examples.
     """
     check_cacheable(task, path)
     key = cache_key(task, teacher, data)
@@ -74,7 +80,7 @@ def teacher_rows(
         stored = _read(path, key)
         if stored is not None:
             return stored
-    rows = np.concatenate(list(_compute(task, teacher, data, batch_size, device)))
+    rows = _compute(task, teacher, data, batch_size, device)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["key"] = key
         file.create_dataset("rows", data=rows)
@@ -93,9 +99,7 @@ def _read(path: Path, key: str) -> np.ndarray | None:
         ) from error
 
 
-def _compute(
-    task: Task, teacher: PreTrainedModel, data: TaskData, batch_size: int, device: torch.device
-) -> Iterator[np.ndarray]:
+def _compute(task: Task, teacher: PreTrainedModel, data: TaskData, batch_size: int, device: torch.device) -> np.ndarray:
     """Give the rows of all examples in their order."""
     teacher = teacher.eval().to(device)
     sampler = data.batches(batch_size, shuffle=False, seed=0)
@@ -111,5 +115,6 @@ def _compute(
             rows = np.full((len(data), part.shape[1]), np.nan, dtype=np.float32)
         real = np.asarray(numbers) >= 0
         rows[np.asarray(numbers)[real]] = part[real]
-    if rows is not None:
-        yield rows
+    if rows is None:  # how wide a row is, only an example tells
+        raise InputError("there are no examples to run the teacher on", source="train")
+    return rows

@@ -7,6 +7,7 @@ and a model card.
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, create_folder
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import REPORT_FILE
 
@@ -78,10 +79,7 @@ def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if "loss" in entry:
             losses.append(entry["loss"])
         if "eval_loss" in entry:
-            skipped = ("runtime", "per_second")
-            measured = {
-                key[5:]: value for key, value in entry.items() if key.startswith("eval_") and not key.endswith(skipped)
-            }
+            measured = _measured(entry, "eval_")
             rows.append(
                 {
                     "epoch": round(entry["epoch"], 4),
@@ -94,6 +92,16 @@ def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
             losses = []
     # A checkpoint keeps the history, but not the order of its names.
     return [{name: row[name] for name in rows[-1]} for row in rows]
+
+
+def _measured(entry: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Give the metrics among what the Trainer tells of an evaluation, and not how long it took."""
+    timing = ("runtime", "per_second")
+    return {
+        name.removeprefix(prefix): value
+        for name, value in entry.items()
+        if name.startswith(prefix) and not name.endswith(timing)
+    }
 
 
 def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
@@ -118,7 +126,14 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     -------
     dict
         Metrics of the final model, on the test data if there are any, else on the validation data.
+
+    Raises
+    ------
+    InputError
+        If the folder or the cache cannot be written, a table cannot be read or has no examples, a setting cannot be
+        used, or the run that is to be resumed depended on something else.
     """
+    create_folder(request.output)
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
         check_cacheable(task, request.cache)
@@ -205,13 +220,7 @@ def _reading_settings(reading: Reading) -> dict[str, Any]:
 
 def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
     """Measure the final model on test data and write ``metrics_test.csv``."""
-    found = trainer.evaluate(data, metric_key_prefix="test")
-    skipped = ("runtime", "per_second")
-    measured = {
-        key.removeprefix("test_"): value
-        for key, value in found.items()
-        if key.startswith("test_") and not key.endswith(skipped)
-    }
+    measured = _measured(trainer.evaluate(data, metric_key_prefix="test"), "test_")
     if trainer.is_world_process_zero():
         write_epochs([measured], output / "metrics_test.csv")
     return measured
@@ -231,7 +240,6 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
                 source=str(request.output),
                 hint="leave out --resume, or choose another folder",
             )
-    request.output.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 

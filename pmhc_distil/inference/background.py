@@ -1,6 +1,7 @@
 """The random human peptides that scores are ranked against."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def read_windows(path: Path) -> dict[int, np.ndarray]:
     """
     try:
         windows = gzip.decompress(path.read_bytes()).decode().split()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError("the random peptides are missing or damaged", source=str(path)) from error
     tokens = encode(windows, MAX_PEPTIDE_LENGTH)
     return {length: tokens[:, :length] for length in PEPTIDE_LENGTHS}

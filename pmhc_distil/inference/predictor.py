@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference import background
@@ -20,6 +21,7 @@ from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
+from pmhc_distil.sequences.files import create_folder
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
@@ -261,9 +263,9 @@ class Predictor:
         knots = calibrate_groove(self.engine, groove, self.random_peptides)
         table = RankTable([groove], knots[None], {"weights": self.weights})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            create_folder(path.parent)
             table.save(path)
-        except (OSError, InputError) as error:
+        except (OSError, SafetensorError, InputError) as error:
             logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
         return table
 

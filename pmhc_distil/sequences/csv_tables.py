@@ -1,6 +1,7 @@
 """Tables as CSV files, plain or gzip: read, restricted to the rows that meet a condition, and written."""
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> t
         frame = pd.read_csv(path, keep_default_na=False, low_memory=False)
     except FileNotFoundError as error:
         raise InputError("no such file", source=str(path)) from error
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(
             "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
         ) from error

@@ -6,6 +6,7 @@ said to be, for a million hashes.
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class TrainingHashes:
         """
         try:
             content = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError("cannot be read as training hashes", source=str(path)) from error
         body = content.removeprefix(_MAGIC)
         if len(body) == len(content) or len(body) % BYTES:

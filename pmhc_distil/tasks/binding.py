@@ -1,6 +1,7 @@
 """The peptide-HLA task: is a peptide presented, and how strongly is it bound?"""
 
 import hashlib
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def read_pairs(path: Path, _: Reading | None = None) -> PairData:
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     try:
         frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""], "affinity_nm": [""]})
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError("cannot be read as a table of pairs", source=str(path), hint=hint) from error
     for column in COLUMNS:
         if column not in frame:

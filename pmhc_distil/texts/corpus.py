@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, open_text
+from pmhc_distil.sequences.files import atomic_path, create_folder, open_text
 from pmhc_distil.sequences.split import in_validation
 from pmhc_distil.texts.documents import read_texts, sentences
 from pmhc_distil.texts.squad import read_questions
@@ -49,7 +49,7 @@ def write_corpus(
     Raises
     ------
     InputError
-        If a file cannot be read, or validation would be empty.
+        If a file cannot be read, either part would be empty, or the folder cannot be created.
     """
     parts: dict[str, list[str]] = {"train": [], "validation": []}
     for text in dict.fromkeys(text for path in files for text in _texts(path)):
@@ -58,7 +58,7 @@ def write_corpus(
     for name, found in parts.items():
         if not found:
             raise InputError(f"no text falls to {name}", source=str(files[0]), hint="change the share or the seed")
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     for name, found in parts.items():
         with atomic_path(folder / f"{name}.txt.gz") as temporary:
             temporary.write_bytes(gzip.compress("".join(f"{text}\n" for text in found).encode(), mtime=0))

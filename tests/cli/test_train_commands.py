@@ -109,6 +109,8 @@ MISTAKES = {
     "no such scheduler": ("alpha_soft: 1.0\nlr_scheduler_type: wavy\n", [], "wavy"),
     "nothing to learn from the teacher": ("seed: 1\n", [], "no loss compares the student with the teacher"),
     "weights of zero": ("alpha_soft: 0\nalpha_hidden: 0.0\n", [], "--no-teacher"),
+    "a file in place of the folder": ("alpha_soft: 1.0\n", ["-o", "r.yaml"], "r.yaml: is a file, not a folder"),
+    "no folder for the cache": ("alpha_soft: 1.0\n", ["--cache", "gone/rows.h5"], "its folder does not exist"),
     "no table": ("seed: 1\n", ["--train", "nothing.csv"], "--train: there is no such file: 'nothing.csv'"),
 }
 
@@ -120,7 +122,7 @@ def test_mistakes(chain, name, tmp_path, monkeypatch):
     text, extra, expected = MISTAKES[name]
     (tmp_path / "r.yaml").write_text(text)
     with pytest.raises(InputError) as caught:
-        call("distill", *chain[1], "--recipe", "r.yaml", *extra, "-o", tmp_path / "out")
+        call("distill", *chain[1], "--recipe", "r.yaml", "-o", tmp_path / "out", *extra)
     assert expected in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "out" / "model.safetensors").exists()
 

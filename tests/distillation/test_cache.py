@@ -145,3 +145,17 @@ def test_tasks_without_a_fixed_row_are_refused(name, teacher, data, tmp_path):
     with pytest.raises(InputError, match=f"'{name}' are no fixed row"):
         rows_of(TASKS[name], teacher, data, tmp_path / "cache.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_without_examples_is_one_line(teacher, pairs, tmp_path):
+    """Prevents a traceback out of numpy, and a cache of nothing."""
+    with pytest.raises(InputError, match="no examples"):
+        rows_of(BINDING, teacher, PairData(pairs[:0]), tmp_path / "cache.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_refused_before_the_teacher_runs(teacher, data, tmp_path, monkeypatch):
+    """Prevents hours of a teacher for a folder with a typing mistake."""
+    monkeypatch.setattr(type(teacher), "forward", lambda *_, **__: pytest.fail("the teacher ran"))
+    with pytest.raises(InputError, match="its folder does not exist"):
+        rows_of(BINDING, teacher, data, tmp_path / "gone" / "cache.h5")

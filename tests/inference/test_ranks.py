@@ -206,7 +206,9 @@ def test_windows_are_the_same_bytes_every_time(tmp_path, proteins):
     assert (read[8] == read[15][:, :8]).all()
 
 
-@pytest.mark.parametrize("content", [None, b"text", gzip.compress(b"ACD" * 99)[:-9]])
+@pytest.mark.parametrize(
+    "content", [None, b"text", gzip.compress(b"ACD" * 99)[:-9], gzip.compress(b"A")[:10] + b"\xff" * 40]
+)
 def test_damaged_background(tmp_path, content):
     """Prevents a traceback where the random peptides are missing."""
     if content is not None:

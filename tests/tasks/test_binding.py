@@ -172,9 +172,11 @@ def test_unusable_files_are_one_line(tmp_path, pairs):
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01" * 10)
     (tmp_path / "plain.csv.gz").write_text("peptide,allele\n")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(pairs.to_csv(index=False).encode())[:-20])
+    (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(b"peptide,allele\n")[:10] + b"\xff" * 40)
     for column in ("label", "offset"):
         pairs.drop(columns=column).to_csv(tmp_path / f"{column}.csv", index=False)
-    for name in ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "label.csv", "offset.csv"):
+    unreadable = ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "bad.csv.gz")
+    for name in (*unreadable, "label.csv", "offset.csv"):
         with pytest.raises(InputError) as caught:
             read_pairs(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
