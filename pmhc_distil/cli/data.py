@@ -33,12 +33,14 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
     Example:
       pmhc-distil data prepare my_data --proteins human.fasta.gz --recipe recipes/data.yaml -o runs/data
     """
+    from pmhc_distil.sequences.files import check_folder
     from pmhc_distil.sequences.negatives import hard_negatives_from_recipe
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
     from pmhc_distil.sequences.prepare import write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
     from pmhc_distil.sequences.sources import sources_from_recipe
 
+    check_folder(output)
     needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
     settings = read_recipe(recipe, needed | {"hard_negatives"}, needed)
     if held_out:

@@ -130,7 +130,8 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     """Write the vectors that a model gives to texts or proteins.
 
     INPUT is a FASTA, lines of text, or a table with a column of texts.  The file has the data set 'embeddings' (texts,
-    width), or with --pooling tokens (tokens, width) and 'starts', the first row of every text.
+    width), or with --pooling tokens (tokens, width) and 'starts', the first row of every text.  A model of peptides
+    reads the twenty residues alone.
 
     \b
     Example:
@@ -143,5 +144,5 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     texts = read_texts(Path(source))
     from pmhc_distil.inference.pipeline import embed as write
 
-    write(texts, model, output, pooling=pooling, max_seq_length=max_seq_length, batch_size=batch_size)
+    write(texts, model, output, pooling=pooling, max_seq_length=max_seq_length, batch_size=batch_size, source=source)
     click.echo(f"{len(texts):,} texts", err=True)

@@ -25,7 +25,7 @@ from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path, create_folder
+from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import REPORT_FILE
 
@@ -133,7 +133,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         If the folder or the cache cannot be written, a table cannot be read or has no examples, a setting cannot be
         used, or the run that is to be resumed depended on something else.
     """
-    create_folder(request.output)
+    check_folder(request.output)
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
         check_cacheable(task, request.cache)
@@ -240,6 +240,7 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
                 source=str(request.output),
                 hint="leave out --resume, or choose another folder",
             )
+    create_folder(request.output)
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 

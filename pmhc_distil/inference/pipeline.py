@@ -10,9 +10,11 @@ import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.start import check_head
-from pmhc_distil.distillation.task import Batch, Reading, Task
+from pmhc_distil.distillation.task import DOC_STRIDE, Batch, Reading, Task
 from pmhc_distil.errors import InputError
+from pmhc_distil.inference.torch_backend import choose_device
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.tasks import TASKS
 from pmhc_distil.tasks.token_arrays import TextData
@@ -40,7 +42,7 @@ class Pipeline:
     Raises
     ------
     InputError
-        If the task is unknown, or the model is not one of this task.
+        If the task is unknown, the model is not one of this task, or the device is not there.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Pipeline:
         model: str | Path,
         *,
         max_seq_length: int | None = None,
-        doc_stride: int = 128,
+        doc_stride: int = DOC_STRIDE,
         device: str | None = None,
     ) -> None:
         served = [name for name, found in TASKS.items() if found.answer]
@@ -65,7 +67,8 @@ class Pipeline:
             doc_stride=doc_stride,
             classes=self.task.classes(config),
         )
-        self.model = load_model(self.task.auto_class, model).eval().to(_device(device))
+        where = choose_device(device)
+        self.model = load_model(self.task.auto_class, model).eval().to(where)
 
     def __call__(self, given: Any, *, batch_size: int = BATCH_SIZE, **options: Any) -> Any:
         """Answer one question or many.
@@ -87,6 +90,11 @@ class Pipeline:
             text-classification ``[{label, score}]``; fill-mask ``[{token, score, sequence}]`` for each mask;
             token-classification ``[{entity_group, score, word, start, end}]``; question-answering
             ``{answer, score, start, end}``; regression ``{score}``.
+
+        Raises
+        ------
+        InputError
+            For an option that the task does not have, or what it cannot answer.
         """
         assert self.task.answer is not None
         for name in options:
@@ -133,13 +141,14 @@ def embed(
     max_seq_length: int | None = None,
     batch_size: int = BATCH_SIZE,
     device: str | None = None,
+    source: str = "texts",
 ) -> None:
     """Write the last hidden states of an encoder to HDF5.
 
     Parameters
     ----------
     texts : sequence of str
-        Texts or protein sequences; what is longer than the model is cut.
+        Texts or protein sequences, at least one; what is longer than the model is cut.
     model : str or Path
         Folder of a model, or its name on the hub; a head is left out.
     output : Path
@@ -147,17 +156,37 @@ def embed(
         ``embeddings`` (texts, width); with "tokens" all states one after the other as ``embeddings`` (tokens, width)
         and ``starts`` (texts + 1): text i has the rows from ``starts[i]`` up to ``starts[i + 1]``, special tokens
         among them.  float32; the attribute ``model`` names the model.
+    pooling : {"mean", "cls", "tokens"}
+    max_seq_length : int, optional
+        Longest text in tokens; by default what the model can take.
+    batch_size : int
+        Texts at once.
+    device : str, optional
+        Such as ``cuda``; by default a GPU if there is one.
+    source : str
+        What to call the texts in messages.
+
+    Raises
+    ------
+    InputError
+        If there is no text or an empty one, a model of peptides is given what is no sequence of residues, this is no
+        model, or the file cannot be written.
     """
     if pooling not in POOLINGS:
         raise InputError("no such pooling", source="pooling", value=pooling, hint=f"use {', '.join(POOLINGS)}")
+    if not len(texts):
+        raise InputError("there is no text", source=source)
     for row, text in enumerate(texts, start=1):
         if not text.strip():
-            raise InputError("the text is empty", row=row)
+            raise InputError("the text is empty", source=source, row=row)
     config = load_config(model)
     tokenizer = load_tokenizer(model)
+    if isinstance(tokenizer, PMHCTokenizer):
+        tokenizer.check(texts, source)
     reading = Reading.within(longest_input(config), tokenizer, max_seq_length=max_seq_length)
     data = TextData.encode(texts, None, reading)
-    encoder = load_model(AutoModel, model, new_head=True).eval().to(_device(device))
+    where = choose_device(device)
+    encoder = load_model(AutoModel, model, new_head=True).eval().to(where)
     lengths = np.zeros(len(texts), dtype=np.int64)
     lengths[data.source] = data.input_ids.lengths if pooling == "tokens" else 1
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -166,8 +195,8 @@ def embed(
         vectors = file.create_dataset("embeddings", (starts[-1], encoder.config.hidden_size), dtype="float32")
         if pooling == "tokens":
             file.create_dataset("starts", data=starts)
-        for source, states in zip(data.source, _states(encoder, tokenizer, data, pooling, batch_size), strict=True):
-            vectors[starts[source] : starts[source + 1]] = states
+        for number, states in zip(data.source, _states(encoder, tokenizer, data, pooling, batch_size), strict=True):
+            vectors[starts[number] : starts[number + 1]] = states
 
 
 def _states(
@@ -193,7 +222,3 @@ def _batches(data: Any, batch_size: int, device: torch.device) -> Iterator[Batch
     """Give all batches in the order of the examples."""
     for numbers in data.batches(batch_size, shuffle=False, seed=0):
         yield {name: table.to(device) for name, table in data.collate(numbers).items()}
-
-
-def _device(name: str | None) -> torch.device:
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -98,6 +98,30 @@ def check_not_input(destination: str | Path, *sources: str | Path | None) -> Non
                 raise InputError("would be written over what is read", source=str(destination), hint="name another")
 
 
+def check_folder(path: str | Path) -> None:
+    """Refuse a folder that cannot be created, or written into, before any work is done for it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.  It need not exist.
+
+    Raises
+    ------
+    InputError
+        If a file is in its way, or there is no permission.
+    """
+    folder = Path(path)
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise InputError("is a file, not a folder", source=str(there))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise InputError("cannot write: no permission in this folder", source=str(there))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write: {_why(error)}", source=str(path)) from error
+
+
 def create_folder(path: str | Path) -> Path:
     """Create a folder for output, and those it is in, unless it is there.
 

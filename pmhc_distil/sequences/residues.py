@@ -10,6 +10,14 @@ PEPTIDE_LENGTHS = tuple(range(MIN_PEPTIDE_LENGTH, MAX_PEPTIDE_LENGTH + 1))
 _STANDARD = frozenset(RESIDUES)
 
 
+def residue_problem(sequence: str) -> str:
+    """Name the letters of an upper-case sequence that are not among the twenty; an empty string if there are none."""
+    if _STANDARD.issuperset(sequence):
+        return ""
+    odd = ", ".join(f"'{letter}'" for letter in sorted(set(sequence) - _STANDARD))
+    return f"non-standard residue {odd}"
+
+
 def peptide_problem(peptide: str) -> str:
     """Say why a peptide cannot be scored.
 
@@ -25,9 +33,8 @@ def peptide_problem(peptide: str) -> str:
     """
     if not peptide:
         return "empty peptide"
-    if not _STANDARD.issuperset(peptide):
-        odd = ", ".join(f"'{letter}'" for letter in sorted(set(peptide) - _STANDARD))
-        return f"non-standard residue {odd}"
+    if problem := residue_problem(peptide):
+        return problem
     if not MIN_PEPTIDE_LENGTH <= len(peptide) <= MAX_PEPTIDE_LENGTH:
         return f"length {len(peptide)} is outside {MIN_PEPTIDE_LENGTH}-{MAX_PEPTIDE_LENGTH}"
     return ""

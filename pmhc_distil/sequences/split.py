@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.sequences.files import atomic_path, create_folder
+from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
 from pmhc_distil.sequences.proteins import read_proteins
 
 
@@ -54,14 +54,15 @@ def split_proteins(
     Raises
     ------
     InputError
-        If the file cannot be read or holds no protein.
+        If the file cannot be read or holds no protein, or the folder cannot be created.
     """
-    create_folder(folder)
+    check_folder(folder)
     parts: tuple[list[str], list[str]] = ([], [])
     for name, sequence in read_proteins(fasta):
         if sequence in excluded:
             continue
         parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")
+    create_folder(folder)
     for name, records in zip(("train", "validation"), parts, strict=True):
         with atomic_path(folder / f"{name}.fasta.gz") as temporary:
             temporary.write_bytes(gzip.compress("".join(records).encode(), mtime=0))

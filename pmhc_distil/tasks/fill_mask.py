@@ -197,7 +197,7 @@ def ask(texts: Sequence[str], reading: Reading) -> TextData:
     Raises
     ------
     InputError
-        For a text without a mask, or with one behind the longest input.
+        For a text without a mask, or with one behind the longest input, or that a model of peptides cannot read.
     """
     tokenizer = reading.required_tokenizer()
     mask = tokenizer.mask_token
@@ -206,6 +206,8 @@ def ask(texts: Sequence[str], reading: Reading) -> TextData:
             raise InputError("a text is expected", row=row, value=text)
         if mask not in text:
             raise InputError("the text has no mask", row=row, value=text, hint=f"write {mask}")
+    if isinstance(tokenizer, PMHCTokenizer):
+        tokenizer.check(texts)
     data = TextData.encode(texts, None, reading)
     data.asked = data.input_ids.flat == tokenizer.mask_token_id
     for number, source in enumerate(data.source):

@@ -168,12 +168,15 @@ class TextData:
         pair = () if second is None else (list(second),)
         found = tokenizer(list(first), *pair, is_split_into_words=residues or split, **options)
         if not tokenizer.is_fast:
+            if any(len(ids) == longest for ids in found["input_ids"]):
+                whole = tokenizer(list(first), *pair, is_split_into_words=residues or split, verbose=False)["input_ids"]
+                _tell_of_cut(sum(len(ids) > longest for ids in whole), len(first), longest)
             return cls._slow(tokenizer, found)
         source = np.asarray(found.get("overflow_to_sample_mapping", range(len(found.encodings))))
         order = np.argsort([len(one.ids) for one in found.encodings], kind="stable")
         encodings = [found.encodings[number] for number in order]
-        if not pieces and (cut := sum(bool(one.overflowing) for one in encodings)):
-            logger.warning("%d of %d texts are longer than %d tokens and are cut", cut, len(first), longest)
+        if not pieces:
+            _tell_of_cut(sum(bool(one.overflowing) for one in encodings), len(first), longest)
         asked_text = 0 if second is None else 1
         places, ends = [], []
         for one in encodings:
@@ -244,6 +247,11 @@ class TextData:
     def fingerprint(self) -> str:
         """Give a SHA-256 of the tokens and segments in their order."""
         return hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest()).hexdigest()
+
+
+def _tell_of_cut(cut: int, texts: int, longest: int) -> None:
+    if cut:
+        logger.warning("%d of %d texts are longer than %d tokens and are cut", cut, texts, longest)
 
 
 class LengthSampler(SharedBatches):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, create_folder, open_text
+from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder, open_text
 from pmhc_distil.sequences.split import in_validation
 from pmhc_distil.texts.documents import read_texts, sentences
 from pmhc_distil.texts.squad import read_questions
@@ -51,6 +51,7 @@ def write_corpus(
     InputError
         If a file cannot be read, either part would be empty, or the folder cannot be created.
     """
+    check_folder(folder)
     parts: dict[str, list[str]] = {"train": [], "validation": []}
     for text in dict.fromkeys(text for path in files for text in _texts(path)):
         name = "validation" if in_validation(text, validation_share, seed) else "train"

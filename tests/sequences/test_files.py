@@ -10,6 +10,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import (
     atomic_path,
     check_destination,
+    check_folder,
     check_not_input,
     create_folder,
     open_text,
@@ -126,6 +127,17 @@ def test_a_folder_for_output(tmp_path):
     for name, told in (("file", "is a file, not a folder"), ("file/a", "cannot create the folder: not a directory")):
         with pytest.raises(InputError, match=told):
             create_folder(tmp_path / name)
+
+
+def test_a_folder_that_could_be_created_is_looked_at_alone(tmp_path):
+    """Prevents hours of work for a folder with a file in its way, and an empty folder after a mistake elsewhere."""
+    (tmp_path / "file").write_text("")
+    check_folder(tmp_path / "a/b")
+    check_folder(tmp_path)
+    for name in ("file", "file/a/b"):
+        with pytest.raises(InputError, match="file: is a file, not a folder"):
+            check_folder(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_is_read_is_not_written_over(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Peptide and HLA to tokens, as a transformers tokenizer."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from transformers import BatchEncoding, PreTrainedTokenizer
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import GROOVE_LENGTH, VOCABULARY
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import RESIDUES, residue_problem
 
 
 class PMHCTokenizer(PreTrainedTokenizer):
@@ -56,12 +58,48 @@ class PMHCTokenizer(PreTrainedTokenizer):
 
     def _encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
         if isinstance(text, str):
-            words = text.split()
-            if text_pair is None and len(words) == 2 and not set(words[1]) <= RESIDUE_TOKENS:
-                text, text_pair = words
+            if text_pair is None:
+                text, text_pair = self._parts(text)
             if isinstance(text_pair, str):
-                text_pair = _groove(text_pair)
+                try:
+                    text_pair = _groove(text_pair)
+                except InputError as error:
+                    raise ValueError(str(error)) from error
         return super()._encode_plus(text, text_pair, **kwargs)
+
+    def _parts(self, text: str) -> tuple[str, str | None]:
+        """Give the sequence of a text, and its HLA molecule if the second of two words names one."""
+        words = text.split()
+        if len(words) == 2 and residue_problem(self._residues(words[1])):
+            return words[0], words[1]
+        return text, None
+
+    def _residues(self, sequence: str) -> str:
+        """Give the letters of a sequence, without masks and blanks, in upper case."""
+        return "".join(sequence.replace(str(self.mask_token), "").split()).upper()
+
+    def check(self, texts: Sequence[str], source: str | None = None) -> None:
+        """Refuse a text that would be read as unknown tokens.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Sequences, each with or without an HLA molecule behind it.
+        source : str, optional
+            Where they come from, for messages.
+
+        Raises
+        ------
+        InputError
+            For the first text with a letter outside the twenty residues, or with a molecule that does not exist.
+        """
+        for row, text in enumerate(texts, start=1):
+            sequence, molecule = self._parts(text)
+            if problem := residue_problem(self._residues(sequence)):
+                hint = "a model of peptides reads the twenty residues alone"
+                raise InputError(problem, source, row, value=text, hint=hint)
+            if molecule is not None:
+                _groove(molecule, source, row)
 
     def build_inputs_with_special_tokens(
         self, token_ids_0: list[int], token_ids_1: list[int] | None = None
@@ -94,15 +132,9 @@ class PMHCTokenizer(PreTrainedTokenizer):
         return (str(path),)
 
 
-RESIDUE_TOKENS = frozenset("".join(token for token in VOCABULARY if len(token) == 1))
-
-
-def _groove(text: str) -> str:
+def _groove(text: str, source: str | None = None, row: int | None = None) -> str:
     """Take 34 residues as they are and resolve everything else as an allele name."""
     letters = text.strip().upper()
-    if len(letters) == GROOVE_LENGTH and set(letters) <= RESIDUE_TOKENS:
+    if len(letters) == GROOVE_LENGTH and set(letters) <= set(RESIDUES):
         return letters
-    try:
-        return resolve_allele(text).groove
-    except InputError as error:
-        raise ValueError(str(error)) from error
+    return resolve_allele(text, source=source, row=row).groove

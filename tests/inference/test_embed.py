@@ -1,0 +1,86 @@
+"""Vectors of texts and peptides: those of the model, in the order of the input, and of nothing that it cannot read."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from pmhc_distil.errors import InputError
+from pmhc_distil.inference.pipeline import Pipeline, embed
+from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+
+PEPTIDES = ["SLYNTVATLKK", "GILGFVFTL", "slyntvatl"]
+
+
+@pytest.fixture(scope="module")
+def masked_lm(tmp_path_factory, make_model):
+    folder = tmp_path_factory.mktemp("masked") / "peptides"
+    make_model(PMHCForMaskedLM, num_hidden_layers=2).save_pretrained(folder)
+    PMHCTokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "tokens"])
+def test_vectors_are_those_of_the_model(masked_lm, tmp_path, pooling):
+    """Prevents vectors in the order of the lengths, and a mean that counts special tokens or padding."""
+    embed(PEPTIDES, masked_lm, tmp_path / "v.h5", pooling=pooling, batch_size=2, device="cpu")
+    tokenizer, model = AutoTokenizer.from_pretrained(masked_lm), AutoModel.from_pretrained(masked_lm).eval()
+    with h5py.File(tmp_path / "v.h5") as file:
+        starts = file["starts"][:] if pooling == "tokens" else range(len(PEPTIDES) + 1)
+        for number, peptide in enumerate(PEPTIDES):
+            with torch.no_grad():
+                states = model(**tokenizer(peptide, return_tensors="pt")).last_hidden_state[0].numpy()
+            expected = {"mean": states[1:].mean(0, keepdims=True), "cls": states[:1], "tokens": states}[pooling]
+            found = file["embeddings"][starts[number] : starts[number + 1]]
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("hello world", "non-standard residue 'O'"),
+        ("SLYNXVATL", "non-standard residue 'X'"),
+        ("SLYNTVATL A*99:99", "no such allele"),
+        ("SLYN-TVATL", "non-standard residue '-'"),
+    ],
+)
+def test_what_is_no_peptide_is_refused(masked_lm, tmp_path, text, reason):
+    """Prevents a vector of unknown tokens, and a traceback."""
+    with pytest.raises(InputError, match=reason) as caught:
+        embed([*PEPTIDES, text], masked_lm, tmp_path / "v.h5", source="my.txt", device="cpu")
+    assert str(caught.value).startswith("my.txt, row 4: ") and text.split()[-1] in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_peptide_with_its_allele_has_a_vector(masked_lm, tmp_path):
+    """Prevents the refusal of what the tokenizer reads."""
+    embed(["SLYNTVATL HLA-A*02:01", "slyn tvatl"], masked_lm, tmp_path / "v.h5", pooling="tokens", device="cpu")
+    with h5py.File(tmp_path / "v.h5") as file:
+        assert file["starts"][:].tolist() == [0, 44, 54]
+
+
+def test_a_sequence_that_is_cut_is_told(masked_lm, tmp_path, caplog):
+    """Prevents the vector of a part from passing for that of a protein."""
+    embed(["A" * 30, "A" * 11], masked_lm, tmp_path / "v.h5", max_seq_length=12, device="cpu")
+    assert "1 of 2 texts are longer than 12 tokens and are cut" in caplog.text
+
+
+def test_no_text_and_no_device_are_one_line(masked_lm, tmp_path):
+    """Prevents a traceback out of the tokenizer, or of torch once the model is loaded."""
+    with pytest.raises(InputError, match="there is no text"):
+        embed([], masked_lm, tmp_path / "v.h5")
+    with pytest.raises(InputError, match="the device is not available"):
+        embed(PEPTIDES, masked_lm, tmp_path / "v.h5", device="gpu")
+    with pytest.raises(InputError, match="the device is not available"):
+        Pipeline("fill-mask", masked_lm, device="gpu")
+
+
+def test_masks_of_peptides(masked_lm):
+    """Prevents a mask between two halves of a peptide from being taken for an allele, and answers about no peptide."""
+    pipe = Pipeline("fill-mask", masked_lm, device="cpu")
+    together, apart = pipe(["SLYN[MASK]VATL", "SLYN [MASK]VATL"])
+    assert [one["score"] for one in together] == pytest.approx([one["score"] for one in apart], abs=1e-6)
+    with pytest.raises(InputError, match="row 1: non-standard residue 'O'"):
+        pipe("hello [MASK]")
