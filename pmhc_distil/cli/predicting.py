@@ -160,8 +160,7 @@ def predict_rows(
         predictor = load()
         screen = None
         # A shard must be treated as the whole would be, or its rows would be others.
-        worth_it = bool(screened) and (overview.rows_of_all or overview.rows) > WORTH * FITTED * len(screened)
-        if max_rank is not None and request.cross and worth_it:
+        if max_rank is not None and screened and overview.peptides_of_all > WORTH * FITTED * len(screened):
             screen = predictor.screen(request.grooves, screened, max_rank)
         each = 1 if genotype else per_row
 
@@ -169,7 +168,7 @@ def predict_rows(
             problems, count = table.n_problems, len(table.frame)
             names = None if request.cross and screen and not genotype else alleles
             if screen:
-                table = screen.pairs(table, request.allele_names, genotype=genotype)
+                table = screen.rows(table, request, genotype=genotype)
             frame = predictor.predict(table, names, genotype=genotype, grooves=grooves)
             unscored = problems * each if screen else int(frame["score"].isna().sum())
             if max_rank is not None:

@@ -34,6 +34,8 @@ class Request:
     codes : ndarray of int, shape (N,)
         Without `cross`, which distinct cell of the allele column each row has, in the order of their first row.  Empty
         with `cross`.
+    cells : list of str
+        These distinct cells.
     starts : ndarray of int, shape (cells + 1,)
         Where the alleles of each distinct cell begin in `spellings`; a cell has several only in a genotype.
     spellings : list of str
@@ -52,6 +54,7 @@ class Request:
     grooves: list[str]
     cross: bool
     codes: NDArray[np.intp]
+    cells: list[str]
     starts: NDArray[np.intp]
     spellings: list[str]
     spelling_index: NDArray[np.intp]
@@ -63,6 +66,12 @@ class Request:
     def most_per_row(self) -> int:
         """How many alleles a row meets at most, and at least 1."""
         return max(1, len(self.allele_names) if self.cross else int(np.diff(self.starts).max(initial=1)))
+
+    def places_of_cells(self) -> dict[str, NDArray[np.intp]]:
+        """Give the places in `grooves` of the alleles of each distinct cell that can be scored."""
+        ends = zip(self.cells, self.starts[:-1], self.starts[1:], strict=True)
+        places = ((cell, self.spelling_index[start:stop]) for cell, start, stop in ends)
+        return {cell: own[own >= 0] for cell, own in places}
 
 
 class _Alleles:
@@ -172,7 +181,7 @@ def resolve_request(
     none = np.empty(0, dtype=np.intp)
     unlikely = genotype_warnings(found.names, "the genotype") if genotype else []
     warnings = (*found.warnings, *repeated, *unlikely)
-    return Request(found.names, found.grooves, True, none, none, [], none, [], found.notes, warnings)
+    return Request(found.names, found.grooves, True, none, [], none, [], none, [], found.notes, warnings)
 
 
 def resolve_alleles(alleles: Sequence[str] | None, grooves: Mapping[str, str] | None = None) -> Request:
@@ -237,6 +246,7 @@ def _resolve_rows(
         found.grooves,
         False,
         codes,
+        cells,
         np.array(starts, dtype=np.intp),
         spellings,
         np.array(index, dtype=np.intp),

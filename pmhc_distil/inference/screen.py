@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import RankTable
-from pmhc_distil.models.vocabulary import FIRST_RESIDUE, encode
+from pmhc_distil.inference.request import Request
+from pmhc_distil.models.vocabulary import FIRST_RESIDUE, PAD, encode
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, RESIDUES
 
@@ -95,7 +96,7 @@ class MotifScreen:
         """
         tokens = encode(peptides, MAX_PEPTIDE_LENGTH)
         residues = tokens.astype(np.intp) - FIRST_RESIDUE
-        lengths = (tokens != 0).sum(1)
+        lengths = (tokens != PAD).sum(1)
         result = np.zeros((len(tokens), self.count), dtype=bool)
         for length, motifs in self._motifs.items():
             rows = np.flatnonzero(lengths == length)
@@ -105,32 +106,41 @@ class MotifScreen:
                     result[rows, number] = motif[np.arange(length), own].sum(1) >= 0
         return result
 
-    def pairs(self, table: PeptideTable, alleles: Sequence[str], *, genotype: bool) -> PeptideTable:
+    def rows(self, table: PeptideTable, request: Request, *, genotype: bool) -> PeptideTable:
         """Keep what passes.
 
         Parameters
         ----------
         table : PeptideTable
-            Without an allele column.
-        alleles : sequence of str
-            Names of the alleles that the screen was made for, in their order.
+        request : Request
+            Of this table, or of the whole that it is a part of; the screen was made for its grooves, in their order.
         genotype : bool
             Keep peptides that pass for any of the alleles, instead of pairs.
 
         Returns
         -------
         PeptideTable
-            With an allele for each row, or, for a genotype, without.  Peptides that cannot be scored do not pass.
+            Those rows of a table with alleles of its own that pass for any of these.  Otherwise with an allele for each
+            row, or, for a genotype, without.  Peptides that cannot be scored do not pass.
         """
         scorable = np.flatnonzero(table.frame["note"].to_numpy(dtype=object) == "")
-        passing = self.passing(table.frame["peptide"].to_numpy(dtype=object)[scorable].tolist())
-        if genotype:
-            kept = scorable[passing.any(1)]
+        number, peptides = pd.factorize(table.frame["peptide"].to_numpy(dtype=object)[scorable])
+        passing = self.passing(peptides.tolist())
+        if not request.cross:
+            places = request.places_of_cells()
+            cell, cells = pd.factorize(table.frame["allele"].to_numpy(dtype=object)[scorable])
+            of_cells = np.zeros((len(peptides), len(cells)), dtype=bool)
+            for column, text in enumerate(cells):
+                of_cells[:, column] = passing[:, places[text]].any(1)
+            kept = scorable[of_cells[number, cell]]
+            frame = table.frame.iloc[kept].reset_index(drop=True)
+        elif genotype:
+            kept = scorable[np.take(passing.any(1), number)]
             frame = table.frame.iloc[kept].reset_index(drop=True)
         else:
-            peptide, allele = np.nonzero(passing)
-            kept = scorable[peptide]
-            names = pd.Series(np.array(alleles, dtype=object)[allele], dtype="str")
+            row, allele = np.nonzero(np.take(passing, number, axis=0))
+            kept = scorable[row]
+            names = pd.Series(np.array(request.allele_names, dtype=object)[allele], dtype="str")
             frame = table.frame.iloc[kept].reset_index(drop=True).assign(allele=names)
         return replace(table, frame=frame, rows=table.rows[kept], n_problems=0)
 

@@ -30,12 +30,20 @@ class Overview:
         What the user should know, one line each.
     rows_of_all : int, optional
         For a shard, the rows of the whole input, where that is known.
+    rows_of_peptide : int
+        Rows that every peptide of the input has become.
     """
 
     rows: int
     alleles: dict[str, int] | None
     warnings: tuple[str, ...]
     rows_of_all: int | None = None
+    rows_of_peptide: int = 1
+
+    @property
+    def peptides_of_all(self) -> int:
+        """Peptides of the input, for a shard of the whole input."""
+        return (self.rows if self.rows_of_all is None else self.rows_of_all) // self.rows_of_peptide
 
     def distinct(self) -> pd.DataFrame:
         """Give a table like that of all rows, with one row for every distinct cell of the allele column.

@@ -146,7 +146,9 @@ class PeptidesOfSamples(PeptideSource):
             return super().check()
         overview = self._peptides.check()
         _, _, cells = _expand(min(overview.rows, 1), None, self._samples, self._genotype)
-        return replace(overview, rows=overview.rows * len(cells), alleles=dict.fromkeys(cells, 1))
+        of_all = None if overview.rows_of_all is None else overview.rows_of_all * len(cells)
+        alleles = dict.fromkeys(cells, 1)
+        return Overview(overview.rows * len(cells), alleles, overview.warnings, of_all, max(1, len(cells)))
 
     def _parts(self) -> Iterator[Part]:
         records = self._peptides.records
