@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -311,7 +312,12 @@ import pmhc_distil.cli.predict, pmhc_distil.inference.predictor, pmhc_distil.seq
 journal, out = Path("out.csv.journal"), Path("out.csv")
 draw = random.Random(2)
 whole = Path("whole.csv").read_bytes()
-steps = lambda: journal.read_bytes().count(b"\\n") if journal.exists() else 0
+def steps():
+    try:
+        return journal.read_bytes().count(b"\\n")
+    except FileNotFoundError:  # the run has ended just now
+        return 0
+
 kills = ends = 0
 while kills < 20 or not ends:
     before = steps()
@@ -355,6 +361,23 @@ def test_killed_twenty_times(tmp_path, peptides, environment):
     assert done.returncode == 0, done.stderr
     kills, ends = map(int, done.stdout.split())
     assert kills >= 20 and ends >= 1 and "continuing after" in done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",), ("--shard", "1/1")], ids=str)
+def test_a_disk_that_fills(tmp_path, environment, more):
+    """Prevents half a table under its name where a write fails on its way to the disk, which no call of ours sees."""
+    (tmp_path / "in.txt").write_text("SLYNTVATL\n" * 3_000)
+    command = [sys.executable, "-m", "pmhc_distil.cli", "predict", "in.txt", *HLA, "--threads", "1", "-o", "out.csv"]
+    command += ["--chunk-pairs", "500", *more]
+    started = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True, "check": False}
+    done = subprocess.run(
+        command, **started, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**5,) * 2)
+    )
+    assert done.returncode == 2 and "out.csv: cannot write: File too large" in done.stderr
+    left = {path.name for path in tmp_path.iterdir()} - {"in.txt", "cache"}
+    assert left == ({"out.csv.partial", "out.csv.journal"} if "--resume" in more else set())
+    assert subprocess.run(command, **started).returncode == 0
+    assert (tmp_path / "out.csv").read_text().count("\n") == 6_001
 
 
 @pytest.mark.parametrize(("number", "resume"), [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGHUP, True)])
