@@ -59,6 +59,7 @@ def facts_of(predictor: "Predictor", rows: "PeptideSource") -> dict[str, Any]:
     Files that are given by an option count by their content.
     """
     from pmhc_distil import __version__
+    from pmhc_distil.sequences.files import file_sha256
     from pmhc_distil.sequences.tables import SCHEMA_VERSION
 
     context = click.get_current_context()
@@ -66,7 +67,7 @@ def facts_of(predictor: "Predictor", rows: "PeptideSource") -> dict[str, Any]:
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name and parameter.name not in _NO_DIFFERENCE and value not in (None, (), False):
-            options[parameter.name] = _content(value) if parameter.metavar == "FILE" else value
+            options[parameter.name] = file_sha256(value) if parameter.metavar == "FILE" else value
     run = {"version": __version__, "schema": SCHEMA_VERSION, **predictor.identity()}
     return {**run, "input": rows.digest(), "options": options}
 
@@ -81,12 +82,3 @@ def check_keeping(output: str | None, format_: str, *, shard: "Shard | None", re
     if resume and reduced:
         hint = "leave out --resume, or use --shard to make parts that can be repeated"
         raise InputError("cannot continue --regions or --top", source="--resume", hint=hint)
-
-
-def _content(name: str) -> str:
-    from pmhc_distil.sequences.shard_record import file_sha256
-
-    try:
-        return file_sha256(name)
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror or error}", source=name) from error

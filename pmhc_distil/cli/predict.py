@@ -93,9 +93,9 @@ def _open(
     shard: "Shard | None",
 ) -> "PeptideSource":
     """Open the one source of peptides there is."""
-    from pmhc_distil.sequences.files import STDIN
     from pmhc_distil.sequences.peptide_source import PeptideSource
     from pmhc_distil.sequences.readers import open_peptides
+    from pmhc_distil.sequences.text_files import STDIN
 
     if peptides:
         if source is not None:

@@ -1,6 +1,5 @@
 """Making rank tables: the distribution of every groove's scores over the same random peptides."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pmhc_distil.inference.ahead import one_ahead
 from pmhc_distil.inference.background import FILE_NAME, draw_windows, read_windows, write_windows
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable, knots_of, to_milli
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, file_sha256
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
@@ -124,8 +123,8 @@ def calibrate_model(
     random = read_windows(folder / FILE_NAME)
     grooves = groove_table().unique_grooves()
     facts = {
-        "weights": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
-        "background": hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest(),
+        "weights": file_sha256(folder / "model.safetensors"),
+        "background": file_sha256(folder / FILE_NAME),
         "hla_release": groove_table().release,
         "seed": str(seed),
         "precision": "half" if engine.half else "single",

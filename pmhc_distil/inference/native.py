@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, VOCABULARY, encode
+from pmhc_distil.models.vocabulary import CLS, VOCABULARY, encode
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
 HEAD_WIDTH = 32

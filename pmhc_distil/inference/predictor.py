@@ -21,7 +21,7 @@ from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
-from pmhc_distil.sequences.files import create_folder
+from pmhc_distil.sequences.files import create_folder, file_sha256
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
@@ -72,7 +72,7 @@ class Predictor:
     ) -> None:
         self.folder = BUNDLED_MODEL if model is None else Path(model)
         self.engine = Engine(self.folder, threads=threads, device=device, precision=precision)
-        self.weights = hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()
+        self.weights = file_sha256(self.folder / "model.safetensors")
         self.device = device
         self.windows = windows
         training = self.folder / TRAINING_FILE

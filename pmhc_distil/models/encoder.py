@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, PAD
+from pmhc_distil.models.vocabulary import CLS, PAD
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 
 Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of the groove, one pair per layer, each of shape (alleles, heads, 34, head width)."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pmhc_distil.models.vocabulary import GROOVE_LENGTH, VOCABULARY
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 
 
 @dataclass(frozen=True)

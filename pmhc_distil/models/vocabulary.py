@@ -9,7 +9,6 @@ from pmhc_distil.sequences.residues import RESIDUES
 PAD, MASK, CLS, UNK = range(4)
 VOCABULARY = ("[PAD]", "[MASK]", "[CLS]", "[UNK]", *RESIDUES)
 FIRST_RESIDUE = len(VOCABULARY) - len(RESIDUES)
-GROOVE_LENGTH = 34
 
 _CODES = np.full(256, UNK, dtype=np.uint8)
 _CODES[0] = PAD

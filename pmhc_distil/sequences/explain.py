@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
 from pmhc_distil.sequences.groove_distance import nearest_allele
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.hla import Allele
+from pmhc_distil.sequences.text_files import open_text
 
 TRAINING_FILE = "training_alleles.csv"
 """Name of the table of training counts beside training tables and in model folders."""

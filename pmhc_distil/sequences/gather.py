@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import check_not_input, open_unpacked, pieces
+from pmhc_distil.sequences.files import check_not_input, file_sha256
 from pmhc_distil.sequences.formats import PEER_FORMATS, STDOUT, choose_format
 from pmhc_distil.sequences.journal import Tally
-from pmhc_distil.sequences.shard_record import ShardRecord, file_sha256
+from pmhc_distil.sequences.shard_record import ShardRecord
+from pmhc_distil.sequences.text_files import open_unpacked, pieces
 from pmhc_distil.sequences.writers import open_predictions, open_raw
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ def gather(tables: Sequence[str | Path], destination: str | Path) -> Tally:
         hint = f"end its name as those of the shards, such as {Path(found[0][0]).name}"
         raise InputError(f"the shards are {format}, but this name asks for {known}", source=str(destination), hint=hint)
     for table, record in found:
-        try:
-            digest = file_sha256(table)
-        except OSError as error:
-            raise InputError(f"cannot read: {error.strerror or error}", source=table) from error
-        if digest != record.sha256:
+        if file_sha256(table) != record.sha256:
             raise InputError("is not what was written", source=table, hint="copy it anew, or run its shard again")
     if format == "parquet":
         _join_parquet([table for table, _ in found], destination)

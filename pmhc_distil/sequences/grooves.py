@@ -153,12 +153,6 @@ def _place_aligned(sequence: str) -> Placement:
     return Placement("".join(letters))
 
 
-def groove_of(sequence: str) -> str | None:
-    """Return the groove of a protein sequence, or None if any of its 34 residues is missing or ambiguous."""
-    placement = place(sequence)
-    return None if placement.missing else placement.groove
-
-
 def read_mhc_fasta(path: str | Path) -> dict[str, str]:
     """Read a user's own MHC class I sequences and reduce each to its groove.
 

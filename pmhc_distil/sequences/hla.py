@@ -9,19 +9,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.groove_distance import groove_distance, nearest_allele
 from pmhc_distil.sequences.groove_table import EXPRESSION, GrooveTable, groove_table
 from pmhc_distil.sequences.hla_refusal import no_groove, refusal
-
-__all__ = [
-    "Allele",
-    "GrooveTable",
-    "groove_distance",
-    "groove_table",
-    "look_up_allele",
-    "nearest_allele",
-    "resolve_allele",
-]
 
 _SEPARATOR = r"[\s_:.\-]"
 _SPELLING = re.compile(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import read_text
+from pmhc_distil.sequences.text_files import read_text
 
 _PROTEIN = frozenset("ABCDEFGHIKLMNOPQRSTUVWXYZ*")
 

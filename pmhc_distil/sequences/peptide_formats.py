@@ -84,7 +84,7 @@ def parse_records(
     Parameters
     ----------
     stream : TextIOWrapper
-        As :func:`~pmhc_distil.sequences.files.open_text` gives it; stays open as long as parts are read.
+        As :func:`~pmhc_distil.sequences.text_files.open_text` gives it; stays open as long as parts are read.
     source : str
         Its name, for messages.
     peptide_column, allele_column : str, optional

@@ -3,7 +3,6 @@
 Peptides are split, not rows, so that no peptide is in two tables.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
 from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path, create_folder
+from pmhc_distil.sequences.files import atomic_path, create_folder, file_sha256
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
@@ -206,7 +205,7 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
     report = {
         "recipe": dict(recipe or {}),
         "dropped": prepared.dropped,
-        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*tables, HASHES_FILE)},
+        "sha256": {name: file_sha256(folder / name) for name in (*tables, HASHES_FILE)},
     }
     with atomic_path(folder / REPORT_FILE) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -7,8 +7,8 @@ from typing import TextIO
 import numpy as np
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
 from pmhc_distil.sequences.residues import RESIDUES
+from pmhc_distil.sequences.text_files import open_text
 
 _STANDARD = np.zeros(256, dtype=bool)
 _STANDARD[[ord(residue) for residue in RESIDUES]] = True

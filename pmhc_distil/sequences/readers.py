@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text, text_digest
 from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, PEPTIDE_NAMES, find_column, parse_records
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable, make_table, scorable_letters, table_warnings
 from pmhc_distil.sequences.shards import Shard
 from pmhc_distil.sequences.tables import unclashing_names
+from pmhc_distil.sequences.text_files import open_text, text_digest
 
 
 def read_peptides(

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO, TextIO, cast
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import check_destination
+from pmhc_distil.sequences.files import check_destination, file_sha256
 from pmhc_distil.sequences.formats import PACKED_FORMATS
 from pmhc_distil.sequences.journal import Journal, Step, Tally
-from pmhc_distil.sequences.shard_record import ShardRecord, file_sha256
+from pmhc_distil.sequences.shard_record import ShardRecord
 from pmhc_distil.sequences.shards import Shard
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 from pmhc_distil.sequences.writers import TableWriter, open_predictions, open_raw, text_writer, told

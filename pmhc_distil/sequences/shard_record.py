@@ -5,7 +5,6 @@ The record of ``predictions.3.csv`` is ``predictions.3.csv.shard.json``.
 
 import json
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +69,3 @@ class ShardRecord:
 def record_path(table: str | Path) -> Path:
     """Tell where the record of a table is."""
     return Path(f"{table}.shard.json")
-
-
-def file_sha256(path: str | Path) -> str:
-    """Give the SHA-256 of a file."""
-    with Path(path).open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

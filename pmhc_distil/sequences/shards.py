@@ -63,7 +63,7 @@ def cut_lines(stream: io.TextIOWrapper, shard: Shard | None) -> Piece:
     Parameters
     ----------
     stream : TextIOWrapper
-        As :func:`~pmhc_distil.sequences.files.open_text` gives it.
+        As :func:`~pmhc_distil.sequences.text_files.open_text` gives it.
     shard : Shard, optional
     """
     if shard is None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.delimited import read_header, read_parts
-from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.text_files import open_text
 
 
 def read_small_table(

@@ -99,7 +99,6 @@ GENOTYPE_COLUMNS = (
 PREDICTION_NAMES = tuple(column.name for column in PREDICTION_COLUMNS)
 OUR_NAMES = (*PREDICTION_NAMES, *(column.name for column in GENOTYPE_COLUMNS))
 """Names that no column of a user's can keep."""
-NUMBER_COLUMNS = tuple(column for column in PREDICTION_COLUMNS if column.dtype == "float64")
 
 _BINDERS = np.array(["", "WB", "SB"], dtype=object)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
 from pmhc_distil.sequences.mutations import FRAMESHIFT, Change, Mutation, mutation
+from pmhc_distil.sequences.text_files import open_text
 
 _FORMAT = re.compile(r'##INFO=<ID=CSQ,.*Format: ?([^">]+)')
 _CHANGING = {

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text, text_digest
 from pmhc_distil.sequences.peptide_formats import Part, Records
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.proteins import parse_proteins
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 from pmhc_distil.sequences.shards import Shard, cut_fasta
+from pmhc_distil.sequences.text_files import open_text, text_digest
 
 COLUMNS = ("peptide", "protein", "position", "n_flank", "c_flank")
 SCAN_LENGTHS = (8, 9, 10, 11)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.cells import chunks_of_rows
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, why
 from pmhc_distil.sequences.formats import PACKED_FORMATS, PEER_FORMATS, STDOUT, choose_format, shown_name
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 
@@ -211,4 +211,4 @@ def told(shown: str, hint: str | None = None) -> Iterator[None]:
         # The interpreter flushes once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # no space left, quota, a file system that went away
-        raise InputError(f"cannot write: {error.strerror or error}", source=shown, hint=hint) from error
+        raise InputError(f"cannot write: {why(error)}", source=shown, hint=hint) from error

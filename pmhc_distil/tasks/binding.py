@@ -21,10 +21,11 @@ from pmhc_distil.models.vocabulary import MASK, PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
+from pmhc_distil.sequences.sources import TABLE_COLUMNS
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import binary_metrics
 
-COLUMNS = ("peptide", "allele", "label", "affinity_nm", "inequality", "offset")
+COLUMNS = tuple(name for name in TABLE_COLUMNS if name != "source")
 USES = (
     "Ranks peptides of 8 to 15 standard residues by how likely an HLA class I molecule presents them. Research "
     "use; not for clinical decisions. A score is no statement about T-cell recognition. The further an "

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder, open_text
+from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
 from pmhc_distil.sequences.split import in_validation
+from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.documents import read_texts, sentences
 from pmhc_distil.texts.squad import read_questions
 

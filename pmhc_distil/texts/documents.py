@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
 from pmhc_distil.sequences.proteins import parse_proteins
+from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.records import first_line, parse_records
 from pmhc_distil.texts.tables import TEXT_NAMES
 

@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import read_text
+from pmhc_distil.sequences.text_files import read_text
 from pmhc_distil.texts.records import Records, parse_records
-from pmhc_distil.texts.spans import Span, best_spans, merge_spans
-
-__all__ = ["Question", "Span", "best_spans", "exact_match", "merge_spans", "read_questions", "token_f1"]
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import open_text
+from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.records import Records, first_line, parse_records, plain_name
 
 WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")

@@ -202,7 +202,7 @@ def test_a_run_that_ended_early_is_continued(run, run_command, peptides, stop_af
         stop_after(4, error)
         status, _, err = run_command(*command)
         assert status == (2 if isinstance(error, OSError) else 130) and not Path(name).exists()
-        assert ("No space left on device (what is done is kept" in err) == isinstance(error, OSError)
+        assert ("no space left on device (what is done is kept" in err) == isinstance(error, OSError)
         done.append(json.loads(Path(f"{name}.journal").read_text().splitlines()[-1])["tally"]["rows"])
     assert done == [16, 32, 48]
     stop_after()
@@ -373,7 +373,7 @@ def test_a_disk_that_fills(tmp_path, environment, more):
     done = subprocess.run(
         command, **started, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**5,) * 2)
     )
-    assert done.returncode == 2 and "out.csv: cannot write: File too large" in done.stderr
+    assert done.returncode == 2 and "out.csv: cannot write: file too large" in done.stderr
     left = {path.name for path in tmp_path.iterdir()} - {"in.txt", "cache"}
     assert left == ({"out.csv.partial", "out.csv.journal"} if "--resume" in more else set())
     assert subprocess.run(command, **started).returncode == 0

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pmhc_distil.models.encoder import Encoder, both_end_positions
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import CLS, GROOVE_LENGTH, PAD, encode
+from pmhc_distil.models.vocabulary import CLS, PAD, encode
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 
 ALLELES = ("HLA-A*02:01", "HLA-B*07:02", "HLA-C*06:02")

@@ -8,7 +8,7 @@ import pytest
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.groove_derivation import derive_groove_table
 from pmhc_distil.sequences.groove_table import format_groove_table, groove_table, parse_groove_table
-from pmhc_distil.sequences.grooves import GROOVE_POSITIONS, REFERENCE, groove_of, place, read_mhc_fasta
+from pmhc_distil.sequences.grooves import GROOVE_POSITIONS, REFERENCE, place, read_mhc_fasta
 
 A0201 = "YFAMYGEKVAHTHVDTLYVRYHYYTWAVLAYTWY"
 SIGNAL = "MAVMAPRTLVLLLSGALALTQTWA"
@@ -27,7 +27,7 @@ DRB1 = (
 @pytest.mark.parametrize("sequence", [FULL, REFERENCE, REFERENCE[6:], "M" * 40 + FULL, SIGNAL[5:] + REFERENCE[:171]])
 def test_groove_does_not_depend_on_what_surrounds_the_domains(sequence):
     """A signal peptide of unusual length, or none, shifts every residue of the groove."""
-    assert groove_of(sequence) == A0201
+    assert place(sequence).groove == A0201
 
 
 @pytest.mark.parametrize("position", [3, 50, 90, 130, 165, 170])
@@ -44,12 +44,12 @@ def test_insertions_and_deletions_do_not_shift_the_groove(position):
 
 def test_partial_or_ambiguous_sequences_have_no_groove():
     """A groove with a guess in it gives a score for an allele that nobody has sequenced."""
-    assert groove_of(REFERENCE[:170]) is None
+    assert place(REFERENCE[:170]).missing
     assert place(REFERENCE[:170]).missing == (171,)
-    assert groove_of(REFERENCE[7:]) is None
+    assert place(REFERENCE[7:]).missing
     for letter in "X*B":
-        assert groove_of(REFERENCE[:44] + letter + REFERENCE[45:]) is None
-    assert groove_of("") is None
+        assert place(REFERENCE[:44] + letter + REFERENCE[45:]).missing
+    assert place("").missing
 
 
 def test_positions_that_are_not_in_the_groove_do_not_matter():

@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TrainingCounts, explain_allele, read_training_alleles
-from pmhc_distil.sequences.groove_table import GrooveTable
+from pmhc_distil.sequences.groove_distance import groove_distance, nearest_allele
+from pmhc_distil.sequences.groove_table import GrooveTable, groove_table
 from pmhc_distil.sequences.hla import (
     _REASSIGNED,
     Allele,
-    groove_distance,
-    groove_table,
     look_up_allele,
-    nearest_allele,
     resolve_allele,
 )
 from pmhc_distil.sequences.hla_search import search_names

@@ -147,7 +147,7 @@ def test_failure_leaves_no_table(frame, tmp_path, monkeypatch, destination):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_device_is_told(frame):
     """Prevents an error that only surfaces when the last bytes are flushed from being a traceback."""
-    with pytest.raises(InputError, match="/dev/full: cannot write: No space left"):
+    with pytest.raises(InputError, match="/dev/full: cannot write: no space left"):
         write_predictions(frame, "/dev/full", "parquet")
 
 

@@ -115,7 +115,7 @@ def test_failure_leaves_nothing(frame, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writers, "chunks_of_rows", fail)
-    with pytest.raises(InputError, match=r"out\.csv: cannot write: No space left"):
+    with pytest.raises(InputError, match=r"out\.csv: cannot write: no space left"):
         write_predictions(frame, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
 
@@ -123,7 +123,7 @@ def test_failure_leaves_nothing(frame, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_device_is_told(frame):
     """Prevents an error that only surfaces when the last bytes are flushed from being a traceback."""
-    with pytest.raises(InputError, match="/dev/full: cannot write: No space left"):
+    with pytest.raises(InputError, match="/dev/full: cannot write: no space left"):
         write_predictions(frame, "/dev/full", "csv")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from transformers import BatchEncoding, PreTrainedTokenizer
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.vocabulary import GROOVE_LENGTH, VOCABULARY
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import RESIDUES, residue_problem
 
