@@ -380,6 +380,29 @@ def test_a_disk_that_fills(tmp_path, environment, more):
     assert (tmp_path / "out.csv").read_text().count("\n") == 6_001
 
 
+LONG = {"predict": "SLYNTVATL,a text of the user's own of some length\n", "scan": f">one\n{'SLYNTVATLGGGG' * 99}\n"}
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_memory_of_a_shard(tmp_path, environment, command):
+    """Prevents a node of a cluster from having to hold the whole input for its part of it."""
+    most = {}
+    for name, megabytes in (("small", 0.01), ("large", 40)):
+        count = int(megabytes * 1e6 / len(LONG[command]))
+        with (tmp_path / name).open("w") as file:
+            file.write("peptide,own\n" if command == "predict" else "")
+            file.writelines(itertools.repeat(LONG[command], count))
+        more = ["--shard", f"{count // 2}/{count}", "--threads", "1", "-o", f"{name}.csv"]
+        program = [sys.executable, "-m", "pmhc_distil.cli", command, name, *HLA, *more]
+        process = subprocess.Popen(program, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0 and (tmp_path / f"{name}.csv").stat().st_size > 0
+        most[name] = usage.ru_maxrss / 1000  # MB, with Linux's KiB
+        (tmp_path / name).unlink()
+    assert most["large"] < most["small"] + 20
+
+
 @pytest.mark.parametrize(("number", "resume"), [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGHUP, True)])
 def test_a_scheduler_ends_a_run(tmp_path, environment, number, resume):
     """Prevents a time limit from leaving half a table, and from looking like success or like a mistake of the user."""
