@@ -110,6 +110,18 @@ def test_jobs_through_a_scheduler(place, tmp_path):
     check_results(here)
 
 
+def test_proteins_are_scanned(place):
+    """Prevents an option of predict from being given to scan, or one that scan cannot resume."""
+    here = place("predict/.test")
+    protein = ROOT / "data/examples/oncogenes.fasta"
+    (here.folder / "config/samples.csv").write_text(f"sample,alleles,file\nall,A1101;C0802,{protein}\n")
+    top = ("--config", "command=scan", "options=['--top', '3']", "format=tsv", "shard_megabytes=0.0004")
+    here.snakemake("predict/workflow/Snakefile", "--cores", "1", *top)
+    assert len(here.calls()) > 2
+    here.run("pmhc_distil.cli", "scan", str(protein), "--hla", "A1101,C0802", "--top", "3", "-o", "all.tsv")
+    assert (here.folder / "results/all.tsv").read_bytes() == (here.folder / "all.tsv").read_bytes()
+
+
 def test_mistakes_are_told_field_by_field(place):
     """Prevents a traceback or a job that fails after hours for a typing mistake in the sheet or the configuration."""
     here = place("predict/.test")
