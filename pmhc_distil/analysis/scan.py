@@ -8,6 +8,7 @@ import pandas as pd
 from pmhc_distil.analysis.regions import reduction
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.samples import PeptidesOfSamples, samples_from
+from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.tables import written_rank
 from pmhc_distil.sequences.windows import SCAN_LENGTHS, windows_of
 
@@ -63,11 +64,16 @@ def scan(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none; if no protein is long enough; or, with `regions` or `top`, if two
-        have the same name.
+        For an allele that does not exist, or none; if no protein is long enough or a column is missing; for samples as
+        :func:`~pmhc_distil.sequences.samples.samples_from`; or, with `regions` or `top`, if two proteins have the same
+        name.
     """
-    pairs = zip(proteins["protein"], proteins["sequence"], strict=True) if isinstance(proteins, pd.DataFrame) else None
-    texts = [(str(name), str(text).upper()) for name, text in (pairs or proteins.items())]
+    if isinstance(proteins, pd.DataFrame):
+        require_columns(proteins, ("protein", "sequence"), "proteins")
+        named: Iterable[tuple[object, object]] = zip(proteins["protein"], proteins["sequence"], strict=True)
+    else:
+        named = proteins.items()
+    texts = [(str(name), str(text).upper()) for name, text in named]
     max_rank, reduced = reduction(max_rank, regions=regions, top=top, genotype=genotype)
     rows: PeptideSource = windows_of(texts, sorted(set(lengths)), distinct=reduced is not None)
     if samples is not None:

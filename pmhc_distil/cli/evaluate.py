@@ -98,6 +98,7 @@ def evaluate(
     from pmhc_distil.sequences.csv_tables import select_rows
     from pmhc_distil.sequences.files import atomic_path, check_destination
     from pmhc_distil.sequences.readers import read_peptides
+    from pmhc_distil.sequences.small_tables import require_columns
 
     for path in filter(None, (output, report, document)):
         check_destination(path)
@@ -107,10 +108,7 @@ def evaluate(
         if kept.empty:
             raise InputError("no row meets the condition", source=table, value=where)
         pairs = replace(pairs, frame=kept.reset_index(drop=True), rows=pairs.rows[kept.index])
-    for column in columns:
-        if column not in pairs.frame:
-            there = ", ".join(pairs.frame.columns)
-            raise InputError(f"the column is missing; there are: {there}", source=table, column=column)
+    require_columns(pairs.frame, columns, table)
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, labels_of, summary
     from pmhc_distil.evaluation.details import detailed_metrics

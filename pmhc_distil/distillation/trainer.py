@@ -74,6 +74,14 @@ class DistilTrainer(Trainer):
                 source="alpha_cosine, alpha_hidden",
                 hint="set both to 0 or give a teacher without a cache",
             )
+        if hidden and teacher is not None and teacher.config.hidden_size != model.config.hidden_size:
+            widths = f"{teacher.config.hidden_size} of the teacher, {model.config.hidden_size} of the student"
+            raise InputError(
+                "the cosine and hidden losses compare hidden states of one width",
+                source="alpha_cosine, alpha_hidden",
+                value=widths,
+                hint="set both to 0, or use a student of the teacher's width",
+            )
         if args.alpha_soft and teacher is None and teacher_rows is None:
             raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
         self.task = task

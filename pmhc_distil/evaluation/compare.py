@@ -131,6 +131,17 @@ def evaluate_model(
         A row's alleles are those of one person, of which the best counts.
     windows : int, optional
         Random peptides of every length for the ranks of grooves without a calibration; by default all there are.
+    threads, device : optional
+        As for :class:`~pmhc_distil.inference.predictor.Predictor`.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        As :func:`labels_of`; or if the folder is no model, or what it tells of its training is damaged.
     """
     labels = labels_of(table)
     predictor = Predictor(folder, threads=threads, device=device, windows=windows)

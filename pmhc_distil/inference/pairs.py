@@ -33,8 +33,6 @@ class Pairs:
         34 residues each.
     allele_names : list of str
         One per groove.
-    warnings : tuple of str
-        One line for each allele to mind or refused.
     """
 
     frame: pd.DataFrame
@@ -42,7 +40,6 @@ class Pairs:
     allele_index: NDArray[np.intp]
     grooves: list[str]
     allele_names: list[str]
-    warnings: tuple[str, ...] = ()
 
 
 def make_pairs(
@@ -51,16 +48,12 @@ def make_pairs(
     *,
     grooves: Mapping[str, str] | None = None,
     genotype: bool = False,
-    strict: bool = False,
-    source: str | None = None,
-    rows: NDArray[np.int64] | None = None,
-    column: str = "allele",
 ) -> Pairs:
     """Lay out one row per peptide and allele.
 
     Parameters
     ----------
-    table, alleles, grooves, genotype, strict, source, rows, column
+    table, alleles, grooves, genotype
         As for :func:`~pmhc_distil.inference.request.resolve_request`.
 
     Returns
@@ -74,9 +67,7 @@ def make_pairs(
     InputError
         As :func:`~pmhc_distil.inference.request.resolve_request`.
     """
-    request = resolve_request(
-        table, alleles, grooves=grooves, genotype=genotype, strict=strict, source=source, rows=rows, column=column
-    )
+    request = resolve_request(table, alleles, grooves=grooves, genotype=genotype)
     if request.cross:
         n = len(request.allele_names)
         owner = np.repeat(np.arange(len(table)), n)
@@ -105,7 +96,7 @@ def make_pairs(
     frame = frame.assign(allele=pd.Series(names, dtype="str"), note=pd.Series(notes, dtype="str"))
     frame = frame[["peptide", "allele", "note", *own]]
     index = np.where(bad, -1, index)
-    return Pairs(frame, owner, index, request.grooves, request.allele_names, request.warnings)
+    return Pairs(frame, owner, index, request.grooves, request.allele_names)
 
 
 def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:

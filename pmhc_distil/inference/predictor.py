@@ -148,8 +148,7 @@ class Predictor:
             For an allele in ``alleles`` that does not exist, or none at all.
         """
         table = peptides if isinstance(peptides, PeptideTable) else table_from(peptides)
-        names = [alleles] if isinstance(alleles, str) else alleles
-        pairs = make_pairs(table.frame, names, genotype=genotype, grooves=grooves)
+        pairs = make_pairs(table.frame, alleles, genotype=genotype, grooves=grooves)
         frame = pairs.frame
         numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)

@@ -14,7 +14,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import RESIDUES
-from pmhc_distil.sequences.samples import ALLELE_SEPARATORS, genotype_warnings
+from pmhc_distil.sequences.samples import genotype_warnings, split_alleles
 
 EXAMPLE = "for example --hla A*02:01"
 
@@ -218,7 +218,7 @@ def _resolve_rows(
     refused: list[str] = []
     starts = [0]
     for code, cell in enumerate(cells):
-        parts = list(dict.fromkeys(filter(None, ALLELE_SEPARATORS.split(cell)))) if genotype else []
+        parts = list(dict.fromkeys(split_alleles(cell))) if genotype else []
         for text in parts or [cell]:
             try:
                 place, _, note = found.place(text, source, None, column)

@@ -89,17 +89,9 @@ def hits_among_windows(
         else:
             wanted = np.resize(generator.permutation(lengths), decoys * len(own))
         for length, count in zip(*np.unique(wanted, return_counts=True), strict=True):
-            drawn: list[str] = []
-            for _ in range(100):
-                fresh = proteome.draw(int(length), int(count), generator)
-                drawn += [text for text in fresh if text not in excluded]
-                if len(drawn) >= count:
-                    break
-            else:
-                reason = f"nearly every window of {length} residues is a known ligand"
-                raise InputError(reason, source="proteins", hint="give more proteins")
+            drawn = proteome.draw(int(length), int(count), generator, excluded)
             decoy = own.iloc[np.zeros(count, dtype=int)]
-            parts.append(decoy.assign(peptide=drawn[:count], label=0))
+            parts.append(decoy.assign(peptide=drawn, label=0))
     return pd.concat(parts, ignore_index=True)
 
 

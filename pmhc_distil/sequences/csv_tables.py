@@ -9,6 +9,7 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.small_tables import require_columns
 
 
 def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> tuple[pd.DataFrame, int]:
@@ -34,10 +35,7 @@ def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> t
         raise InputError(
             "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
         ) from error
-    there = ", ".join(frame.columns)
-    for column in columns:
-        if column not in frame:
-            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column)
+    require_columns(frame, columns, str(path))
     kept = select_rows(frame, where, str(path)) if where else frame
     return kept, len(frame) - len(kept)
 

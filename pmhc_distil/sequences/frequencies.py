@@ -9,7 +9,7 @@ import pandas as pd
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES
-from pmhc_distil.sequences.small_tables import read_small_table
+from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
 ROUNDING = 0.005
 """By how much the frequencies of a locus may exceed 1, because they are printed with few digits."""
@@ -62,10 +62,7 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
         frequencies of a locus sum above 1.
     """
     lines = np.arange(1, len(table) + 1) if rows is None else rows
-    for name in ("allele", "frequency"):
-        if name not in table:
-            there = ", ".join(map(str, table.columns))
-            raise InputError(f"the column is missing; there are: {there}", source=source, column=name)
+    require_columns(table, ("allele", "frequency"), source)
     found: list[tuple[str, str, str, bool, float]] = []
     seen: set[tuple[str, str]] = set()
     populations = table["population"] if "population" in table else [""] * len(table)

@@ -14,7 +14,7 @@ from Bio.Data.IUPACData import protein_letters_3to1
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.residues import RESIDUES
-from pmhc_distil.sequences.small_tables import read_small_table
+from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
 _ONE_OF_THREE = {**protein_letters_3to1, "Ter": "*", "Xaa": "X"}
 _NAME = rf"(?:{'|'.join(_ONE_OF_THREE)}|[A-Z*])"
@@ -178,7 +178,14 @@ def read_mutations(path: str | Path) -> list[Mutation]:
 
 
 def mutations_from(table: pd.DataFrame) -> list[Mutation]:
-    """Read the same from a DataFrame."""
+    """Read the same from a DataFrame.
+
+    Raises
+    ------
+    InputError
+        If it has no such columns.
+    """
+    require_columns(table, ("protein", "mutation"), "mutations")
     return [mutation((str(p),), str(m)) for p, m in zip(table["protein"], table["mutation"], strict=True)]
 
 

@@ -12,9 +12,6 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
 
-_IN_VAIN = 1000
-"""Draws without a window that is no ligand, after which there is none."""
-
 
 @dataclass(frozen=True)
 class HardNegatives:
@@ -86,26 +83,19 @@ def draw_negatives(
         If every window that is drawn is known.
     """
     generator = np.random.default_rng(seed)
-    frames = []
+    frames = [pd.DataFrame({"peptide": [], "allele": []}, dtype="str")]
     for source in sources:
         counts = ligands.loc[ligands["source"] == source.name, "allele"].value_counts().sort_index()
         covered = float(shares.reindex(list(source.lengths)).sum())
         for length in source.lengths:
             numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
-            drawn: list[str] = []
-            in_vain = 0
-            while len(drawn) < sum(numbers):
-                fresh = [text for text in proteome.draw(length, int(sum(numbers)), generator) if text not in known]
-                in_vain = 0 if fresh else in_vain + 1
-                if in_vain == _IN_VAIN:
-                    raise InputError(
-                        f"every window of {length} residues is a known ligand", source="proteins", hint="give more"
-                    )
-                drawn += fresh
+            if not numbers.any():
+                continue
+            drawn = proteome.draw(length, int(numbers.sum()), generator, known)
             allele = np.repeat(counts.index.to_numpy(), numbers)
-            frame = pd.DataFrame({"peptide": drawn[: len(allele)], "allele": allele}, dtype="str")
-            if kept and len(frame):
+            frame = pd.DataFrame({"peptide": drawn, "allele": allele}, dtype="str")
+            if kept:
                 frame = frame[generator.random(len(frame)) < kept(frame)]
             frames.append(frame)
-    table = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
+    table = pd.concat(frames, ignore_index=True).drop_duplicates()
     return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]

@@ -1,6 +1,6 @@
 """Protein FASTA, and random peptides cut from proteins."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -9,6 +9,9 @@ import numpy as np
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.text_files import open_text
+
+_IN_VAIN = 1000
+"""Rounds of draws without a window that is not excluded, after which there is none."""
 
 _STANDARD = np.zeros(256, dtype=bool)
 _STANDARD[[ord(residue) for residue in RESIDUES]] = True
@@ -67,15 +70,36 @@ class Proteome:
         good = np.concatenate([[0], np.cumsum(self._standard)])
         return np.flatnonzero(good[length:] - good[:-length] == length)
 
-    def draw(self, length: int, count: int, generator: np.random.Generator) -> list[str]:
+    def draw(
+        self, length: int, count: int, generator: np.random.Generator, excluded: Collection[str] = frozenset()
+    ) -> list[str]:
         """Draw random windows, with replacement.
+
+        Parameters
+        ----------
+        length : int
+            Residues of a window.
+        count : int
+        generator : Generator
+        excluded : collection of str
+            Peptides that no window may be; others are drawn in their place.
 
         Raises
         ------
         InputError
-            If there is no window of this length.
+            If there is no window of this length, or as good as none that is not excluded.
         """
         starts = self.windows(length)
         if not len(starts):
             raise InputError(f"no window of {length} standard residues", source="proteins", hint="give more proteins")
-        return [self.text[start : start + length] for start in generator.choice(starts, count)]
+        drawn: list[str] = []
+        in_vain = 0
+        while len(drawn) < count:
+            windows = (self.text[start : start + length] for start in generator.choice(starts, count))
+            fresh = [window for window in windows if window not in excluded]
+            in_vain = 0 if fresh else in_vain + 1
+            if in_vain == _IN_VAIN:
+                reason = f"nearly every window of {length} residues is a known ligand"
+                raise InputError(reason, source="proteins", hint="give more proteins")
+            drawn += fresh
+        return drawn[:count]

@@ -20,13 +20,17 @@ from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, Part
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import SAMPLE
-from pmhc_distil.sequences.small_tables import read_small_table
+from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
-ALLELE_SEPARATORS = re.compile(r"[,;|\s]+")
-"""What may stand between the alleles of one person."""
+_SEPARATORS = re.compile(r"[,;|\s]+")
 _SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient")
 _PART = 50_000
 _MOST_OF_A_GENE = 2
+
+
+def split_alleles(cell: str) -> list[str]:
+    """Give the alleles of one person that a cell holds, with commas, semicolons, bars or blanks between them."""
+    return list(filter(None, _SEPARATORS.split(cell)))
 
 
 def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, list[str]]:
@@ -51,30 +55,44 @@ def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, lis
         If the file cannot be read or has no such columns, a sample is named twice or has no alleles, or an allele does
         not exist.
     """
-    source = str(path)
     table, rows = read_small_table(path, {SAMPLE: _SAMPLE_NAMES, "alleles": ALLELE_NAMES})
+    samples = samples_from(table, str(path), rows)
+    for alleles, row in zip(samples.values(), rows.tolist(), strict=True):
+        for allele in alleles:
+            if allele not in known:
+                resolve_allele(allele, source=str(path), row=row, column="alleles")
+    return samples
+
+
+def samples_from(
+    table: pd.DataFrame, source: str = "samples", rows: NDArray[np.int64] | None = None
+) -> dict[str, list[str]]:
+    """Read the same from a DataFrame with the columns ``sample`` and ``alleles``, whether or not the alleles exist.
+
+    Parameters
+    ----------
+    table : DataFrame
+    source, rows : optional
+        The table's file and the line of each row, for messages.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or a sample is named twice or has no alleles.
+    """
+    lines = np.arange(1, len(table) + 1) if rows is None else rows
+    require_columns(table, (SAMPLE, "alleles"), source)
     samples: dict[str, list[str]] = {}
-    for name, text, row in zip(table[SAMPLE], table["alleles"], rows.tolist(), strict=True):
-        alleles = list(filter(None, ALLELE_SEPARATORS.split(text)))
+    for name, text, row in zip(table[SAMPLE].map(str), table["alleles"].map(str), lines.tolist(), strict=True):
+        alleles = split_alleles(text)
         if name in samples or not name:
             hint = "one row a sample; put its alleles into one cell, separated by ;"
             reason = "the sample occurs twice" if name else "the sample has no name"
             raise InputError(reason, source=source, row=row, column=SAMPLE, value=name or None, hint=hint)
         if not alleles:
             raise InputError("the sample has no alleles", source=source, row=row, column="alleles", value=name)
-        for allele in alleles:
-            if allele not in known:
-                resolve_allele(allele, source=source, row=row, column="alleles")
         samples[name] = alleles
     return samples
-
-
-def samples_from(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Read the same from a DataFrame with the columns ``sample`` and ``alleles``."""
-    return {
-        str(name): list(filter(None, ALLELE_SEPARATORS.split(str(text))))
-        for name, text in zip(table[SAMPLE], table["alleles"], strict=True)
-    }
 
 
 def with_samples(
@@ -95,6 +113,11 @@ def with_samples(
     -------
     DataFrame
         `peptides` with ``sample`` and ``allele``.  The ``allele`` of a sample that is not known is empty.
+
+    Raises
+    ------
+    InputError
+        As :func:`samples_from`.
     """
     frame = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)})
     alleles = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples

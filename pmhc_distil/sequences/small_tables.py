@@ -12,6 +12,20 @@ from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.text_files import open_text
 
 
+def require_columns(table: pd.DataFrame, columns: Sequence[str], source: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises
+    ------
+    InputError
+        Naming the first one that is missing, and those that there are.
+    """
+    for name in columns:
+        if name not in table:
+            there = ", ".join(map(str, table.columns))
+            raise InputError(f"the column is missing; there are: {there}", source=source, column=name)
+
+
 def read_small_table(
     path: str | Path, columns: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:

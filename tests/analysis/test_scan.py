@@ -48,3 +48,9 @@ def test_mistakes(predictor):
     twice = pd.DataFrame({"protein": ["a", "a"], "sequence": ["MSLYNTVATL"] * 2})
     with pytest.raises(InputError, match="the same name"):
         scan(twice, ALLELES, predictor=predictor, top=3)
+
+
+def test_a_table_without_its_columns_is_one_line(predictor):
+    """Prevents a traceback out of pandas."""
+    with pytest.raises(InputError, match="proteins, column 'sequence': the column is missing; there are: protein, seq"):
+        scan(pd.DataFrame({"protein": ["one"], "seq": ["SLYNTVATL"]}), ALLELES, predictor=predictor)

@@ -208,6 +208,13 @@ def test_hidden_losses_need_a_live_teacher(teacher, make_trainer, data, alpha):
         )
 
 
+def test_hidden_losses_need_a_student_of_the_same_width(teacher, make_model, make_trainer, data):
+    """Prevents a traceback in the first step of the training."""
+    narrow = make_model(hidden_size=8, num_hidden_layers=2)
+    with pytest.raises(InputError, match="of one width: '16 of the teacher, 8 of the student'"):
+        make_trainer(BINDING, narrow, data, teacher=teacher, settings={"alpha_cosine": 1.0})
+
+
 def test_soft_loss_needs_a_teacher(teacher, make_trainer, data):
     """Prevents a 'distilled' model that never saw a teacher."""
     with pytest.raises(InputError, match="needs a teacher"):

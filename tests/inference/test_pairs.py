@@ -68,15 +68,17 @@ def test_pairs_keep_rows_with_a_bad_allele(names):
     assert list(pairs.allele_index) == [0, -1, 0, -1, 1, -1]
     bad = "no such allele (did you mean A2?)"
     assert list(pairs.frame["note"]) == ["", bad, "", "empty allele", "", bad]
-    assert pairs.warnings == (f"B*99:99: {bad}", "allele: empty allele")
     assert list(pairs.frame["id"]) == list(range(6))
     assert names == ["A2", "B*99:99", "A0201", "A1"]
+    assert resolve_request(table).warnings == (f"B*99:99: {bad}", "allele: empty allele")
 
 
 def test_strict_names_the_first_bad_row():
     """Prevents a search for the row that stopped the run."""
     with pytest.raises(InputError) as caught:
-        make_pairs(pair_table("A2", "A2", "foo"), strict=True, source="in.csv", rows=np.array([2, 4, 7]), column="HLA")
+        resolve_request(
+            pair_table("A2", "A2", "foo"), strict=True, source="in.csv", rows=np.array([2, 4, 7]), column="HLA"
+        )
     assert str(caught.value) == "in.csv, row 7, column 'HLA': no such allele: 'foo' (did you mean A2?)"
 
 
@@ -95,8 +97,9 @@ def test_a_bad_allele_of_the_option_is_an_error():
 
 def test_an_allele_named_twice_is_scored_once():
     """Prevents doubled rows for a homozygous patient or two spellings."""
-    pairs = make_pairs(table_from(["SLYNTVATL"]).frame, ["A2", "A0201"])
-    assert len(pairs.frame) == 1 and "A0201: names HLA-A*02:01 again" in pairs.warnings[0]
+    table = table_from(["SLYNTVATL"]).frame
+    assert len(make_pairs(table, ["A2", "A0201"]).frame) == 1
+    assert "A0201: names HLA-A*02:01 again" in resolve_request(table, ["A2", "A0201"]).warnings[0]
 
 
 def test_sequence_defined_alleles(names):

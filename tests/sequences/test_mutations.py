@@ -131,3 +131,9 @@ def test_tables_and_options(tmp_path):
     for text in ("G12D", ":G12D", "KRAS:"):
         with pytest.raises(InputError, match="--mutation: no protein and change"):
             named_mutations([text])
+
+
+def test_a_data_frame_without_its_columns_is_one_line():
+    """Prevents a traceback out of pandas."""
+    with pytest.raises(InputError, match="mutations, column 'mutation': the column is missing"):
+        mutations_from(pd.DataFrame({"protein": ["KRAS"], "change": ["G12D"]}))

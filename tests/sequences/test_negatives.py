@@ -28,7 +28,7 @@ def test_a_small_proteome_of_ligands_gives_other_negatives(tmp_path):
     drawn = {text for table in (made.train, made.validation) for text in table.loc[table["label"] == 0, "peptide"]}
     assert drawn and drawn <= set(windows[28:])
     pd.DataFrame({"peptide": windows, "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
-    with pytest.raises(InputError, match="every window of 9 residues"):
+    with pytest.raises(InputError, match="nearly every window of 9 residues"):
         prepare(tmp_path, [Source("l.csv", (9,))], proteome, **SETTINGS)
 
 

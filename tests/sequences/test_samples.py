@@ -7,7 +7,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import peptide_source, samples
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.readers import open_peptides
-from pmhc_distil.sequences.samples import PeptidesOfSamples, genotype_warnings, read_samples, with_samples
+from pmhc_distil.sequences.samples import PeptidesOfSamples, genotype_warnings, read_samples, samples_from, with_samples
 from pmhc_distil.sequences.windows import windows_of
 
 TWO = {"p1": ["A0201", "B0702"], "p2": ["A0101"]}
@@ -78,6 +78,20 @@ def test_a_source_is_read_in_parts(monkeypatch, genotype, part):
         peptides, pd.DataFrame({"sample": ["p1", "p2"], "alleles": ["A0201;B0702", "A0101"]}), genotype=genotype
     )
     pd.testing.assert_frame_equal(frame, made[["peptide", "sample", "allele"]], check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"sample": ["p1", "p1"], "alleles": ["A0201", "B0702"]}, "samples, row 2, column 'sample': the sample occurs"),
+        ({"sample": ["p1", "p2"], "alleles": ["A0201", ";"]}, "samples, row 2, column 'alleles': the sample has no"),
+        ({"sample": ["p1"], "hla": ["A0201"]}, "samples, column 'alleles': the column is missing; there are: sample"),
+    ],
+)
+def test_a_data_frame_of_samples_is_read_as_strictly_as_a_file(table, message):
+    """Prevents a sample with an allele a row from keeping the last one alone, without a word."""
+    with pytest.raises(InputError, match=message):
+        samples_from(pd.DataFrame(table))
 
 
 def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ LABELS = ("NON_BINDER", "BINDER")
 class PMHCConfig(PretrainedConfig):
     """Configuration of :class:`~pmhc_distil.models.hf.modeling.PMHCModel` and its heads.
 
-    Keyword arguments are the fields of :class:`~pmhc_distil.models.encoder.EncoderShape`; the others go to
+    Keyword arguments are the fields of :class:`~pmhc_distil.models.shape.EncoderShape`; the others go to
     :class:`transformers.PretrainedConfig`.
     """
 
