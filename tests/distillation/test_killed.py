@@ -23,21 +23,29 @@ import pmhc_distil.cli.train, pmhc_distil.distillation.run, pmhc_distil.tasks.bi
 out, kills = Path(sys.argv[sys.argv.index("-o") + 1]), int(os.environ["KILLS"])
 draw = random.Random(4)
 steps = lambda: max((int(path.name.split("-")[1]) for path in out.glob("checkpoints/checkpoint-*")), default=0)
+half_written = lambda: not (out / f"checkpoints/checkpoint-{steps()}/trainer_state.json").exists()
 torn = 0
+
+def wait(until):
+    while not until():
+        assert not os.waitpid(child, os.WNOHANG)[0], "the run ended before it could be killed"
+        time.sleep(0.0002)
+
 while kills:
-    before = steps()
+    # The first checkpoint may be half written, all later ones come after a whole one.
+    wanted = steps() + 2
     child = os.fork()
     if not child:
         os._exit(cli.main() or 0)
-    # The first checkpoint may be half written, all later ones come after a whole one.
-    while steps() < before + 2:
-        assert not os.waitpid(child, os.WNOHANG)[0], "the run ended before it could be killed"
-        time.sleep(0.0005)
-    time.sleep(draw.uniform(0, 0.05))
+    wait(lambda: steps() >= wanted)
+    if kills % 2:
+        wait(half_written)
+    else:
+        time.sleep(draw.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert not (out / "README.md").exists()
-    torn += not (out / f"checkpoints/checkpoint-{steps()}/trainer_state.json").exists()
+    torn += half_written()
     kills -= 1
     if "--resume" not in sys.argv:
         sys.argv.append("--resume")
@@ -47,7 +55,7 @@ cli.main()
 
 
 def train(folder, arguments, kills):
-    """Run a training that is killed so many times, each time after at least one more step, and then continued."""
+    """Run a training that is killed so many times, every other time while it writes a checkpoint, and continued."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "KILLS": str(kills)}
     command = [sys.executable, "-c", KILLER, *map(str, arguments), "-o", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
@@ -65,7 +73,7 @@ def test_killed_training_ends_with_the_same_weights(tmp_path, pair_files, bindin
     more = ("--recipe", tmp_path / "recipe.yaml", "--batch-size", 64, "--epochs", 12, "--cpu", "--seed", 1)
     command = ("distill", *files, *more, "--learning-rate", 0.01, "--threads", 1)
     _, weights, texts = train(tmp_path / "whole", command, 0)
-    told, same, same_texts = train(tmp_path / "killed", command, 6)
+    told, same, same_texts = train(tmp_path / "killed", command, 4)
     assert not told.startswith("torn 0"), "no kill came in the middle of a checkpoint"
     assert weights.keys() == same.keys()
     assert all((weights[name] == same[name]).all() for name in weights)
