@@ -63,12 +63,28 @@ class BatchSampler(Iterable[list[int]], Sized, Protocol):
 
 
 class SharedBatches:
-    """What accelerate asks of a sampler whose batches several processes share in turn.
+    """What every sampler of batches has, and accelerate asks of one whose batches several processes share in turn.
 
-    A sampler has a ``batch_size``, too, to which accelerate fills up the last batches from the first ones.
+    Parameters
+    ----------
+    batch_size : int
+        Examples of a batch; accelerate fills up the last batches to it from the first ones.
+    shuffle : bool
+        A new order for every epoch; otherwise always the same.
+    seed : int
     """
 
     drop_last = False
+
+    def __init__(self, batch_size: int, *, shuffle: bool, seed: int) -> None:
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order."""
+        self.epoch = epoch
 
     @property
     def sampler(self) -> "SharedBatches":

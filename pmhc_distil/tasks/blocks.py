@@ -31,18 +31,11 @@ class BlockSampler(SharedBatches):
     def __init__(self, groups: np.ndarray, batch_size: int, *, shuffle: bool, seed: int) -> None:
         self.groups = groups
         self.blocks = max(1, batch_size // BLOCK_SIZE)
-        self.batch_size = self.blocks * BLOCK_SIZE
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
+        super().__init__(self.blocks * BLOCK_SIZE, shuffle=shuffle, seed=seed)
         self._block_count = int((-(-np.unique(groups, return_counts=True)[1] // BLOCK_SIZE)).sum())
 
     def __len__(self) -> int:
         return -(-self._block_count // self.blocks)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order."""
-        self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = np.random.default_rng((self.seed, self.epoch))

@@ -13,9 +13,9 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.tasks.text_classification import TEXT_CLASSIFICATION, labelled
 from pmhc_distil.tasks.text_classification import ask as ask_about_texts
 from pmhc_distil.tasks.token_arrays import TextData
-from pmhc_distil.texts.documents import read_texts, sentence_pairs
+from pmhc_distil.texts.documents import IS_NEXT, NOT_NEXT, read_texts, sentence_pairs
 
-CLASSES = ("IS_NEXT", "NOT_NEXT")
+CLASSES = (IS_NEXT, NOT_NEXT)
 SEED = 42
 """Of the pairs: the same in every run, so that models can be compared."""
 
@@ -23,7 +23,6 @@ SEED = 42
 def read(path: Path, reading: Reading) -> TextData:
     """Read texts and make pairs of their sentences: half follow each other, half come from two texts."""
     frame = sentence_pairs(read_texts(path), SEED)
-    frame["label"] = [CLASSES[int(label)] for label in frame["label"]]
     return labelled(frame, replace(reading, classes=CLASSES))
 
 

@@ -1,7 +1,6 @@
 """Texts as token numbers, and the batches of every task on them."""
 
 import hashlib
-import itertools
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import spells_residues
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import encode
+from pmhc_distil.tasks.ragged import Ragged
 
 logger = logging.getLogger(__name__)
 
@@ -26,61 +26,15 @@ POOL = 64
 """Batches whose examples are sorted by length together."""
 
 
-class Ragged:
-    """Rows of different lengths in one array.
-
-    Parameters
-    ----------
-    rows : sequence of sequence of int
-    """
-
-    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
-        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32, lengths.sum())
-        self.laid_out(flat, lengths)
-
-    def laid_out(self, flat: np.ndarray, lengths: np.ndarray) -> "Ragged":
-        """Take the values of all rows, one after the other."""
-        self.flat, self.lengths = flat, lengths
-        self.starts = np.concatenate([[0], np.cumsum(lengths)])
-        return self
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, number: int) -> np.ndarray:
-        return self.flat[self.starts[number] : self.starts[number + 1]]
-
-    def like(self, flat: np.ndarray) -> "Ragged":
-        """Give rows of the same lengths with other values."""
-        return Ragged([]).laid_out(flat, self.lengths)
-
-    def filled(self) -> "Ragged":
-        """Give the rows that are not empty."""
-        return Ragged([]).laid_out(self.flat, self.lengths[self.lengths > 0])
-
-    def padded(self, numbers: np.ndarray, fill: int) -> np.ndarray:
-        """Give some rows as one table (rows, longest)."""
-        lengths = self.lengths[numbers]
-        columns = np.arange(lengths.max(initial=0))
-        inside = columns < lengths[:, None]
-        table = self.flat[self.starts[numbers][:, None] + np.where(inside, columns, 0)]
-        return np.where(inside, table, fill)
-
-    def digest(self) -> bytes:
-        """Give a SHA-256 of the rows."""
-        return hashlib.sha256(np.ascontiguousarray(self.flat).tobytes() + self.starts.tobytes()).digest()
-
-
 def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Ragged:
     """Turn texts into token numbers without special ones."""
     if isinstance(tokenizer, PMHCTokenizer):
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        return Ragged([]).laid_out(encode(["".join(texts)])[0], lengths)
+        return Ragged(encode(["".join(texts)])[0], lengths)
     words = spells_residues(tokenizer)
     given = [letters(text, tokenizer) for text in texts] if words else list(texts)
     # A text longer than the model is no mistake here: windows are cut from it.
-    return Ragged(tokenizer(given, add_special_tokens=False, is_split_into_words=words, verbose=False)["input_ids"])
+    return Ragged.of(tokenizer(given, add_special_tokens=False, is_split_into_words=words, verbose=False)["input_ids"])
 
 
 def letters(sequence: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -187,12 +141,12 @@ class TextData:
             ends.append([span[1] if here else OUTSIDE for span, here in spans])
         return cls(
             tokenizer,
-            Ragged([one.ids for one in encodings]),
-            Ragged([one.type_ids for one in encodings]),
+            Ragged.of([one.ids for one in encodings]),
+            Ragged.of([one.type_ids for one in encodings]),
             order,
             source[order],
-            Ragged(places),
-            Ragged(ends),
+            Ragged.of(places),
+            Ragged.of(ends),
             len(first),
         )
 
@@ -202,9 +156,9 @@ class TextData:
         ids = found["input_ids"]
         kinds = found.get("token_type_ids") or [[0] * len(one) for one in ids]
         order = np.argsort([len(one) for one in ids], kind="stable")
-        tokens = Ragged([ids[number] for number in order])
-        nowhere = Ragged([[OUTSIDE] * len(ids[number]) for number in order])
-        return cls(tokenizer, tokens, Ragged([kinds[n] for n in order]), order, order, nowhere, nowhere, len(ids))
+        tokens = Ragged.of([ids[number] for number in order])
+        nowhere = Ragged.of([[OUTSIDE] * len(ids[number]) for number in order])
+        return cls(tokenizer, tokens, Ragged.of([kinds[n] for n in order]), order, order, nowhere, nowhere, len(ids))
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -258,18 +212,11 @@ class LengthSampler(SharedBatches):
     """Batches of examples of similar length, so that little is spent on padding; a new order in every epoch."""
 
     def __init__(self, lengths: np.ndarray, batch_size: int, *, shuffle: bool, seed: int) -> None:
+        super().__init__(batch_size, shuffle=shuffle, seed=seed)
         self.lengths = lengths
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order."""
-        self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
         count, size = len(self.lengths), self.batch_size

@@ -15,7 +15,7 @@ from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.records import first_line, parse_records
 from pmhc_distil.texts.tables import TEXT_NAMES
 
-IS_NEXT, IS_RANDOM = "0", "1"
+IS_NEXT, NOT_NEXT = "IS_NEXT", "NOT_NEXT"
 """Labels of next-sentence prediction: the second sentence follows the first, or is one of another text."""
 
 _LINE_BREAK = re.compile(r"<br\s*/?>|</?p>|\n\s*\n", re.IGNORECASE)
@@ -118,7 +118,7 @@ def sentence_pairs(texts: Sequence[str], seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        In random order: ``text``, ``text_pair`` and ``label`` (:data:`IS_NEXT` or :data:`IS_RANDOM`), all str.
+        In random order: ``text``, ``text_pair`` and ``label`` (:data:`IS_NEXT` or :data:`NOT_NEXT`), all str.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def sentence_pairs(texts: Sequence[str], seed: int) -> pd.DataFrame:
             own[place] = one
     order = _elsewhere(first, second, generator)
     true = [(a, b, IS_NEXT) for (_, a), (_, b) in zip(firsts, seconds, strict=True)]
-    pairs = true + [(a, second[i][1], IS_RANDOM) for (_, a), i in zip(first, order, strict=True)]
+    pairs = true + [(a, second[i][1], NOT_NEXT) for (_, a), i in zip(first, order, strict=True)]
     rows = [pairs[i] for i in generator.permutation(len(pairs))]
     return pd.DataFrame(rows, columns=["text", "text_pair", "label"], dtype="str")
 

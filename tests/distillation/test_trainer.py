@@ -15,7 +15,7 @@ from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClass
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks import TASKS
 from pmhc_distil.tasks.binding import PairData
-from pmhc_distil.tasks.fill_mask import WindowData
+from pmhc_distil.tasks.masked_windows import WindowData
 
 BINDING = TASKS["binding"]
 MODELS = {"binding": PMHCForSequenceClassification, "fill-mask": PMHCForMaskedLM}

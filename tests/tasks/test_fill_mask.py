@@ -10,7 +10,8 @@ from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
 from pmhc_distil.models.hf.starting import new_tokenizer
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, UNK, VOCABULARY, encode
-from pmhc_distil.tasks.fill_mask import WindowData, forward, measured, metrics, read_windows, rows, targets
+from pmhc_distil.tasks.fill_mask import forward, measured, metrics, read_windows, rows, targets
+from pmhc_distil.tasks.masked_windows import WindowData
 from pmhc_distil.tasks.token_arrays import IGNORED
 
 WINDOW = 32

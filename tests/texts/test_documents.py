@@ -80,11 +80,11 @@ def test_pairs(texts):
     """Prevents a true pair of strangers, a random one of the same text, unequal halves and texts that are left out."""
     frame = sentence_pairs(texts, seed=3)
     assert list(frame.columns) == ["text", "text_pair", "label"]
-    assert frame["label"].value_counts().to_dict() == {"0": 75, "1": 75}
+    assert frame["label"].value_counts().to_dict() == {"IS_NEXT": 75, "NOT_NEXT": 75}
     seen = set()
     for first, second, label in frame.itertuples(index=False):
         (d, i), (e, j) = place(first), place(second)
-        assert (e, j) == (d, i + 1) if label == "0" else d != e
+        assert (e, j) == (d, i + 1) if label == "IS_NEXT" else d != e
         seen |= {d, e}
     assert seen == set(range(30))
     assert not frame.duplicated().any()
@@ -107,7 +107,7 @@ def test_seed(texts):
 def test_a_text_with_most_sentences():
     """Prevents an endless search where the other texts have too few sentences for one large text."""
     frame = sentence_pairs([" ".join(f"Text 0 has sentence {i}." for i in range(50)), "Text 1 has sentence 0."], 0)
-    random = frame[frame["label"] == "1"]
+    random = frame[frame["label"] == "NOT_NEXT"]
     assert len(random) == 49
     assert all(place(a)[0] != place(b)[0] for a, b in zip(random["text"], random["text_pair"], strict=True))
 
