@@ -13,8 +13,8 @@ import pytest
 from pmhc_distil import Predictor
 from pmhc_distil.inference import native
 from pmhc_distil.inference.background import FILE_NAME, read_windows
-from pmhc_distil.inference.predictor import uncertainty
 from pmhc_distil.inference.ranks import RankTable
+from pmhc_distil.inference.uncertainty import uncertainty
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import VOCABULARY

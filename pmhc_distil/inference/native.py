@@ -7,8 +7,7 @@ precision, and the logits of a peptide do not depend on its neighbours, to the l
 
 import ctypes
 import importlib.util
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,43 +15,30 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pmhc_distil.inference.kernel_layout import (
+    HEAD_WIDTH,
+    POINTER,
+    SIZE,
+    Floats,
+    Halves,
+    PackedGroove,
+    Tokens,
+    Weights,
+    floats,
+    halves,
+    pack_groove,
+    panels,
+    tiles,
+)
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import CLS, VOCABULARY, encode
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
-HEAD_WIDTH = 32
-"""Width of an attention head that the kernels are written for; other widths are multiples of it."""
 HALF_ERROR = 0.05
 """No logit of a peptide is off by more in half precision; the benchmark says by how much it is."""
 _TOGETHER = 4_096
 """Peptides that a thread takes on at once: few, so that threads end together; many, so that it seldom waits."""
-
-Floats = NDArray[np.float32]
-Halves = NDArray[np.uint16]
-_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_int64
-
-
-class _Layer(ctypes.Structure):
-    _fields_ = tuple(
-        (name, _POINTER) for name in ("qkv", "output", "in_", "out", "qkv_bias", "output_bias", "in_bias", "out_bias")
-    )
-
-
-class _Model(ctypes.Structure):
-    _fields_ = (
-        *((name, _SIZE) for name in ("width", "inner", "layers", "vocabulary")),
-        *((name, _POINTER) for name in ("tokens", "stack", "dense", "dense_bias", "heads", "heads_bias")),
-        ("epsilon", ctypes.c_float),
-    )
-
-
-class _Tokens(ctypes.Structure):
-    _fields_ = (("count", _SIZE), ("start", _SIZE), ("positions", _POINTER), ("first", _POINTER))
-
-
-class _PackedGroove(ctypes.Structure):
-    _fields_ = tuple((name, _POINTER) for name in ("keys", "rest_keys", "values", "rest_values"))
 
 
 @dataclass(frozen=True)
@@ -96,11 +82,11 @@ class NativeBackend:
         self.threads = threads
         self.half = half
         self.error = HALF_ERROR if half else 0.0
-        self._positions = _floats(weights["encoder.positions.weight"])
-        self._embeddings = _floats(weights["encoder.tokens.weight"])
-        self._single = _Weights(shape, weights, _panels)
-        self._weights = _Weights(shape, weights, _tiles) if half else self._single
-        self._tokens: dict[int, tuple[_Tokens, Floats, Halves]] = {}
+        self._positions = floats(weights["encoder.positions.weight"])
+        self._embeddings = floats(weights["encoder.tokens.weight"])
+        self._single = Weights(shape, weights, panels)
+        self._weights = Weights(shape, weights, tiles) if half else self._single
+        self._tokens: dict[int, tuple[Tokens, Floats, Halves]] = {}
 
     def prefix(self, groove: str) -> NativePrefix:
         """Compute the keys and values of a groove, always in single precision."""
@@ -113,7 +99,7 @@ class NativeBackend:
                 self._bytes, ctypes.byref(self._single.model), *map(_address, (self._positions, residues, keys, values))
             )
         )
-        return NativePrefix(keys, values, _pack_groove(keys, values) if self.half else ())
+        return NativePrefix(keys, values, pack_groove(keys, values) if self.half else ())
 
     def forward(self, prefix: NativePrefix, tokens: NDArray[np.uint8]) -> Floats:
         """Score peptides of one length with one groove.
@@ -151,9 +137,9 @@ class NativeBackend:
     def _score(self, prefix: NativePrefix, tokens: NDArray[np.uint8], logits: Floats) -> None:
         """Fill in the logits; the kernel lets other threads work meanwhile."""
         model, of_length = self._weights.model, self._of_length(tokens.shape[1])
-        rows = (_address(tokens), _SIZE(len(tokens)), _address(logits))
+        rows = (_address(tokens), SIZE(len(tokens)), _address(logits))
         if self.half:
-            packed = _PackedGroove(*(part.ctypes.data for part in prefix.packed))
+            packed = PackedGroove(*(part.ctypes.data for part in prefix.packed))
             failed = self._library.pmhc_score_half(
                 ctypes.byref(model), ctypes.byref(packed), ctypes.byref(of_length), *rows
             )
@@ -172,68 +158,24 @@ class NativeBackend:
         if failed:
             raise MemoryError
 
-    def _of_length(self, length: int) -> _Tokens:
+    def _of_length(self, length: int) -> Tokens:
         """Give what depends on the length alone: positions, and the first layer's products in bfloat16."""
         if length not in self._tokens:
             # Positions as Encoder counts them: from the nearer end.
             residue = np.arange(length)
             from_end = self.shape.max_half_length + length - 1 - residue
             place = np.where(residue < (length + 1) // 2, residue, from_end)
-            positions = _floats(self._positions[np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)])
+            positions = floats(self._positions[np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)])
             first = np.empty(0, np.uint16)
             if self.half:
                 hidden = positions[:, None] + self._embeddings
                 hidden = hidden - hidden.mean(-1, keepdims=True)
                 hidden /= np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self.shape.layer_norm_eps)
                 weight, bias = self._single.first
-                first = _halves(hidden @ weight.T + bias)
-            facts = _Tokens(length + 1, CLS, positions.ctypes.data, first.ctypes.data)
+                first = halves(hidden @ weight.T + bias)
+            facts = Tokens(length + 1, CLS, positions.ctypes.data, first.ctypes.data)
             self._tokens[length] = facts, positions, first
         return self._tokens[length][0]
-
-
-class _Weights:
-    """The weights as a kernel wants them, with the memory that they point to."""
-
-    def __init__(
-        self, shape: EncoderShape, weights: Mapping[str, np.ndarray], pack: Callable[[np.ndarray], np.ndarray]
-    ) -> None:
-        self._kept: list[object] = []
-        layers = (_Layer * shape.num_hidden_layers)()
-        for number in range(shape.num_hidden_layers):
-            name = f"encoder.layers.{number}."
-            qkv, qkv_bias = _fold(weights, f"{name}qkv", f"{name}attention_norm")
-            # Queries are scaled for softmax to the base of 2.
-            scale = 1 / (math.sqrt(HEAD_WIDTH) * math.log(2))
-            factor = np.repeat([scale, 1.0, 1.0], shape.hidden_size).astype(np.float32)
-            qkv, qkv_bias = qkv * factor[:, None], qkv_bias * factor
-            inner, inner_bias = _fold(weights, f"{name}feedforward_in", f"{name}feedforward_norm")
-            if number == 0:
-                self.first = qkv, qkv_bias
-            output, out = (weights[f"{name}{part}.weight"] for part in ("attention_output", "feedforward_out"))
-            output_bias, out_bias = (weights[f"{name}{part}.bias"] for part in ("attention_output", "feedforward_out"))
-            matrices = [self._keep(pack(matrix)) for matrix in (qkv, output, inner, out)]
-            biases = [self._keep(_floats(bias)) for bias in (qkv_bias, output_bias, inner_bias, out_bias)]
-            layers[number] = _Layer(*matrices, *biases)
-        self._kept.append(layers)
-        dense, dense_bias = _fold(weights, "head.dense", "encoder.final_norm")
-        self.model = _Model(
-            shape.hidden_size,
-            shape.intermediate_size,
-            shape.num_hidden_layers,
-            shape.vocab_size,
-            self._keep(_floats(weights["encoder.tokens.weight"])),
-            ctypes.addressof(layers),
-            self._keep(pack(dense)),
-            self._keep(_floats(dense_bias)),
-            self._keep(_floats(weights["head.output.weight"])),
-            self._keep(_floats(weights["head.output.bias"])),
-            shape.layer_norm_eps,
-        )
-
-    def _keep(self, array: np.ndarray) -> int:
-        self._kept.append(array)
-        return array.ctypes.data
 
 
 def unsupported(shape: EncoderShape) -> str:
@@ -264,50 +206,5 @@ def _library() -> ctypes.CDLL | None:
         return None
 
 
-def _fold(weights: Mapping[str, np.ndarray], linear: str, norm: str) -> tuple[Floats, Floats]:
-    """Multiply scale and shift of a normalisation into the linear layer after it."""
-    weight = weights[f"{linear}.weight"]
-    return weight * weights[f"{norm}.weight"], weights[f"{linear}.bias"] + weight @ weights[f"{norm}.bias"]
-
-
-def _floats(array: np.ndarray) -> Floats:
-    return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _halves(array: np.ndarray) -> Halves:
-    """Round to bfloat16, to nearest, ties to even."""
-    bits = _floats(array).view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-
-
-def _panels(weight: np.ndarray) -> Floats:
-    """Lay a matrix (outputs, inputs) out for ``kernel/single.c``: (outputs / 32, inputs, 32)."""
-    outputs, inputs = weight.shape
-    return _floats(weight.reshape(outputs // 32, 32, inputs).transpose(0, 2, 1))
-
-
-def _tiles(weight: np.ndarray) -> Halves:
-    """Lay a matrix (outputs, inputs) out for ``kernel/half.c``: (outputs / 16, inputs / 32, 16, 16, 2)."""
-    outputs, inputs = weight.shape
-    split = _halves(weight).reshape(outputs // 16, 16, inputs // 32, 16, 2)
-    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4))
-
-
-def _pack_groove(keys: Floats, values: Floats) -> tuple[Halves, ...]:
-    """Lay keys and values of a groove out as ``Groove`` of ``kernel/half.c``."""
-    heads = keys.shape[:2]
-    whole = GROOVE_LENGTH // 16 * 16
-    rest = GROOVE_LENGTH - whole
-    key, value = _halves(keys), _halves(values)
-    rest_keys = np.zeros((*heads, 16, 16, 2), np.uint16)
-    rest_keys[:, :, :, :rest] = key[:, :, whole:].reshape(*heads, rest, 16, 2).transpose(0, 1, 3, 2, 4)
-    return (
-        np.ascontiguousarray(key[:, :, :whole].reshape(*heads, 2, 16, 16, 2).transpose(0, 1, 2, 4, 3, 5)),
-        rest_keys,
-        np.ascontiguousarray(value[:, :, :whole].reshape(*heads, 16, 2, 2, 16).transpose(0, 1, 4, 2, 5, 3)),
-        np.ascontiguousarray(value[:, :, whole:].reshape(*heads, rest, 2, 16).transpose(0, 1, 3, 4, 2)),
-    )
-
-
 def _address(array: np.ndarray) -> ctypes.c_void_p:
-    return _POINTER(array.ctypes.data)
+    return POINTER(array.ctypes.data)

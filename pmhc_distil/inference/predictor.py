@@ -2,33 +2,30 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
 
-from pmhc_distil.errors import InputError
 from pmhc_distil.inference import background
-from pmhc_distil.inference.calibration import Background, calibrate_groove
+from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine, Precision
+from pmhc_distil.inference.groove_ranks import GrooveRanks
 from pmhc_distil.inference.pairs import best_rows, make_pairs
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable
 from pmhc_distil.inference.screen import MotifScreen
+from pmhc_distil.inference.uncertainty import uncertainty
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
-from pmhc_distil.sequences.files import create_folder, file_sha256
+from pmhc_distil.sequences.files import file_sha256
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
 from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
 
-OVERCONFIDENCE = 2.5
-"""How much too sure scores are, by the groove distance of the allele; see data/training_log.md."""
 logger = logging.getLogger(__name__)
 
 
@@ -74,19 +71,9 @@ class Predictor:
         self.engine = Engine(self.folder, threads=threads, device=device, precision=precision)
         self.weights = file_sha256(self.folder / "model.safetensors")
         self.device = device
-        self.windows = windows
         training = self.folder / TRAINING_FILE
         self.training = TrainingDistance(read_training_alleles(training) if training.is_file() else {})
-        self._tables: list[RankTable] = []
-        if (self.folder / RANKS_FILE).exists():
-            table = RankTable.load(self.folder / RANKS_FILE)
-            if table.facts.get("weights") != self.weights:
-                raise InputError(
-                    "the rank table was made for other weights",
-                    source=str(self.folder / RANKS_FILE),
-                    hint="remove it, or run `pmhc-distil calibrate` again",
-                )
-            self._tables.append(table)
+        self._ranks = GrooveRanks(self.engine, self.weights, windows)
 
     def identity(self) -> dict[str, str]:
         """Tell what its numbers depend on: the files of the model, and how it computes.
@@ -228,14 +215,7 @@ class Predictor:
         groove : str
             34 residues.
         """
-        for table in self._tables:
-            if groove in table:
-                return table
-        digest = hashlib.sha256(f"{self.weights}{groove}{self.windows or ''}".encode()).hexdigest()
-        path = cache_folder() / f"ranks-{digest[:32]}.safetensors"
-        table = RankTable.load(path) if path.exists() else self._calibrate(groove, path)
-        self._tables.append(table)
-        return table
+        return self._ranks.table(groove)
 
     def screen(self, grooves: Sequence[str], lengths: Sequence[int], max_rank: float) -> MotifScreen:
         """Make a first stage for peptides of which only those up to a rank are of interest.
@@ -251,50 +231,7 @@ class Predictor:
         """
         return MotifScreen(self.engine, self.rank_table, grooves, lengths, max_rank, self.random_peptides)
 
-    @cached_property
+    @property
     def random_peptides(self) -> Background:
         """Random human peptides, as tokens, by length; those of one row are the beginnings of one window."""
-        folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
-        random = background.read_windows(folder / background.FILE_NAME)
-        return {length: tokens[: self.windows] for length, tokens in random.items()}
-
-    def _calibrate(self, groove: str, path: Path) -> RankTable:
-        knots = calibrate_groove(self.engine, groove, self.random_peptides)
-        table = RankTable([groove], knots[None], {"weights": self.weights})
-        try:
-            create_folder(path.parent)
-            table.save(path)
-        except (OSError, SafetensorError, InputError) as error:
-            logger.warning("the ranks of a new groove are not kept for the next run: %s", error)
-        return table
-
-
-def uncertainty(score: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Give the chance that a score above or below 0.5 is on the wrong side.
-
-    The score is a probability.  For alleles without training data it is too sure of itself; there its logit is divided
-    by one plus :data:`OVERCONFIDENCE` times the groove distance first, as held-out alleles ask for.
-
-    Parameters
-    ----------
-    score : ndarray of float, shape (n,)
-        NaN where there is none.
-    distance : ndarray of float, shape (n,)
-        Groove distance to the nearest allele with enough training ligands; NaN, where it is not known, counts as 0.
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-        0 to 0.5.
-    """
-    with np.errstate(divide="ignore"):
-        logit = np.log(score) - np.log1p(-score)
-    return 1 / (1 + np.exp(np.abs(logit) / (1 + OVERCONFIDENCE * np.nan_to_num(distance))))
-
-
-def cache_folder() -> Path:
-    """Folder for what is computed on demand: ``$PMHC_DISTIL_CACHE``, or ``pmhc-distil`` in the user's cache folder."""
-    if own := os.environ.get("PMHC_DISTIL_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")  # noqa: PTH111, PTH118 (never raises without HOME)
-    return Path(base) / "pmhc-distil"
+        return self._ranks.random_peptides
