@@ -110,8 +110,9 @@ def evaluate(
         pairs = replace(pairs, frame=kept.reset_index(drop=True), rows=pairs.rows[kept.index])
     require_columns(pairs.frame, columns, table)
     from pmhc_distil.analysis.pictures import require_plots
-    from pmhc_distil.evaluation.compare import evaluate_model, labels_of, summary
+    from pmhc_distil.evaluation.compare import evaluate_model, summary
     from pmhc_distil.evaluation.details import detailed_metrics
+    from pmhc_distil.evaluation.labels import labels_of
     from pmhc_distil.evaluation.markdown import insert_into, to_markdown
     from pmhc_distil.evaluation.page import evaluation_page
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.evaluation.labels import affinities_of, labels_of
 from pmhc_distil.evaluation.ranking import (
     DEFAULT_THRESHOLDS,
     best_threshold,
@@ -18,62 +18,12 @@ from pmhc_distil.evaluation.ranking import (
     ranking_metrics,
 )
 from pmhc_distil.inference.predictor import Predictor
-from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED, affinity_to_unit
+from pmhc_distil.sequences.affinity import MEASURED, affinity_to_unit
 from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
+from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, hash_peptides
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.tasks.metrics import binary_metrics
-
-
-def labels_of(table: PeptideTable) -> NDArray[np.float64]:
-    """Take the labels of a table, or tell binders (stronger than 500 nM) by its measured affinities.
-
-    Returns
-    -------
-    ndarray of float, shape (rows,)
-        1 or 0; NaN where an affinity known only as weaker or stronger than a bound leaves it open.
-
-    Raises
-    ------
-    InputError
-        If there is neither a column ``label`` nor ``measurement_nM``, or a value in it that cannot be used.
-    """
-    frame = table.frame
-    if "label" in frame:
-        labels = pd.to_numeric(frame["label"], errors="coerce").astype(float)
-        _refuse(~labels.isin([0, 1]), table, "label", "not a label", "1 for presented, 0 for not")
-        return np.asarray(labels, dtype=np.float64)
-    if MEASURED not in frame:
-        hint = f"1 for presented, 0 for not; or give affinities in a column {MEASURED}"
-        raise InputError("the column is missing", source=table.source, column="label", hint=hint)
-    affinity, inequality = affinities_of(table)
-    binder = affinity < BINDER_NM
-    is_open = ((inequality == "<") & ~binder) | ((inequality == ">") & binder)
-    return np.where(is_open, np.nan, binder)
-
-
-def affinities_of(table: PeptideTable) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Take the measured affinities (nM) of a table and their inequalities (``<``, ``=`` or ``>``).
-
-    Raises
-    ------
-    InputError
-        For an affinity that is not a positive number.
-    """
-    frame = table.frame
-    affinity = pd.to_numeric(frame[MEASURED], errors="coerce").astype(float)
-    _refuse(~(affinity > 0), table, MEASURED, "not an affinity", "a positive number, in nM")
-    inequality = frame["inequality"].astype(str) if "inequality" in frame else pd.Series("", frame.index)
-    inequality = inequality.where(inequality.isin(["<", ">"]), "=")
-    return np.asarray(affinity, dtype=np.float64), np.asarray(inequality, dtype=np.str_)
-
-
-def _refuse(bad: pd.Series, table: PeptideTable, column: str, reason: str, hint: str) -> None:
-    """Name the first bad row."""
-    if bad.any():
-        row = int(bad.to_numpy().argmax())
-        value = table.frame[column].iloc[row]
-        raise InputError(reason, source=table.source, row=int(table.rows[row]), column=column, value=value, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -261,8 +211,6 @@ def _affinity_metrics(each: Evaluation) -> dict[str, float]:
 
 
 def _pairs_per_second(predictor: Predictor, peptides: list[str]) -> float:
-    from pmhc_distil.sequences.groove_table import groove_table
-
     groove = groove_table().groove("HLA-A*02:01")
     index = np.zeros(len(peptides), dtype=int)
     unique = len(set(peptides))

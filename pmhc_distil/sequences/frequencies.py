@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import ALLELE_NAMES
 from pmhc_distil.sequences.hla import resolve_allele
-from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES
 from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
 ROUNDING = 0.005

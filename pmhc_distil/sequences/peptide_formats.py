@@ -22,18 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find_column
 from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.shards import Shard, cut_fasta, cut_lines, cut_table
-
-PEPTIDE_NAMES = ("peptide", "peptides", "pep", "sequence", "seq", "epitope", "ligand", "peptidesequence", "epitopeseq")
-"""Headers of a peptide column, in lower case without separators.
-
-Only ``peptides`` spells a peptide that could be scored; as the first line of a list it is taken for the header.
-"""
-
-ALLELE_NAMES = ("allele", "alleles", "hla", "mhc", "hlaallele", "mhcallele", "hlatype")
-"""Headers of an allele column, in lower case without separators."""
 
 _CHUNK = 2_000
 _PROTEIN_LENGTH = 50
@@ -131,56 +123,6 @@ def _numbered(parts: Callable[[], Iterator[Part]], before: int) -> Iterator[Part
         if error.row is not None:
             error.row += before
         raise
-
-
-def find_column(
-    header: Sequence[str], wanted: str | None, names: tuple[str, ...], source: str, row: int | None = None
-) -> str | None:
-    """Find the peptide or the allele column.
-
-    Parameters
-    ----------
-    header : sequence of str
-        The columns there are.
-    wanted : str, optional
-        The column asked for; ``""`` for none.
-    names : tuple of str
-        Recognised names without case and separators.  The first wins over the others; two others are ambiguous.
-    source, row : optional
-        For messages.
-
-    Returns
-    -------
-    str or None
-        The column as written in the header; None if there is none and none was asked for.
-
-    Raises
-    ------
-    InputError
-        If the column asked for is missing, or several are recognised and none was asked for.
-    """
-    kind = names[0]
-    listed = f"columns are: {', '.join(header)}"
-    if wanted == "":
-        return None
-    if wanted is not None:
-        for found in (
-            [name for name in header if name == wanted.strip()],
-            [name for name in header if name.lower() == wanted.strip().lower()],
-        ):
-            if len(found) == 1:
-                return found[0]
-        raise InputError(f"no {kind} column of this name", source=source, row=row, value=wanted, hint=listed)
-    plain = {name: "".join(c for c in name.lower() if c not in " _-.") for name in header}
-    for accepted in ((kind,), names):
-        found = [name for name in header if plain[name] in accepted]
-        if len(found) > 1:
-            hint = f"choose one with --{kind}-column"
-            text = ", ".join(found)
-            raise InputError(f"more than one {kind} column", source=source, row=row, value=text, hint=hint)
-        if found:
-            return found[0]
-    return None
 
 
 def _delimiter(head: str, peptide_column: str | None) -> str | None:

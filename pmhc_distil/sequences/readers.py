@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, PEPTIDE_NAMES, find_column, parse_records
+from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find_column
+from pmhc_distil.sequences.peptide_formats import parse_records
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable, make_table, scorable_letters, table_warnings
 from pmhc_distil.sequences.shards import Shard

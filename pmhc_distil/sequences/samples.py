@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import ALLELE_NAMES
 from pmhc_distil.sequences.hla import resolve_allele
-from pmhc_distil.sequences.peptide_formats import ALLELE_NAMES, Part
+from pmhc_distil.sequences.peptide_formats import Part
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import SAMPLE

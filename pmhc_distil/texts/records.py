@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import recognised
 from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.text_files import open_text
 
@@ -55,19 +56,11 @@ class Records:
         InputError
             If several columns have such names.
         """
-        plain = {column: plain_name(column) for column in self.columns}
-        for accepted in ((names[0],), names):
-            found = [column for column, name in plain.items() if name in accepted]
-            if len(found) > 1:
-                raise InputError(
-                    "several columns could be meant",
-                    self.source,
-                    value=", ".join(found),
-                    hint=f"keep one; {self.listed}",
-                )
-            if found:
-                return found[0]
-        return None
+        found = recognised(self.columns, names)
+        if len(found) > 1:
+            value, hint = ", ".join(found), f"keep one; {self.listed}"
+            raise InputError("several columns could be meant", self.source, value=value, hint=hint)
+        return found[0] if found else None
 
     def need(self, kind: str, *names: str) -> str:
         """Find a column as :meth:`find` does, and refuse the file if there is none.
@@ -113,11 +106,6 @@ class Records:
                 raise InputError("the field is empty", self.source, row, column, hint="fill it or remove the row")
             found.append(text)
         return found
-
-
-def plain_name(column: str) -> str:
-    """Give a column's name in lower case without blanks and ``_-.``."""
-    return "".join(letter for letter in column.lower() if letter not in " _-.")
 
 
 def read_records(path: str | Path) -> Records:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import plain_name
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import Records, first_line, parse_records, plain_name
+from pmhc_distil.texts.records import Records, first_line, parse_records
 
 WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")
 """Headers of a column of words or residues, in lower case without separators."""

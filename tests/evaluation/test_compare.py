@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.compare import labels_of
+from pmhc_distil.evaluation.labels import labels_of
 from pmhc_distil.evaluation.markdown import insert, insert_into, to_markdown
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.tasks.metrics import binary_metrics

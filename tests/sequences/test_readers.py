@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import delimited
-from pmhc_distil.sequences.peptide_formats import PEPTIDE_NAMES
+from pmhc_distil.sequences.column_names import PEPTIDE_NAMES
 from pmhc_distil.sequences.readers import read_peptides, table_from
 from pmhc_distil.sequences.residues import peptide_problem
 
