@@ -1,4 +1,4 @@
-"""The comparison of models on labelled pairs."""
+"""Labels and affinities of a table say what they say, and nothing else."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,7 @@ import pytest
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.evaluation.labels import labels_of
-from pmhc_distil.evaluation.markdown import insert, insert_into, to_markdown
 from pmhc_distil.sequences.readers import table_from
-from pmhc_distil.tasks.metrics import binary_metrics
 
 
 def table(labels: list[object]) -> pd.DataFrame:
@@ -50,35 +48,3 @@ def test_a_bad_affinity_names_its_row(value):
     """A missing affinity must not count as a weak one."""
     with pytest.raises(InputError, match=r"row 2, column 'measurement_nM'"):
         labels_of(table_from(measured([(10, "="), (value, "=")])))
-
-
-def test_results_replace_only_their_block():
-    """A second run must not leave the first run's numbers, nor touch the text around them, nor other results."""
-    text = "a\n<!-- one:begin -->\nold\n<!-- one:end -->\nb\n<!-- two:begin -->\nkept\n<!-- two:end -->\n"
-    assert insert(text, "new", "one", "README.md") == text.replace("old", "new")
-    assert insert(text, "new", "two", "README.md") == text.replace("kept", "new")
-    for markers in ("no markers", "<!-- one:end --><!-- one:begin -->"):
-        with pytest.raises(InputError, match="markers"):
-            insert(markers, "new", "one", "README.md")
-
-
-def test_a_document_that_is_not_there(tmp_path):
-    """Prevents a traceback after a long evaluation."""
-    with pytest.raises(InputError, match=r"gone.md: cannot be read"):
-        insert_into(str(tmp_path / "gone.md"), "new", "one")
-
-
-def test_markdown_keeps_digits():
-    """Ratios rounded to two digits could hide a difference between models."""
-    table = pd.DataFrame({"auroc": [0.97123, np.nan], "n": pd.array([1234567, pd.NA], dtype="Int64")})
-    assert to_markdown(table).splitlines()[2:] == ["| 0.9712 | 1,234,567 |", "|  |  |"]
-
-
-def test_metrics_tell_perfect_from_inverted():
-    """A sign error would turn the best model into the worst."""
-    labels, scores = np.array([1, 1, 0, 0]), np.array([4.0, 3.0, 2.0, 1.0])
-    assert binary_metrics(labels, scores, 2.5) == pytest.approx(
-        {"auroc": 1.0, "ap": 1.0, "accuracy": 1.0, "f1": 1.0, "mcc": 1.0}
-    )
-    assert binary_metrics(labels, -scores, 0.0)["auroc"] == 0.0
-    assert np.isnan(binary_metrics(np.ones(3), scores[:3], 0.0)["auroc"])

@@ -1,0 +1,16 @@
+"""Metrics of a ranking have the right sign."""
+
+import numpy as np
+import pytest
+
+from pmhc_distil.tasks.metrics import binary_metrics
+
+
+def test_metrics_tell_perfect_from_inverted():
+    """A sign error would turn the best model into the worst."""
+    labels, scores = np.array([1, 1, 0, 0]), np.array([4.0, 3.0, 2.0, 1.0])
+    assert binary_metrics(labels, scores, 2.5) == pytest.approx(
+        {"auroc": 1.0, "ap": 1.0, "accuracy": 1.0, "f1": 1.0, "mcc": 1.0}
+    )
+    assert binary_metrics(labels, -scores, 0.0)["auroc"] == 0.0
+    assert np.isnan(binary_metrics(np.ones(3), scores[:3], 0.0)["auroc"])
