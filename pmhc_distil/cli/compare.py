@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
+from pmhc_distil.cli.options import document_options
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
-@click.option("--insert", "document", metavar="FILE", help="Put the table between two markers of a Markdown file.")
-@click.option("--block", default="runs", show_default=True, help="Name in <!-- NAME:begin --> and <!-- NAME:end -->.")
+@document_options("runs")
 def compare(runs: tuple[Path, ...], format_: str, document: str | None, block: str) -> None:
     """Table the test metrics of RUNS, with their parameters and size.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pmhc_distil.cli.options import check_model, load_predictor, model_options, tell
+from pmhc_distil.cli.options import check_model, load_predictor, model_options, warn
 from pmhc_distil.cli.results import check_result, result_options, write_result
 from pmhc_distil.errors import InputError
 
@@ -67,8 +67,8 @@ def coverage(
     unscored = int(predictions.loc[predictions["rank"].isna(), "peptide"].nunique())
     if unscored:
         total = predictions["peptide"].nunique()
-        tell(f"warning: {unscored:,} of {total:,} peptides have a row without a rank, counted as not presented")
+        warn(f"{unscored:,} of {total:,} peptides have a row without a rank, counted as not presented")
     for population, locus, names in zip(made["population"], made["locus"], made["unknown"], strict=True):
         if names and locus == ALL_LOCI:
-            tell(f"warning: {population or frequencies}: no prediction for {names}, counted as presenting nothing")
+            warn(f"{population or frequencies}: no prediction for {names}, counted as presenting nothing")
     write_result(made, output, format_, COVERAGE_COLUMNS)

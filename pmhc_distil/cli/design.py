@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from pmhc_distil.cli.options import allele_options, check_model, load_predictor, model_options, named_alleles, tell
+from pmhc_distil.cli.options import (
+    allele_options,
+    check_model,
+    known_alleles,
+    load_predictor,
+    model_options,
+    named_alleles,
+    tell,
+)
 from pmhc_distil.cli.results import check_result, result_options, write_result
 
 _EXAMPLES = """\b
@@ -90,14 +98,12 @@ def design(
     from pmhc_distil.analysis.design import Rules
     from pmhc_distil.analysis.design import design as find
     from pmhc_distil.analysis.substitutions import checked_peptide
-    from pmhc_distil.inference.request import resolve_alleles
     from pmhc_distil.sequences.result_columns import DESIGN_COLUMNS
 
     format_ = check_result(output, format_)
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
-    for line in resolve_alleles(names, grooves).warnings:
-        tell(f"warning: {line}")
+    known_alleles(names, grooves)
     rules = Rules(changes, fixed, frozenset(avoid.upper()), min_similarity)
     for peptide in peptides:
         rules.free(checked_peptide(peptide))

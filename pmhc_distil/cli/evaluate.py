@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from pmhc_distil.cli.options import document_options
+
 
 def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
     """Read thresholds such as 0.3 (for every output) or score=0.3."""
@@ -46,14 +48,7 @@ def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple
     callback=_thresholds,
     help="Rows above it count as predicted positives; for score and score_same_length.  Repeatable.  [default: 0.5]",
 )
-@click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True)
-@click.option("--insert", "document", metavar="FILE", help="Put the table between two markers of a Markdown file.")
-@click.option(
-    "--block",
-    default="results",
-    show_default=True,
-    help="Name in the markers <!-- NAME:begin --> and <!-- NAME:end -->.",
-)
+@document_options("results")
 @click.option("--where", metavar="CONDITION", help="Measure on these rows only, in the language of DataFrame.query.")
 @click.option(
     "--windows",

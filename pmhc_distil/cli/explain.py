@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from pmhc_distil.cli.options import allele_options, check_model, load_predictor, model_options, named_alleles, tell
+from pmhc_distil.cli.options import (
+    allele_options,
+    check_model,
+    known_alleles,
+    load_predictor,
+    model_options,
+    named_alleles,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -46,7 +53,6 @@ def explain(
     """
     from pmhc_distil.analysis.pictures import picture_format, save_pictures
     from pmhc_distil.analysis.substitutions import checked_peptide
-    from pmhc_distil.inference.request import resolve_alleles
     from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.result_columns import SUBSTITUTION_COLUMNS
     from pmhc_distil.sequences.writers import write_predictions
@@ -57,8 +63,7 @@ def explain(
         choose_format(destination)
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
-    for line in resolve_alleles(names, grooves).warnings:
-        tell(f"warning: {line}")
+    known_alleles(names, grooves)
     for peptide in peptides:
         checked_peptide(peptide)
     from pmhc_distil.analysis.heat_maps import substitution_figures

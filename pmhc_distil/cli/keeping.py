@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pmhc_distil.cli.options import with_options
 from pmhc_distil.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def keeping_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Peptides times alleles that are predicted, written and kept at a time.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(options, command)
 
 
 def facts_of(predictor: "Predictor", rows: "PeptideSource") -> dict[str, Any]:

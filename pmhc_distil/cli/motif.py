@@ -7,11 +7,11 @@ import click
 from pmhc_distil.cli.options import (
     allele_options,
     check_model,
+    known_alleles,
     length_range,
     load_predictor,
     model_options,
     named_alleles,
-    tell,
 )
 from pmhc_distil.errors import InputError
 
@@ -87,9 +87,7 @@ def motif(
 
     known = None
     if not every:
-        request = resolve_alleles(names, grooves)
-        for line in request.warnings:
-            tell(f"warning: {line}")
+        request = known_alleles(names, grooves)
         known = None if ligands is None else read_ligands(ligands, request)
     predictor = load_predictor(model, **options)
     if every:

@@ -7,7 +7,9 @@ import click
 
 from pmhc_distil.cli.options import (
     allele_options,
+    alleles_of_samples,
     check_model,
+    known_alleles,
     length_range,
     load_predictor,
     model_options,
@@ -89,25 +91,19 @@ def mutants(
     """
     from pmhc_distil.analysis.anchors import Anchors
     from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts
-    from pmhc_distil.inference.request import resolve_alleles
     from pmhc_distil.sequences.mutations import named_mutations, read_mutations
     from pmhc_distil.sequences.protein_names import NamedProteins
     from pmhc_distil.sequences.proteins import read_proteins
     from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS
-    from pmhc_distil.sequences.samples import read_samples
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS
     from pmhc_distil.sequences.vep import is_vcf, read_vep
 
     format_ = check_result(output, format_, source, mutations, samples, hla_fasta, proteome)
     check_model(model)
     alleles, grooves = named_alleles(hla, hla_fasta)
-    if samples is not None and alleles:
-        hint = "leave out one of them"
-        raise InputError("alleles are given both by --hla and by --samples", value=samples, hint=hint)
-    people = read_samples(samples, grooves or {}) if samples is not None else None
+    people = alleles_of_samples(samples, alleles, grooves)
     if people is None:
-        for line in resolve_alleles(alleles, grooves).warnings:
-            tell(f"warning: {line}")
+        known_alleles(alleles, grooves)
     if not texts and mutations is None:
         raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
     found = named_mutations(texts)

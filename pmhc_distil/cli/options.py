@@ -11,6 +11,7 @@ from pmhc_distil.errors import InputError
 if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
     from pmhc_distil.inference.predictor import Predictor
+    from pmhc_distil.inference.request import Request
 
 Command = Callable[..., None]
 
@@ -26,7 +27,7 @@ def allele_options(command: Command) -> Command:
         ),
         click.option("--hla-fasta", metavar="FILE", help="Your own MHC class I sequences; --hla can name their ids."),
     ]
-    return _with(options, command)
+    return with_options(options, command)
 
 
 def model_options(command: Command) -> Command:
@@ -44,10 +45,28 @@ def model_options(command: Command) -> Command:
             help="Half (bfloat16) is faster where the processor has it.  [default: half there, single elsewhere]",
         ),
     ]
-    return _with(options, command)
+    return with_options(options, command)
 
 
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def document_options(block: str) -> Callable[[Command], Command]:
+    """Add the options on a table that is printed as CSV or Markdown, and put into a document."""
+    options = [
+        click.option("--format", "format_", type=click.Choice(["csv", "markdown"]), default="csv", show_default=True),
+        click.option(
+            "--insert", "document", metavar="FILE", help="Put the table between two markers of a Markdown file."
+        ),
+        click.option(
+            "--block",
+            default=block,
+            show_default=True,
+            help="Name in the markers <!-- NAME:begin --> and <!-- NAME:end -->.",
+        ),
+    ]
+    return lambda command: with_options(options, command)
+
+
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Add options, which help lists in this order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -65,6 +84,30 @@ def named_alleles(hla: tuple[str, ...], hla_fasta: str | None) -> tuple[list[str
     return names, read_mhc_fasta(hla_fasta)
 
 
+def known_alleles(names: list[str] | None, grooves: dict[str, str] | None) -> "Request":
+    """Find the alleles of :func:`named_alleles`, and tell what to mind about them."""
+    from pmhc_distil.inference.request import resolve_alleles
+
+    request = resolve_alleles(names, grooves)
+    for line in request.warnings:
+        warn(line)
+    return request
+
+
+def alleles_of_samples(
+    samples: str | None, names: list[str] | None, grooves: dict[str, str] | None
+) -> dict[str, list[str]] | None:
+    """Read the table of --samples; None without one.  Alleles are given by it or by --hla."""
+    if samples is None:
+        return None
+    if names:
+        hint = "leave out one of them"
+        raise InputError("alleles are given both by --hla and by --samples", value=samples, hint=hint)
+    from pmhc_distil.sequences.samples import read_samples
+
+    return read_samples(samples, grooves or {})
+
+
 def check_model(model: str | None) -> None:
     """Refuse a folder that is not there, before anything is loaded."""
     if model is not None and not Path(model).is_dir():
@@ -79,13 +122,18 @@ def load_predictor(
 
     predictor = Predictor(model, threads=threads, device=device, precision=precision)
     if predictor.engine.slow:
-        tell(f"warning: predictions are slower than they could be: {predictor.engine.slow}")
+        warn(f"predictions are slower than they could be: {predictor.engine.slow}")
     return predictor
 
 
 def tell(line: str) -> None:
     """Write one line to standard error."""
     click.echo(" ".join(line.split()), err=True)
+
+
+def warn(line: str) -> None:
+    """Write a warning to standard error."""
+    tell(f"warning: {line}")
 
 
 def length_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from pmhc_distil.cli.keeping import PAIRS_AT_ONCE, check_keeping, facts_of
-from pmhc_distil.cli.options import allele_options, check_model, load_predictor, model_options, named_alleles, tell
+from pmhc_distil.cli.options import (
+    allele_options,
+    alleles_of_samples,
+    check_model,
+    load_predictor,
+    model_options,
+    named_alleles,
+    tell,
+    warn,
+    with_options,
+)
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS
 
@@ -29,28 +39,26 @@ _TERMINAL_ROWS = 20
 
 def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on alleles, output and model."""
-    command = model_options(command)
-    for option in (
+    options = [
+        click.option(
+            "--samples",
+            metavar="FILE",
+            help="Table with the columns sample and alleles: each peptide with the alleles of every sample.",
+        ),
+        click.option(
+            "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
+        ),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
+        ),
         click.option(
             "--format",
             "format_",
             type=click.Choice(FORMATS),
             help="Of the output; the last five as other tools write theirs.  [default: by the name of FILE, csv]",
         ),
-        click.option(
-            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
-        ),
-        click.option(
-            "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
-        ),
-        click.option(
-            "--samples",
-            metavar="FILE",
-            help="Table with the columns sample and alleles: each peptide with the alleles of every sample.",
-        ),
-    ):
-        command = option(command)
-    return allele_options(command)
+    ]
+    return allele_options(with_options(options, model_options(command)))
 
 
 def predict_rows(
@@ -103,7 +111,7 @@ def predict_rows(
     from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.journal import Tally
     from pmhc_distil.sequences.resumable import ResumableWriter, open_resumable
-    from pmhc_distil.sequences.samples import PeptidesOfSamples, read_samples
+    from pmhc_distil.sequences.samples import PeptidesOfSamples
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
     from pmhc_distil.sequences.terminal import terminal_table
     from pmhc_distil.sequences.writers import TableWriter, open_predictions
@@ -116,11 +124,7 @@ def predict_rows(
         raise InputError("this table has no such format", source="--format", value=format_, hint="use csv or tsv")
     check_model(model)
     alleles, grooves = named_alleles(hla, hla_fasta)
-    if samples is not None and alleles:
-        raise InputError(
-            "alleles are given both by --hla and by --samples", value=samples, hint="leave out one of them"
-        )
-    people = read_samples(samples, grooves or {}) if samples is not None else None
+    people = alleles_of_samples(samples, alleles, grooves)
     rows = open_rows()
     check_not_input(output or STDOUT, rows.source, samples, hla_fasta)
     if people is not None:
@@ -140,7 +144,7 @@ def predict_rows(
     if not overview.rows and not shard and (empty := f"{rows.source} holds no peptides") not in warnings:
         warnings = (*warnings, empty)
     for line in warnings[:_MOST_WARNINGS]:
-        _warn(line)
+        warn(line)
     if len(warnings) > _MOST_WARNINGS:
         tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
     per_row = len(request.allele_names) if request.cross else 1
@@ -195,7 +199,7 @@ def predict_rows(
         writer: TableWriter | None = None
         if shard or resume:
             facts = facts_of(load(), rows)
-            kept = open_resumable(output or "", format_, facts, resume=resume, shard=shard, columns=shown, warn=_warn)
+            kept = open_resumable(output or "", format_, facts, resume=resume, shard=shard, columns=shown, warn=warn)
             writer = resumable = stack.enter_context(kept)
             tally = resumable.tally
             if tally.rows:
@@ -220,7 +224,3 @@ def predict_rows(
     if head:
         frame, width = pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns
         click.echo(terminal_table(frame, width, total=written, columns=shown))
-
-
-def _warn(line: str) -> None:
-    tell(f"warning: {line}")

@@ -12,7 +12,7 @@ from pmhc_distil.cli.options import (
     load_predictor,
     model_options,
     named_alleles,
-    tell,
+    warn,
 )
 from pmhc_distil.errors import InputError
 
@@ -67,7 +67,7 @@ def report(
         (table,) = protein_windows(source, lengths).tables()
     request = resolve_request(table.frame, names, grooves=grooves, source=source, rows=table.rows)
     for line in (*table.warnings, *request.warnings):
-        tell(f"warning: {line}")
+        warn(line)
     from pmhc_distil.analysis.report import report_of
 
     page = report_of(load_predictor(model, **options), table, names, grooves=grooves, title=title)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pmhc_distil.cli.options import with_options
 from pmhc_distil.sequences.formats import STDOUT, TABLE_FORMATS
 
 if TYPE_CHECKING:
@@ -17,16 +18,15 @@ if TYPE_CHECKING:
 
 def result_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on where and how to write."""
-    for option in (
-        click.option(
-            "--format", "format_", type=click.Choice(TABLE_FORMATS), help="[default: by the name of FILE, csv]"
-        ),
+    options = [
         click.option(
             "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
         ),
-    ):
-        command = option(command)
-    return command
+        click.option(
+            "--format", "format_", type=click.Choice(TABLE_FORMATS), help="[default: by the name of FILE, csv]"
+        ),
+    ]
+    return with_options(options, command)
 
 
 def check_result(output: str | None, format_: str | None, *sources: str | None) -> str | None:

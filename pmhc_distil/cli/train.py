@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pmhc_distil.cli.options import with_options
 from pmhc_distil.cli.recipes import read_recipe
 from pmhc_distil.errors import InputError
 
@@ -54,9 +55,7 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads."),
         click.option("--resume", is_flag=True, help="Continue from the last checkpoint in the run directory."),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(options, command)
 
 
 def task_option(default: str, names: tuple[str, ...]) -> Callable[[Any], Any]:
