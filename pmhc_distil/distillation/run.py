@@ -4,21 +4,20 @@ The directory holds the model and its tokenizer, ``metrics.csv`` (one line per e
 and a model card.
 """
 
-import csv
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from transformers import PreTrainedModel, TrainerCallback, set_seed
+from transformers import PreTrainedModel, set_seed
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.checkpoints import clear, last_checkpoint
+from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
@@ -46,72 +45,6 @@ class RunRequest:
     """Measured once, at the end."""
     cache: Path | None = None
     resume: bool = False
-
-
-class EpochTable(TrainerCallback):
-    """Keeps ``metrics.csv`` up to date after every evaluation."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.save_later = False
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Put off a checkpoint that an evaluation follows, which would be lost to a run that continues from it."""
-        last = float(state.epoch).is_integer() or state.global_step >= state.max_steps
-        self.save_later = control.should_save and last
-        control.should_save = control.should_save and not last
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Have the training loss logged, however few steps an epoch has."""
-        control.should_log = True
-        control.should_save = control.should_save or self.save_later
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Rewrite the table from the history of the run."""
-        if state.is_world_process_zero:
-            write_epochs(epoch_rows(state.log_history), self.path)
-
-
-def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics."""
-    rows, losses = [], []
-    for entry in history:
-        if "loss" in entry:
-            losses.append(entry["loss"])
-        if "eval_loss" in entry:
-            measured = _measured(entry, "eval_")
-            rows.append(
-                {
-                    "epoch": round(entry["epoch"], 4),
-                    "step": entry["step"],
-                    "training_loss": sum(losses) / len(losses) if losses else float("nan"),
-                    "validation_loss": measured.pop("loss"),
-                    **measured,
-                }
-            )
-            losses = []
-    # A checkpoint keeps the history, but not the order of its names.
-    return [{name: row[name] for name in rows[-1]} for row in rows]
-
-
-def _measured(entry: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Give the metrics among what the Trainer tells of an evaluation, and not how long it took."""
-    timing = ("runtime", "per_second")
-    return {
-        name.removeprefix(prefix): value
-        for name, value in entry.items()
-        if name.startswith(prefix) and not name.endswith(timing)
-    }
-
-
-def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write the table of :func:`epoch_rows` as CSV."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(
-            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
-        )
 
 
 def run(request: RunRequest, start: Start) -> dict[str, float]:
@@ -220,10 +153,10 @@ def _reading_settings(reading: Reading) -> dict[str, Any]:
 
 def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
     """Measure the final model on test data and write ``metrics_test.csv``."""
-    measured = _measured(trainer.evaluate(data, metric_key_prefix="test"), "test_")
+    found = measured(trainer.evaluate(data, metric_key_prefix="test"), "test_")
     if trainer.is_world_process_zero():
-        write_epochs([measured], output / "metrics_test.csv")
-    return measured
+        write_epochs([found], output / "metrics_test.csv")
+    return found
 
 
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ import shutil
 import pytest
 import yaml
 
+from pmhc_distil.distillation.epochs import epoch_rows
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.run import RunRequest, epoch_rows, run
+from pmhc_distil.distillation.run import RunRequest, run
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model

@@ -8,7 +8,7 @@ from transformers import TrainerCallback, set_seed
 
 from pmhc_distil.distillation.cache import teacher_rows
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.run import training_arguments
+from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClassification

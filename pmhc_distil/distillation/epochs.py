@@ -1,0 +1,76 @@
+"""What a run measures after every epoch, as the table ``metrics.csv``."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from pmhc_distil.sequences.files import atomic_path
+
+
+class EpochTable(TrainerCallback):
+    """Keeps ``metrics.csv`` up to date after every evaluation."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.save_later = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Put off a checkpoint that an evaluation follows, which would be lost to a run that continues from it."""
+        last = float(state.epoch).is_integer() or state.global_step >= state.max_steps
+        self.save_later = control.should_save and last
+        control.should_save = control.should_save and not last
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Have the training loss logged, however few steps an epoch has."""
+        control.should_log = True
+        control.should_save = control.should_save or self.save_later
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Rewrite the table from the history of the run."""
+        if state.is_world_process_zero:
+            write_epochs(epoch_rows(state.log_history), self.path)
+
+
+def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics."""
+    rows, losses = [], []
+    for entry in history:
+        if "loss" in entry:
+            losses.append(entry["loss"])
+        if "eval_loss" in entry:
+            found = measured(entry, "eval_")
+            rows.append(
+                {
+                    "epoch": round(entry["epoch"], 4),
+                    "step": entry["step"],
+                    "training_loss": sum(losses) / len(losses) if losses else float("nan"),
+                    "validation_loss": found.pop("loss"),
+                    **found,
+                }
+            )
+            losses = []
+    # A checkpoint keeps the history, but not the order of its names.
+    return [{name: row[name] for name in rows[-1]} for row in rows]
+
+
+def measured(entry: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Give the metrics among what the Trainer tells of an evaluation, and not how long it took."""
+    timing = ("runtime", "per_second")
+    return {
+        name.removeprefix(prefix): value
+        for name, value in entry.items()
+        if name.startswith(prefix) and not name.endswith(timing)
+    }
+
+
+def write_epochs(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the table of :func:`epoch_rows` as CSV."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
