@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALL_LOCI = "all"
 """What the column ``locus`` says where the loci are taken together."""
-_PERCENTILE = 0.9
+_REACHED = 0.9
 _KNOWN = {"population", "locus", "allele", "known", "frequency"}
 
 
@@ -153,19 +153,18 @@ def hit_chances(frequencies: NDArray[np.float64], hits: NDArray[np.integer]) -> 
     return np.bincount(total.ravel(), weights=np.outer(share, share).ravel()).astype(np.float64)
 
 
-def least_hits(chances: NDArray[np.float64], share: float = _PERCENTILE) -> float:
-    """Give the number of hits that a share of the population reaches, interpolated between whole numbers.
+def least_hits(chances: NDArray[np.float64]) -> float:
+    """Give the number of hits that 90 % of the population reach, interpolated between whole numbers.
 
     Parameters
     ----------
     chances : ndarray
         Chance of 0, 1, 2, ... hits.
-    share : float
     """
     reaching = np.append(np.cumsum(chances[::-1])[::-1], 0.0)  # chance of at least 0, 1, 2, ... hits
     reaching[0] = 1.0
-    most = int(np.flatnonzero(reaching >= share)[-1])
-    return most + (reaching[most] - share) / (reaching[most] - reaching[most + 1])
+    most = int(np.flatnonzero(reaching >= _REACHED)[-1])
+    return most + (reaching[most] - _REACHED) / (reaching[most] - reaching[most + 1])
 
 
 def _loci(people: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.intp]]]:

@@ -82,9 +82,7 @@ def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | No
     return figures
 
 
-def motif_page(
-    title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: Mapping[str, str], footer: str = ""
-) -> str:
+def motif_page(title: str, motifs: pd.DataFrame, lengths: pd.DataFrame, notes: Mapping[str, str]) -> str:
     """Write a page with the logos of many alleles.
 
     Parameters
@@ -94,15 +92,13 @@ def motif_page(
         As for :func:`motif_figures`.
     notes : mapping of str to str
         A caption for each allele, in plain text.
-    footer : str
-        Plain text.
 
     Returns
     -------
     str
         HTML.
     """
-    return html_page(title, [logo_cards(motifs, lengths, notes)], footer)
+    return html_page(title, [logo_cards(motifs, lengths, notes)])
 
 
 def logo_cards(motifs: pd.DataFrame, lengths: pd.DataFrame, notes: Mapping[str, str] | None = None) -> str:

@@ -70,10 +70,8 @@ def ranking_metrics(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | N
     return {name: np.where(missing, np.nan, value) for name, value in zip(RANKING_METRICS, values, strict=True)}
 
 
-def intervals(
-    labels: ArrayLike, scores: ArrayLike, *, resamples: int, seed: int = 0, level: float = 0.95
-) -> dict[str, tuple[float, float]]:
-    """Bootstrap intervals of :func:`ranking_metrics` over rows (percentile method, Efron 1979).
+def intervals(labels: ArrayLike, scores: ArrayLike, *, resamples: int, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """Bootstrap intervals (95 %) of :func:`ranking_metrics` over rows (percentile method, Efron 1979).
 
     Rows are drawn by independent Poisson counts, which for many rows is the bootstrap (Chamandy et al. 2012).
 
@@ -95,8 +93,7 @@ def intervals(
     for name, parts in drawn.items():
         values = np.concatenate(parts) if parts else np.empty(0)
         values = values[~np.isnan(values)]
-        tail = 50 * (1 - level)
-        ends = np.percentile(values, [tail, 100 - tail]) if len(values) else np.full(2, np.nan)
+        ends = np.percentile(values, [2.5, 97.5]) if len(values) else np.full(2, np.nan)
         result[name] = (float(ends[0]), float(ends[1]))
     return result
 
@@ -136,7 +133,7 @@ def calibration_curve(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> t
     return predicted, observed, np.array([len(part) for part in parts]) / max(1, len(scores))
 
 
-def expected_calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> float:
+def expected_calibration_error(labels: ArrayLike, scores: ArrayLike) -> float:
     """Mean distance between predicted and observed probability over equally filled bins (Naeini et al. 2015)."""
-    predicted, observed, share = calibration_curve(labels, scores, bins)
+    predicted, observed, share = calibration_curve(labels, scores)
     return float((share * np.abs(predicted - observed)).sum()) if len(share) else float("nan")
