@@ -116,9 +116,12 @@ def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
         # From nothing but a configuration, transformers makes a tokenizer that knows no word.
         raise InputError("there is no tokenizer in the folder", source=str(source), hint=FOLDER)
     try:
-        return AutoTokenizer.from_pretrained(str(source), local_files_only=folder)
+        tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError("the tokenizer cannot be loaded", source=str(source), hint=_first_line(error)) from error
+    for name in ("local_files_only", "is_local"):  # would be saved with it, though true of this loading alone
+        tokenizer.init_kwargs.pop(name, None)
+    return tokenizer
 
 
 def spells_residues(tokenizer: PreTrainedTokenizerBase) -> bool:

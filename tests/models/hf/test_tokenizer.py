@@ -2,6 +2,7 @@
 
 import pytest
 
+from pmhc_distil.models.hf.loading import load_tokenizer
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import CLS, PAD, UNK, VOCABULARY, encode
 from pmhc_distil.sequences.hla import resolve_allele
@@ -77,6 +78,9 @@ def test_save_and_load(tokenizer, tmp_path):
     assert loaded.get_vocab() == tokenizer.get_vocab()
     assert loaded("SLYNTVATL A0201").data == tokenizer("SLYNTVATL A0201").data
     assert (loaded.cls_token_id, loaded.pad_token_id, loaded.unk_token_id) == (CLS, PAD, UNK)
+    load_tokenizer(tmp_path).save_pretrained(tmp_path / "again")
+    first, again = ((folder / "tokenizer_config.json").read_text() for folder in (tmp_path, tmp_path / "again"))
+    assert again == first, "how it was loaded is saved with it"
 
 
 @pytest.mark.parametrize("name", ["A*99:99", "HLA-DRB1*01:01", "nonsense"])
