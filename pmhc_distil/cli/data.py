@@ -174,7 +174,7 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
     Example:
       pmhc-distil data clinic-notes -o runs/notes --examples 4000
     """
-    from pmhc_distil.texts.clinic_notes import write_clinic_notes
+    from pmhc_distil.texts.clinic_files import write_clinic_notes
 
     for role, counts in write_clinic_notes(output, examples, seed)["roles"].items():
         answered = sum(counts["answered"].values())

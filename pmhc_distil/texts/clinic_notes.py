@@ -1,34 +1,28 @@
-"""Synthetic notes of an eye clinic as questions and answers: which drug was given, and what is the visual acuity.
+"""Synthetic notes of an eye clinic, and what they say: which drug was given, and what is the visual acuity.
 
 No patient stands behind them: every note is drawn from the phrasings of :mod:`pmhc_distil.texts.clinic_phrases`.
 "Given" means at this visit, and the visual acuity is that of this visit: what was given or measured before, is planned
 or was refused, eye drops, prices, dates and pressures are there to mislead.
 """
 
-import hashlib
-import json
 import re
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
-from typing import Any
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, create_folder
-from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, QUESTIONS, VISIONS
+from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, VISIONS
 
 ROLES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 """Files that are made, and the share of the notes in each."""
 
 SIDES = ("right", "left")
-REPORT_FILE = "report.json"
+SLOT = re.compile(r"\{(\w+)\}")
+"""What a phrasing is filled at."""
 
 _TREATMENTS = {"one drug": 38, "same drug": 15, "two drugs": 22, "no drug": 13, "": 12}
 _MEASUREMENTS = {"both visions": 55, "one vision": 15, "equal visions": 12, "no vision": 8, "": 10}
 _MISLEADING = {"last vision": 0.4, "last drug": 0.35, "drops": 0.35, "findings": 0.45}
 _SEPARATORS = (". ", ", ", "; ", "\n", " - ", " / ")
-_SLOT = re.compile(r"\{(\w+)\}")
 _DRUG_TYPO, _WORD_TYPO, _LOW_VISION = 0.12, 0.04, 0.15
 _SHORT = 0.6
 """Share of training notes that are cut to one to three clauses: with less to read, reading is sooner learned."""
@@ -123,7 +117,7 @@ class _Hand:
         side = random.choice(SIDES)
         if family in ("one drug", "fellow eye"):
             side = self._treated if family == "one drug" else SIDES[self._treated == "right"]
-        for number, piece in enumerate(_SLOT.split(phrasing)):
+        for number, piece in enumerate(SLOT.split(phrasing)):
             if not number % 2:
                 note.text += self._misspelt(self._made_strange(piece), _WORD_TYPO)
                 continue
@@ -201,76 +195,3 @@ def make_notes(count: int, seed: int) -> dict[str, list[ClinicNote]]:
             notes.setdefault(note.text, note)
         made[role] = list(notes.values())
     return made
-
-
-def squad_of(notes: list[ClinicNote], role: str, seed: int) -> dict[str, Any]:
-    """Give notes as SQuAD 2.0: four questions each, what a note does not say being impossible.
-
-    Returns
-    -------
-    dict
-        Ready for JSON.  A paragraph has its phrasings beside what SQuAD asks for.
-    """
-    random = Random(f"{seed} {role} questions")
-    data = []
-    for number, note in enumerate(notes):
-        asked = []
-        for kind, ways in QUESTIONS.items():
-            for side in SIDES:
-                answer = note.answers.get((kind, side))
-                asked.append(
-                    {
-                        "id": f"{role}-{number}-{kind}-{side}",
-                        "question": random.choice(ways).format(side=side),
-                        "is_impossible": answer is None,
-                        "answers": [{"text": answer[0], "answer_start": answer[1]}] if answer else [],
-                    }
-                )
-        paragraph = {"context": note.text, "qas": asked, "phrasings": list(note.phrasings)}
-        data.append({"title": f"{role} note {number}", "paragraphs": [paragraph]})
-    return {"version": "v2.0", "data": data}
-
-
-def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """Write ``train.json``, ``validation.json``, ``test.json`` and ``report.json``; the same seed gives the same bytes.
-
-    Parameters
-    ----------
-    folder : Path
-        Is created.
-    count, seed : int
-        As for :func:`make_notes`.
-
-    Returns
-    -------
-    dict
-        The report: for every role notes, questions with an answer by kind and side, phrasings and templates (orders of
-        phrasings), how many phrasings two roles share, and the words of its phrasings that no training note has.
-    """
-    made = make_notes(count, seed)
-    create_folder(folder)
-    used = {role: {phrasing for note in notes for phrasing in note.phrasings} for role, notes in made.items()}
-    words = {
-        role: {word for one in ones for word in re.findall(r"[a-z']+", _SLOT.sub("", one).lower())}
-        for role, ones in used.items()
-    }
-    report: dict[str, Any] = {"seed": seed, "roles": {}}
-    for role, notes in made.items():
-        data = json.dumps(squad_of(notes, role, seed), ensure_ascii=False, indent=1) + "\n"
-        with atomic_path(folder / f"{role}.json") as temporary:
-            temporary.write_text(data, encoding="utf-8")
-        answered = Counter(f"{kind} {side}" for note in notes for kind, side in note.answers)
-        report["roles"][role] = {
-            "notes": len(notes),
-            "questions": 4 * len(notes),
-            "answered": dict(sorted(answered.items())),
-            "phrasings": len(used[role]),
-            "templates": len({note.phrasings for note in notes}),
-            "phrasings_of_other_roles": len(used[role] & set().union(*(used[one] for one in used if one != role))),
-            "words": len(words[role]),
-            "words_not_in_training": sorted(words[role] - words["train"]),
-            "sha256": hashlib.sha256(data.encode()).hexdigest(),
-        }
-    with atomic_path(folder / REPORT_FILE) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return report

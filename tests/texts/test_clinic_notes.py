@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.texts.clinic_notes import ROLES, make_note, make_notes, write_clinic_notes
+from pmhc_distil.texts.clinic_files import write_clinic_notes
+from pmhc_distil.texts.clinic_notes import ROLES, make_note, make_notes
 from pmhc_distil.texts.clinic_phrases import DRUGS, EYES, FILLINGS, LOW_VISIONS, PHRASINGS, QUESTIONS, VISIONS, shape
 from pmhc_distil.texts.squad import read_questions
 
