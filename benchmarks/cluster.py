@@ -22,7 +22,7 @@ import yaml
 
 from pmhc_distil import Predictor
 from pmhc_distil.evaluation.markdown import insert
-from pmhc_distil.sequences.shard_record import file_sha256
+from pmhc_distil.sequences.files import file_sha256
 from pmhc_distil.sequences.writers import write_predictions
 
 ALLELES = ("A*02:01", "A*24:02", "B*07:02", "B*35:01", "C*04:01", "C*07:02")

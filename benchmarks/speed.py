@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from pmhc_distil.inference import background
 from pmhc_distil.inference.engine import Engine, available_cores, read_weights
 from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.models import BUNDLED_MODEL
-from pmhc_distil.models.vocabulary import GROOVE_LENGTH, VOCABULARY
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.proteins import read_proteins
 
@@ -107,7 +109,7 @@ def machine(threads: int) -> Facts:
     speeds = {}
     for name, dtype, size in (("half", torch.bfloat16, 4096), ("single", torch.float32, 2048)):
         square = torch.randn(size, size).to(dtype)
-        speeds[name] = 2 * size**3 / best(lambda square=square: square @ square, 3) / 1e9
+        speeds[name] = 2 * size**3 / best(partial(torch.matmul, square, square), 3) / 1e9
     return {
         "processor": names[0] if names else platform.processor(),
         "threads": threads,
@@ -132,9 +134,9 @@ def encoder(threads: int, matrix_gflops: dict[str, float]) -> Facts:
     tokens = generator.integers(4, len(VOCABULARY), (40_000, 9)).astype(np.uint8)
     result = {}
     for precision in ("half", "single"):
-        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)  # type: ignore[arg-type]
+        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)
         prefix = engine.backend.prefix(resolve_allele(ALLELES[0]).groove)
-        rate = len(tokens) / best(lambda e=engine, p=prefix: e.backend.forward(p, tokens), 3)
+        rate = len(tokens) / best(partial(engine.backend.forward, prefix, tokens), 3)
         gflops = rate * operations(9) / 1e9
         result[precision] = {"pairs_per_s": rate, "gflops": gflops, "share": gflops / matrix_gflops[precision]}
     return result
@@ -160,7 +162,7 @@ def reference(threads: int) -> Facts:
     expected = score()
     errors = {}
     for precision in ("half", "single"):
-        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)  # type: ignore[arg-type]
+        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)
         found = engine.score(peptides, grooves[:1], np.zeros(len(peptides), np.int64))
         errors[precision] = float(np.abs(found - expected).max())
     return {"pairs_per_s": len(peptides) / best(score, 5), "largest_difference": errors}

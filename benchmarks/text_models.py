@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pmhc_distil.evaluation.compare import insert
+from pmhc_distil.evaluation.markdown import insert
 from pmhc_distil.inference.pipeline import BATCH_SIZE, Pipeline
 from pmhc_distil.sequences.files import atomic_path
 
@@ -36,8 +36,8 @@ def measure(pipe: Pipeline, path: Path) -> dict[str, float]:
             found.append(pipe.task.measured(rows, batch).numpy())
             truth.append(pipe.task.targets(batch).numpy())
     width = max(part.shape[1] for part in found)
-    rows = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
-    return pipe.task.metrics(data, rows, np.concatenate(truth))
+    measured = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
+    return pipe.task.metrics(data, measured, np.concatenate(truth))
 
 
 def speeds(pipes: list[Pipeline], path: Path) -> list[float]:
