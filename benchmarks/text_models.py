@@ -4,8 +4,8 @@ python benchmarks/text_models.py --task text-classification --file dev.tsv.gz --
     runs/english/teacher_sst2 runs/english/student_sst2 runs/english/student_labels_sst2
 
 A table that the document does not have yet gets a section of its own.  The first model is what the others are compared
-with.  The speed is that of the model alone, on batches of 32 examples
-of similar length, on one thread; the models take turns, so that a busy machine slows all of them.
+with.  The speed is that of the model alone, on batches of 32 examples of similar length, on one thread; the models take
+turns, so that a busy machine slows all of them.
 """
 
 import argparse

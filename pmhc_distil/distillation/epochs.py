@@ -11,7 +11,7 @@ from pmhc_distil.sequences.files import atomic_path
 
 
 class EpochTable(TrainerCallback):
-    """Keeps ``metrics.csv`` up to date after every evaluation."""
+    """Keeps ``metrics.csv`` up to date, and puts a checkpoint after the evaluation that it would miss."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
