@@ -24,6 +24,11 @@ _TEXT_TASKS = tuple(name for name in TASK_NAMES if name != "binding")
 @click.option("--top-k", type=click.IntRange(min=1), help="Answers for each question.")
 @click.option("--words", is_flag=True, help="token-classification: every word, not whole entities.")
 @click.option("--max-answer-length", type=click.IntRange(min=1), help="question-answering: in tokens.  [default: 30]")
+@click.option(
+    "--null-score-diff-threshold",
+    type=float,
+    help="question-answering: how far 'no answer' must lead, in logits.  [default: as chosen in training]",
+)
 @click.option("--max-seq-length", type=click.IntRange(min=8), help="Longest example in tokens.")
 @click.option("--doc-stride", type=click.IntRange(min=0), default=128, help="Tokens that pieces of a context share.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)

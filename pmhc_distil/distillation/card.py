@@ -23,6 +23,7 @@ def write_card(
     record: dict[str, Any],
     epochs: list[dict[str, Any]],
     tested: dict[str, float] | None = None,
+    settled: dict[str, float] | None = None,
     *,
     data_recipe: dict[str, Any] | None = None,
 ) -> None:
@@ -41,6 +42,8 @@ def write_card(
         One record per epoch.
     tested : dict, optional
         Metrics of the final model on test data.
+    settled : dict, optional
+        Settings of its answers that were chosen on the validation data, with which it was tested.
     data_recipe : dict, optional
         Settings that the training table was made with.
     """
@@ -109,6 +112,10 @@ def write_card(
         "## Training hyperparameters",
         "",
         *(f"- {key}: {value}" for key, value in record["settings"].items()),
+        *(
+            f"- {key}: {value:g} (chosen on the validation set, whose own results are those at 0)"
+            for key, value in (settled or {}).items()
+        ),
         f"- device: {record['device']}, {record['threads']} CPU threads",
         "",
         "## Training results",

@@ -134,16 +134,23 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     begun = last_checkpoint(request.output) if request.resume else None
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     epochs = epoch_rows(trainer.state.log_history)
-    tested = _test(trainer, tables["test"], request.output) if "test" in tables else {}
+    settled = task.settle(validation, trainer.predict(validation).predictions) if task.settle else {}
+    tested = {}
+    if "test" in tables:
+        for name, value in settled.items():
+            setattr(tables["test"], name, value)
+        tested = _test(trainer, tables["test"], request.output)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
+        model.config.update(settled)
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
         for name in (TRAINING_FILE, HASHES_FILE):
             if (request.train.parent / name).is_file():
                 shutil.copyfile(request.train.parent / name, request.output / name)
-        write_card(request.output, task, model.config, record, epochs, tested, data_recipe=_data_recipe(request.train))
+        data_recipe = _data_recipe(request.train)
+        write_card(request.output, task, model.config, record, epochs, tested, settled, data_recipe=data_recipe)
     return tested or {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
 
 

@@ -106,12 +106,15 @@ class Reading:
         Tokens that neighbouring pieces of a long context share.
     classes : tuple of str, optional
         Names of the classes; without them they are taken from the table.
+    null_score_diff_threshold : float
+        The answer is none only if the logits of "no answer" exceed those of the best one by more than this.
     """
 
     tokenizer: PreTrainedTokenizerBase | None = None
     max_seq_length: int = LONGEST
     doc_stride: int = DOC_STRIDE
     classes: tuple[str, ...] | None = None
+    null_score_diff_threshold: float = 0.0
 
     @property
     def stride(self) -> int:
@@ -194,6 +197,11 @@ class Task:
     """What the configuration of a model for these classes must say."""
     classes: Callable[[Any], tuple[str, ...]] = lambda config: tuple(config.id2label.values())
     """The classes that the configuration of a model names."""
+    settle: Callable[[Any, np.ndarray], dict[str, float]] | None = None
+    """Chooses, of the validation data and what ``measured`` gave for them, settings of answers; each is an attribute of
+    the data, of :class:`Reading` and, once the model is trained, of its configuration."""
+    settled: tuple[str, ...] = ()
+    """The names of these settings."""
     forward: Callable[[nn.Module, Batch], ModelOutput] = forward
     hide: Callable[[Any, Batch], Batch] = lambda config, batch: batch
     """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike."""

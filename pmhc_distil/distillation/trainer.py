@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
-from transformers.trainer_utils import EvalPrediction
+from transformers.trainer_utils import EvalPrediction, PredictionOutput
 
 from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
@@ -132,6 +132,10 @@ class DistilTrainer(Trainer):
         """Give the loader of the validation examples, in a fixed order."""
         return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, shuffle=False, rows=None)
 
+    def get_test_dataloader(self, test_dataset: TaskData) -> DataLoader:
+        """Give the loader of examples to predict, in a fixed order."""
+        return self.get_eval_dataloader(test_dataset)
+
     def _loader(self, data: TaskData, batch_size: int, *, shuffle: bool, rows: Tensor | None) -> DataLoader:
         def collate(numbers: list[int]) -> dict[str, Tensor]:
             batch = data.collate(numbers)
@@ -200,9 +204,17 @@ class DistilTrainer(Trainer):
 
     def evaluate(self, eval_dataset: TaskData | None = None, **kwargs: Any) -> dict[str, float]:
         """Measure the model on the validation data or on others; every process measures all of it."""
-        self.gather_function = lambda measured: measured  # shares of padded blocks would not add up
-        self.measured_data = eval_dataset or self.eval_dataset
+        self._measure(eval_dataset or self.eval_dataset)
         return super().evaluate(eval_dataset, **kwargs)
+
+    def predict(self, test_dataset: TaskData, **kwargs: Any) -> PredictionOutput:
+        """Give what the task measures of some data, on every process of all of it."""
+        self._measure(test_dataset)
+        return super().predict(test_dataset, **kwargs)
+
+    def _measure(self, data: TaskData) -> None:
+        self.gather_function = lambda measured: measured  # shares of padded blocks would not add up
+        self.measured_data = data
 
     def _metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         return self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)

@@ -1,6 +1,7 @@
 """Texts in, answers out: a trained model of any task but binding."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,16 @@ class Pipeline:
         self.task: Task = TASKS[task]
         config = load_config(model)
         check_head(self.task, config, model)
-        self.reading = Reading.within(
+        reading = Reading.within(
             longest_input(config),
             load_tokenizer(model),
             max_seq_length=max_seq_length,
             doc_stride=doc_stride,
             classes=self.task.classes(config),
         )
+        # Models of others, and those of older releases, do not name these settings.
+        settled = {name: getattr(config, name) for name in self.task.settled if hasattr(config, name)}
+        self.reading = replace(reading, **settled)
         where = choose_device(device)
         self.model = load_model(self.task.auto_class, model).eval().to(where)
 
@@ -81,7 +85,7 @@ class Pipeline:
         batch_size : int
             Examples at once.
         **options
-            Of the task: ``top_k``, ``grouped``, ``max_answer_length``.
+            Of the task: ``top_k``, ``grouped``, ``max_answer_length``, ``null_score_diff_threshold``.
 
         Returns
         -------

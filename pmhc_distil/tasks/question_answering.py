@@ -1,6 +1,7 @@
 """Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
     data.asked = data.places.flat != OUTSIDE
     data.asked[data.input_ids.starts[:-1]] = True
     data.questions = questions
+    data.null_score_diff_threshold = reading.null_score_diff_threshold
     return data
 
 
@@ -95,6 +97,37 @@ def metrics(data: TextData, logits: np.ndarray, _: np.ndarray) -> dict[str, floa
     }
 
 
+def settle(data: TextData, logits: np.ndarray) -> dict[str, float]:
+    """Choose how far "no answer" must lead, so that most answers are right (as for SQuAD 2.0, Rajpurkar et al. 2018).
+
+    Phrasings that a model was not trained on make it doubt an answer that it finds, which moves the lead away from 0.
+    Between leads that do as well the one nearest to 0 is chosen.
+    """
+    if NO_ANSWER not in data.classes:
+        return {}
+    leads, gains = [], []
+    for spans, question in zip(
+        _spans(replace(data, null_score_diff_threshold=0.0), logits), data.questions, strict=True
+    ):
+        answers = [text for text, _ in question.answers]
+        best = next((span for span in spans if span.start >= 0), None)
+        if best is not None:
+            none = next(span for span in spans if span.start < 0)
+            leads.append(none.score - best.score)
+            gains.append(exact_match(best.text, answers) - exact_match("", answers))
+    # With the questions in the order of their leads, those before a cut are answered and the others are not.
+    order = np.argsort(leads, kind="stable")
+    lead = np.array(leads)[order]
+    right = np.concatenate([[0.0], np.cumsum(np.array(gains)[order])])
+    cuts = np.concatenate([lead[:1] - 1, (lead[1:] + lead[:-1]) / 2, lead[-1:] + 1])
+    right[1:-1][lead[1:] == lead[:-1]] = -np.inf
+    here = float(right[np.searchsorted(lead, 0.0, side="right")])
+    if here >= right.max():
+        return {"null_score_diff_threshold": 0.0}
+    best_cuts = cuts[right == right.max()]
+    return {"null_score_diff_threshold": round(float(best_cuts[np.abs(best_cuts).argmin()]), 4)}
+
+
 def ask(questions: Sequence[Any], reading: Reading) -> TextData:
     """Tokenize records with ``question`` and ``context``."""
     read = []
@@ -119,8 +152,20 @@ def answer(
     *,
     top_k: int = 1,
     max_answer_length: int = MAX_ANSWER_LENGTH,
+    null_score_diff_threshold: float | None = None,
 ) -> list[Any]:
     """Give the best spans of each context.
+
+    Parameters
+    ----------
+    data : TextData
+    logits : ndarray, shape (2 * examples, tokens)
+    top_k : int
+        Answers for each question.
+    max_answer_length : int
+        In tokens.
+    null_score_diff_threshold : float, optional
+        How far "no answer" must lead; by default what the model was found to do best with on its validation data.
 
     Returns
     -------
@@ -129,6 +174,8 @@ def answer(
         The score is a probability among the best spans; ``start`` and ``end`` are characters of the context; the empty
         answer, at 0 to 0, says that there is none.
     """
+    if null_score_diff_threshold is not None:
+        data = replace(data, null_score_diff_threshold=null_score_diff_threshold)
     found = []
     for spans in _spans(data, logits, n_best=max(N_BEST, top_k), max_answer_length=max_answer_length):
         best = [
@@ -148,7 +195,7 @@ def _spans(
     for number, (start, end) in enumerate(logits.reshape(len(data), 2, -1)):
         source, count = data.source[number], int(data.input_ids.lengths[number])
         offsets = np.stack([data.places[number], data.ends[number]], axis=1)
-        none = float(start[0] + end[0]) if NO_ANSWER in data.classes else None
+        none = float(start[0] + end[0]) - data.null_score_diff_threshold if NO_ANSWER in data.classes else None
         context = data.questions[source].context
         pieces[source].append(best_spans(start[:count], end[:count], offsets, context, null_score=none, **limits))
     # A context of invisible letters alone has no token, and no answer.
@@ -166,10 +213,12 @@ QUESTION_ANSWERING = Task(
     metrics=metrics,
     pipeline_tag="question-answering",
     uses="Finds the span of a text that answers a question; it makes no sentences of its own.",
-    config=lambda classes: {"unanswerable": NO_ANSWER in classes},
+    config=lambda classes: {"unanswerable": NO_ANSWER in classes, "null_score_diff_threshold": 0.0},
     classes=lambda config: (NO_ANSWER,) if getattr(config, "unanswerable", False) else (),
+    settle=settle,
+    settled=("null_score_diff_threshold",),
     read_questions=partial(read_questions, labelled=False),
     ask=ask,
     answer=answer,
-    options={"top_k": 1, "max_answer_length": MAX_ANSWER_LENGTH},
+    options={"top_k": 1, "max_answer_length": MAX_ANSWER_LENGTH, "null_score_diff_threshold": None},
 )

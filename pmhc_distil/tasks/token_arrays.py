@@ -65,6 +65,8 @@ class TextData:
         Labels of the examples or of their tokens (-100: none), if they are known.
     asked : ndarray of bool, shape (all tokens,)
         Tokens that a question is about, for tasks on tokens.
+    null_score_diff_threshold : float
+        See :class:`pmhc_distil.distillation.task.Reading`.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -78,6 +80,7 @@ class TextData:
     classes: tuple[str, ...] = ()
     labels: np.ndarray | Ragged | None = None
     asked: np.ndarray | None = None
+    null_score_diff_threshold: float = 0.0
     questions: Sequence[Any] = field(default_factory=list)
     """What the examples were made of, for tasks whose metrics read it."""
 

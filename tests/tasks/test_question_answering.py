@@ -1,0 +1,84 @@
+"""How far "no answer" must lead: chosen on validation data, kept with the model, and used wherever it answers."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pmhc_distil.distillation.run import RunRequest, run
+from pmhc_distil.distillation.start import from_scratch
+from pmhc_distil.distillation.task import Reading
+from pmhc_distil.inference.pipeline import Pipeline
+from pmhc_distil.tasks import TASKS
+from pmhc_distil.texts.squad import read_questions
+
+TASK = TASKS["question-answering"]
+WORDS = ["ann", "bob", "sat", "ran", "in", "paris", "london", "cat", "dog", "mat", "good", "bad"]
+
+
+def write(path, count, impossible, seed):
+    """Write questions whose answer is the word after "won"; some contexts do not say it."""
+    generator = np.random.default_rng(seed)
+    asked = []
+    for number in range(count):
+        words = generator.choice(WORDS, 6).tolist()
+        none = generator.random() < impossible
+        text = " ".join(words if none else [*words[:3], "won", *words[3:]])
+        answers = [] if none else [{"text": words[3], "answer_start": text.index("won ") + 4}]
+        entry = {"id": str(number), "question": "who won ?", "is_impossible": none, "answers": answers}
+        asked.append({"context": text, "qas": [entry]})
+    path.write_text(json.dumps({"version": "2.0", "data": [{"title": "t", "paragraphs": asked}]}))
+    return path
+
+
+@pytest.fixture
+def data(tmp_path, word_tokenizer):
+    return TASK.read(write(tmp_path / "v.json", 60, 0.4, 0), Reading(word_tokenizer, 32))
+
+
+def test_no_other_threshold_does_better(data):
+    """Prevents a threshold that is off by one question, or of the wrong sign."""
+    width = int(data.input_ids.lengths.max())
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        logits = generator.normal(size=(2 * len(data), width))
+        logits[:, 0] += generator.normal(0, 3)
+        chosen = TASK.settle(data, logits)
+        best = TASK.metrics(replace(data, **chosen), logits, None)["exact_match"]
+        grid = {cut: TASK.metrics(replace(data, null_score_diff_threshold=cut), logits, None) for cut in range(-12, 13)}
+        assert best >= max(found["exact_match"] for found in grid.values())
+        if grid[0]["exact_match"] == best:
+            assert chosen == {"null_score_diff_threshold": 0.0}, "what does no better is not worth a setting"
+
+
+def test_nothing_to_choose(tmp_path, word_tokenizer):
+    """Prevents a threshold for a model that always answers."""
+    data = TASK.read(write(tmp_path / "v.json", 9, 0.0, 0), Reading(word_tokenizer, 32))
+    assert TASK.settle(data, np.zeros((18, int(data.input_ids.lengths.max())))) == {}
+
+
+def test_a_threshold_goes_with_its_model(tmp_path, vocabulary):
+    """Prevents a test, a saved model or a user's question from being answered with another threshold."""
+    train, validation = (write(tmp_path / f"{n}.json", 80, part, n) for n, part in ((1, 0.9), (2, 0.1)))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    settings = {"use_cpu": True, "disable_tqdm": True, "num_train_epochs": 3, "learning_rate": 3e-3}
+    request = RunRequest(
+        TASK, "finetune", train, validation, tmp_path / "m", {**settings, "max_seq_length": 24}, test=validation
+    )
+    run(request, from_scratch(TASK, "bert", vocabulary, sizes))
+    chosen = json.loads((tmp_path / "m" / "config.json").read_text())["null_score_diff_threshold"]
+    assert chosen > 0, "a model that has hardly seen an answer must be told to dare one"
+    assert f"null_score_diff_threshold: {chosen:g}" in (tmp_path / "m" / "README.md").read_text()
+    tables = [list(csv.DictReader((tmp_path / "m" / name).open())) for name in ("metrics.csv", "metrics_test.csv")]
+    before, after = (float(table[-1]["exact_match"]) for table in tables)
+    assert after > before, "the same questions, without and with the threshold"
+    pipe = Pipeline("question-answering", tmp_path / "m")
+    questions = read_questions(validation)
+    found = [one["answer"] for one in pipe(questions)]
+    right = [text == (one.answers[0][0] if one.answers else "") for text, one in zip(found, questions, strict=True)]
+    assert 100 * np.mean(right) == pytest.approx(after)
+    never = pipe(questions, null_score_diff_threshold=1e6)
+    always = pipe(questions, null_score_diff_threshold=-1e6)
+    assert all(one["answer"] for one in never) and not any(one["answer"] for one in always)
