@@ -108,14 +108,20 @@ def finetune(task: str, model: str | None, vocabulary: str | None, **options: An
 @click.command()
 @common_options
 @task_option("binding", TASK_NAMES)
-@click.option("--teacher", required=True, help="Model to learn from: a folder, or a name on the hub.")
+@click.option(
+    "--teacher",
+    "teachers",
+    required=True,
+    multiple=True,
+    help="Model to learn from: a folder, or a name on the hub. Repeatable: their answers are averaged.",
+)
 @click.option("--layers", help="Teacher layers that the student keeps: distilbert, alternate, first, last, or 0,2,4.")
 @click.option("--student", help="Start from this student, made before, instead of from layers of the teacher.")
 @click.option("--cache", type=FILE, help="HDF5 file for the teacher's predictions; without it the teacher runs live.")
 @click.option("--no-teacher", is_flag=True, help="Train the same halved student on labels alone, for comparison.")
 def distill(
     task: str,
-    teacher: str,
+    teachers: tuple[str, ...],
     student: str | None,
     cache: Path | None,
     no_teacher: bool,
@@ -125,7 +131,7 @@ def distill(
     """Halve a teacher and train the student to follow it.
 
     With --task fill-mask the student follows a pretrained teacher on texts, to be fine-tuned afterwards; with another
-    task it follows a teacher fine-tuned on that.
+    task it follows a teacher fine-tuned on that.  Of several teachers the first gives its layers and hidden states.
 
     \b
     Examples:
@@ -150,7 +156,8 @@ def distill(
     from pmhc_distil.distillation.start import from_teacher
     from pmhc_distil.tasks import TASKS
 
-    start = from_teacher(TASKS[task], teacher, choice, student=student, taught=not no_teacher)
+    teacher, *others = teachers
+    start = from_teacher(TASKS[task], teacher, choice, others=others, student=student, taught=not no_teacher)
     kept = ", ".join(f"{own} <- {layer}" for own, layer in enumerate(start.layers or []))
     click.echo(f"student layers <- teacher layers: {kept}", err=True)
     _run(task, "distill", settings, start, cache=cache)

@@ -10,10 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
-from transformers import PreTrainedModel
 
+from pmhc_distil.distillation.ensemble import Teacher
 from pmhc_distil.distillation.task import Numbers, Task, TaskData
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path, check_destination
@@ -21,7 +22,7 @@ from pmhc_distil.sequences.files import atomic_path, check_destination
 FORMAT_VERSION = 1
 
 
-def weights_hash(model: PreTrainedModel) -> str:
+def weights_hash(model: nn.Module) -> str:
     """SHA-256 over the names, shapes and values of all weights."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
@@ -30,7 +31,7 @@ def weights_hash(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
-def cache_key(task: Task, teacher: PreTrainedModel, data: TaskData) -> str:
+def cache_key(task: Task, teacher: Teacher, data: TaskData) -> str:
     """Give the key under which the teacher's rows for these examples are stored."""
     facts = [FORMAT_VERSION, task.name, weights_hash(teacher), teacher.config.vocab_size, data.fingerprint()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -54,7 +55,7 @@ def check_cacheable(task: Task, path: Path) -> None:
 
 
 def teacher_rows(
-    task: Task, teacher: PreTrainedModel, data: TaskData, path: Path, *, batch_size: int, device: torch.device
+    task: Task, teacher: Teacher, data: TaskData, path: Path, *, batch_size: int, device: torch.device
 ) -> np.ndarray:
     """Read the teacher's rows for all examples, after computing them if ``path`` does not hold them yet.
 
@@ -99,7 +100,7 @@ def _read(path: Path, key: str) -> np.ndarray | None:
         ) from error
 
 
-def _compute(task: Task, teacher: PreTrainedModel, data: TaskData, batch_size: int, device: torch.device) -> np.ndarray:
+def _compute(task: Task, teacher: Teacher, data: TaskData, batch_size: int, device: torch.device) -> np.ndarray:
     """Give the rows of all examples in their order."""
     teacher = teacher.eval().to(device)
     sampler = data.batches(batch_size, shuffle=False, seed=0)

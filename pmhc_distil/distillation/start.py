@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from pmhc_distil.distillation.ensemble import Ensemble, Teacher
 from pmhc_distil.distillation.halve import choose_layers, halve
 from pmhc_distil.distillation.task import Task
 from pmhc_distil.errors import InputError
@@ -15,7 +16,7 @@ from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenize
 from pmhc_distil.models.hf.starting import checked_sizes, new_config, new_tokenizer, order_positions
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 
-Models = tuple[PreTrainedModel, PreTrainedModel | None]
+Models = tuple[PreTrainedModel, Teacher | None]
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def from_teacher(
     source: str | Path,
     layers: str | Sequence[int],
     *,
+    others: Sequence[str | Path] = (),
     student: str | Path | None = None,
     taught: bool = True,
 ) -> Start:
@@ -141,8 +143,14 @@ def from_teacher(
 
     Parameters
     ----------
+    task : Task
+    source : str or Path
+        Of the teacher.
     layers : str or sequence of int
         See :func:`pmhc_distil.distillation.halve.choose_layers`.
+    others : sequence of str or Path
+        More teachers, of the same classes and vocabulary: the student learns from the mean of all their answers, and
+        from the hidden states of the first.
     student : str or Path, optional
         A student made before, for instance by distilling the pretrained teacher, to start from instead.
     taught : bool
@@ -152,6 +160,13 @@ def from_teacher(
     check_head(task, config, source)
     kept = choose_layers(config.num_hidden_layers, layers)
     classes = task.classes(config)
+    for other in others:
+        found = load_config(other)
+        check_head(task, found, other)
+        if task.classes(found) != classes:
+            raise InputError("the teacher has other classes than the first one", source=str(other))
+        if found.vocab_size != config.vocab_size:
+            raise InputError("the teacher has another vocabulary than the first one", source=str(other))
 
     def build(_: tuple[str, ...]) -> Models:
         teacher = load_model(task.auto_class, source)
@@ -168,6 +183,9 @@ def from_teacher(
                 )
             if model.config.vocab_size != config.vocab_size:
                 raise InputError("the student has another vocabulary than the teacher", source=str(student))
-        return model, teacher if taught else None
+        if not taught:
+            return model, None
+        joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
+        return model, Ensemble(joined) if others else teacher
 
     return Start(load_tokenizer(source), longest_input(config), build, classes, kept)

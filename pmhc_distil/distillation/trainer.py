@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalPrediction, PredictionOutput
 
+from pmhc_distil.distillation.ensemble import Teacher
 from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
 from pmhc_distil.distillation.muon import muon
@@ -49,7 +50,7 @@ class DistilTrainer(Trainer):
         The student, or the only model when there is no teacher.
     args : DistillationArguments
     train_data, validation_data : TaskData
-    teacher : PreTrainedModel, optional
+    teacher : Teacher, optional
         Runs live beside the student.
     teacher_rows : ndarray of float32, shape (examples, K), optional
         Cached rows of the teacher for ``train_data``, instead of a live one; no hidden losses then.
@@ -63,7 +64,7 @@ class DistilTrainer(Trainer):
         train_data: TaskData,
         validation_data: TaskData,
         *,
-        teacher: PreTrainedModel | None = None,
+        teacher: Teacher | None = None,
         teacher_rows: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:

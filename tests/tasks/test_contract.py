@@ -1,11 +1,13 @@
 """What every task on texts has to keep: reading, learning, following a teacher, answering, and errors of one line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from pmhc_distil.distillation.ensemble import Ensemble
 from pmhc_distil.distillation.halve import halve
 from pmhc_distil.distillation.run import RunRequest, run
 from pmhc_distil.distillation.start import from_model, from_scratch, from_teacher
@@ -117,6 +119,23 @@ def test_full_depth_student_agrees_on_every_row(task, data, word_tokenizer, make
     assert len(rows[0]) == len(task.targets(batch)) and torch.isfinite(loss) and loss.dim() == 0
 
 
+def test_several_teachers(task, data, word_tokenizer, make_text_model):
+    """Prevents an ensemble from teaching anything but the mean of its members, of whatever depth."""
+    models = [
+        make_text_model(task.name, "bert", word_tokenizer, data.classes, seed=layers, layers=layers)
+        for layers in (4, 2, 3)
+    ]
+    batch = whole_batch(data)
+    with torch.no_grad():
+        alone = [task.forward(model, batch) for model in models]
+        together = task.forward(Ensemble(models), batch)
+    rows = [task.rows(outputs, batch) for outputs in alone]
+    torch.testing.assert_close(task.rows(together, batch), torch.stack(rows).mean(0))
+    assert not torch.allclose(rows[0], rows[1]), "members that agree would prove nothing"
+    assert len(together.hidden_states) == len(alone[0].hidden_states)
+    assert all(map(torch.equal, together.hidden_states, alone[0].hidden_states))
+
+
 def test_padding_changes_nothing(task, data, word_tokenizer, make_text_model):
     """Prevents the longest text of a batch from changing the rows of the others."""
     if task.name == "fill-mask":
@@ -191,6 +210,10 @@ def test_chain(task, tmp_path, vocabulary):
     )
     settings = {**SETTINGS, "alpha_soft": 1.0, "alpha_cosine": 1.0, "alpha_hidden": 0.1, "temperature": 2.0}
     run(RunRequest(task, "distill", path, path, student, settings), from_teacher(task, teacher, "last"))
+    pair = from_teacher(task, teacher, "last", others=[student])
+    run(RunRequest(task, "distill", path, path, tmp_path / "pair", settings), pair)
+    recipes = [(tmp_path / name / "recipe.yaml").read_text() for name in ("student", "pair")]
+    assert recipes[0] != recipes[1], "other teachers, another run"
     run(RunRequest(task, "finetune", path, path, tuned, SETTINGS), from_model(task, student))
     card = (teacher / "README.md").read_text()
     assert "results on the test set" in card and (teacher / "metrics_test.csv").is_file()
@@ -219,3 +242,26 @@ def test_student_made_before(task, tmp_path, vocabulary):
     assert any(not torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
     with pytest.raises(InputError, match="layers"):
         from_teacher(task, tmp_path / "t", "0,1", student=tmp_path / "s").build(start.classes)
+
+
+def test_teachers_that_cannot_be_joined(tmp_path, vocabulary):
+    """Prevents answers for other classes, or for other tokens, from being averaged."""
+    task = TASKS["text-classification"]
+    tables = {"two": ("no", "yes"), "three": ("no", "yes", "maybe")}
+    for name, classes in tables.items():
+        rows = [f"{text}\t{classes[number % len(classes)]}" for number, text in enumerate(SENTENCES * 2)]
+        path = tmp_path / f"{name}.tsv"
+        path.write_text("sentence\tlabel\n" + "\n".join(rows) + "\n")
+        run(
+            RunRequest(task, "finetune", path, path, tmp_path / name, SETTINGS),
+            from_scratch(task, "bert", vocabulary, SIZES),
+        )
+    fewer = tmp_path / "vocab.txt"
+    fewer.write_text("\n".join(Path(vocabulary).read_text().split()[:-1]) + "\n")
+    path = tmp_path / "two.tsv"
+    run(
+        RunRequest(task, "finetune", path, path, tmp_path / "fewer", SETTINGS), from_scratch(task, "bert", fewer, SIZES)
+    )
+    for other, reason in (("three", "classes"), ("fewer", "vocabulary")):
+        with pytest.raises(InputError, match=reason):
+            from_teacher(task, tmp_path / "two", "last", others=[tmp_path / other])
