@@ -4,13 +4,16 @@ python benchmarks/text_models.py --task text-classification --file dev.tsv.gz --
     runs/english/teacher_sst2 runs/english/student_sst2 runs/english/student_labels_sst2
 
 A table that the document does not have yet gets a section of its own.  The first model is what the others are compared
-with.  The speed is that of the model alone, on batches of 32 examples of similar length, on one thread; the models take
-turns, so that a busy machine slows all of them.
+with.  With ``--train`` a last line tells what the most frequent answer of the training file would reach: the most
+frequent class, or of questions the most frequent answer that stands in the context.  The speed is that of the model
+alone, on batches of 32 examples of similar length, on one thread; the models take turns, so that a busy machine slows
+all of them.
 """
 
 import argparse
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import torch
 from pmhc_distil.evaluation.markdown import insert
 from pmhc_distil.inference.pipeline import BATCH_SIZE, Pipeline
 from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.texts.squad import exact_match, read_questions, token_f1
 
 ROUNDS = 5
 TIMED_BATCHES = 8
@@ -38,6 +42,24 @@ def measure(pipe: Pipeline, path: Path) -> dict[str, float]:
     width = max(part.shape[1] for part in found)
     measured = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
     return pipe.task.metrics(data, measured, np.concatenate(truth))
+
+
+def guess(pipe: Pipeline, train: Path, path: Path) -> dict[str, float]:
+    """Give the metrics of the most frequent answer, of a task with one class for each text or with spans."""
+    if pipe.task.name == "question-answering":
+        known = Counter(text for question in read_questions(train) for text, _ in question.answers).most_common()
+        scores = []
+        for question in read_questions(path):
+            said = next((text for text, _ in known if text in question.context), "")
+            answers = [text for text, _ in question.answers]
+            scores.append((exact_match(said, answers), token_f1(said, answers)))
+        return dict(zip(("exact_match", "f1"), (100 * np.mean(scores, axis=0)).tolist(), strict=True))
+    truth: Any = pipe.task.read(path, pipe.reading)
+    learned: Any = pipe.task.read(train, pipe.reading)
+    counts = np.bincount(learned.labels[:, 0], minlength=len(truth.classes))
+    logits = np.zeros((len(truth), len(truth.classes)))
+    logits[:, counts.argmax()] = 1
+    return pipe.task.metrics(truth, logits, truth.labels)
 
 
 def speeds(pipes: list[Pipeline], path: Path) -> list[float]:
@@ -60,7 +82,13 @@ def speeds(pipes: list[Pipeline], path: Path) -> list[float]:
     return best
 
 
-def table(names: list[str], pipes: list[Pipeline], metrics: list[dict[str, float]], rates: list[float]) -> str:
+def table(
+    names: list[str],
+    pipes: list[Pipeline],
+    metrics: list[dict[str, float]],
+    rates: list[float],
+    guessed: dict[str, float] | None,
+) -> str:
     """Lay the results out, a line for each model."""
     header = ["model", "layers", "parameters", "MB in half precision", *metrics[0]]
     header += ["examples per second", "times the first"]
@@ -70,6 +98,10 @@ def table(names: list[str], pipes: list[Pipeline], metrics: list[dict[str, float
         facts: list[Any] = [name, pipe.model.config.num_hidden_layers, f"{count:,}", f"{2e-6 * count:.1f}"]
         facts += [f"{value:.4g}" for value in measured.values()]
         lines.append("| " + " | ".join(map(str, [*facts, f"{rate:,.0f}", f"{rate / rates[0]:.2f}"])) + " |")
+    if guessed:
+        lines.append(
+            "| most frequent answer | | | | " + " | ".join(f"{guessed[key]:.4g}" for key in metrics[0]) + " | | |"
+        )
     return "\n".join(lines)
 
 
@@ -78,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True)
     parser.add_argument("--file", required=True, type=Path)
+    parser.add_argument("--train", type=Path)
     parser.add_argument("--max-seq-length", type=int)
     parser.add_argument("--insert", type=Path)
     parser.add_argument("--block")
@@ -86,7 +119,8 @@ def main() -> None:
     torch.set_num_threads(1)
     pipes = [Pipeline(given.task, model, max_seq_length=given.max_seq_length, device="cpu") for model in given.models]
     metrics = [measure(pipe, given.file) for pipe in pipes]
-    made = table([model.name for model in given.models], pipes, metrics, speeds(pipes, given.file))
+    guessed = guess(pipes[0], given.train, given.file) if given.train else None
+    made = table([model.name for model in given.models], pipes, metrics, speeds(pipes, given.file), guessed)
     sys.stdout.write(made + "\n")
     if given.insert:
         text = given.insert.read_text(encoding="utf-8") if given.insert.exists() else ""

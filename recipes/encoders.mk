@@ -2,6 +2,9 @@
 # texts (student), and the same half that was only trained on them (student_labels); then each on tasks, the first as the
 # teacher of the second.  TEXT and PROTEIN_TASKS are folders of labelled data, see data/README.md.
 
+# Tasks with a most frequent answer.
+GUESSED = text-classification next-sentence question-answering
+
 define ENCODERS
 $(RUNS)/$(1)/pretrained/README.md: $(RUNS)/$(1)/texts/$(2) recipes/$(1)/pretrain.yaml | $(STAMP)
 	$$(UNFINISHED)
@@ -42,7 +45,8 @@ $(RUNS)/$(1)/student_labels_$(2)/README.md: $(RUNS)/$(1)/student_labels/README.m
 	  --recipe recipes/$(1)/finetune.yaml --max-seq-length $(6) $(7) -o $(RUNS)/$(1)/student_labels_$(2) --resume
 
 $(1)-$(2): $(foreach kind,teacher student student_labels,$(RUNS)/$(1)/$(kind)_$(2)/README.md)
-	$(BIN)/python benchmarks/text_models.py --task $(3) --file $(5) --max-seq-length $(6) --insert data/$(1).md --block $(2) \
+	$(BIN)/python benchmarks/text_models.py --task $(3) --file $(5) $(if $(filter $(3),$(GUESSED)),--train $(4)) \
+	  --max-seq-length $(6) --insert data/$(1).md --block $(2) \
 	  $(foreach kind,teacher student student_labels,$(RUNS)/$(1)/$(kind)_$(2))
 endef
 
