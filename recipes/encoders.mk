@@ -25,7 +25,7 @@ $(RUNS)/$(1)/student_labels/README.md: $(RUNS)/$(1)/pretrained/README.md recipes
 
 $(1)-mlm: $(foreach name,pretrained student student_labels,$(RUNS)/$(1)/$(name)/README.md)
 	$(BIN)/python benchmarks/text_models.py --task fill-mask --file $(RUNS)/$(1)/texts/$(subst train,validation,$(2)) \
-	  --insert data/$(1).md --block mlm $(foreach name,pretrained student student_labels,$(RUNS)/$(1)/$(name))
+	  --max-seq-length $(4) --insert data/$(1).md --block mlm $(foreach name,pretrained student student_labels,$(RUNS)/$(1)/$(name))
 endef
 
 define ENCODER_TASK
@@ -56,8 +56,8 @@ $(RUNS)/english/texts/train.txt.gz: | $(STAMP)
 $(RUNS)/proteins/texts/train.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) $(foreach file,$(wildcard $(PROTEIN_TASKS)/*.test.csv.gz),--exclude $(file)) -o $(@D)
 
-$(eval $(call ENCODERS,english,train.txt.gz,$(RUNS)/english/texts/vocab.txt))
-$(eval $(call ENCODERS,proteins,train.fasta.gz,residues))
+$(eval $(call ENCODERS,english,train.txt.gz,$(RUNS)/english/texts/vocab.txt,128))
+$(eval $(call ENCODERS,proteins,train.fasta.gz,residues,256))
 
 $(eval $(call ENCODER_TASK,english,sst2,text-classification,$(TEXT)/sst2/train.tsv.gz,$(TEXT)/sst2/dev.tsv.gz,64,))
 $(eval $(call ENCODER_TASK,english,conll,token-classification,$(TEXT)/conll2003/train.txt.gz,$(TEXT)/conll2003/valid.txt.gz,128,--epochs 6))

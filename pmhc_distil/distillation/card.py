@@ -54,7 +54,7 @@ def write_card(
         "license": "apache-2.0",
         "library_name": "transformers",
         "pipeline_tag": task.pipeline_tag,
-        "tags": ["pmhc-distil"],
+        "tags": ["pmhc-distil", *task.tags],
         "metrics": sorted(measured),
         "model-index": [
             {

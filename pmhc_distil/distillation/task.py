@@ -187,6 +187,8 @@ class Task:
     pipeline_tag: str
     uses: str
     """What a model of the task is for, and what not: a sentence or two of its card."""
+    tags: tuple[str, ...] = ()
+    """What the card of a model is found by, beside the name of this package."""
     encoders: tuple[str, ...] = ("texts",)
     """What an encoder of the task reads: ``texts``, ``peptides``, or either."""
     fits: Callable[[Any], bool] = lambda config: True

@@ -204,6 +204,7 @@ BINDING = Task(
     metrics=metrics,
     pipeline_tag="text-classification",
     uses=USES,
+    tags=("protein", "immunology"),
     encoders=("peptides",),
     cacheable=True,
 )

@@ -120,6 +120,7 @@ def test_card_has_parsable_front_matter_and_results(finished):
     assert found.keys() == {"validation_loss", "auroc", "ap", "accuracy", "f1", "mcc", "affinity_spearman"}
     assert found["ap"] == pytest.approx(finished[1]["ap"], abs=1e-5)
     assert facts["pipeline_tag"] == result["task"]["type"] == "text-classification"
+    assert facts["tags"] == ["pmhc-distil", "protein", "immunology"], "what it is found by"
     for heading in (
         "Intended uses and limitations",
         "Training and evaluation data",
