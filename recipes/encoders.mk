@@ -2,8 +2,8 @@
 # texts (student), and the same half that was only trained on them (student_labels); then each on tasks, the first as the
 # teacher of the second.  TEXT and PROTEIN_TASKS are folders of labelled data, see data/README.md.
 
-# Tasks with a most frequent answer.
-GUESSED = text-classification next-sentence question-answering
+# Tasks with a most frequent answer; of next-sentence pairs half follow each other.
+GUESSED = text-classification question-answering
 
 define ENCODERS
 $(RUNS)/$(1)/pretrained/README.md: $(RUNS)/$(1)/texts/$(2) recipes/$(1)/pretrain.yaml | $(STAMP)
