@@ -130,6 +130,35 @@ def benchmark(
 
 
 @data.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--alleles", type=click.IntRange(min=1), default=3000, show_default=True, help="Without data in TABLE.")
+@click.option("--peptides", type=click.IntRange(min=2), default=96, show_default=True, help="For each of them.")
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
+def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path) -> None:
+    """Add pairs that nobody has measured to the training TABLE, for `pmhc-distil distill`.
+
+    They are of alleles without training data; a student learns what its teacher answers to them.
+
+    \b
+    Example:
+      pmhc-distil data unlabelled runs/data/train.csv.gz -o runs/data/distillation.csv.gz
+    """
+    import numpy as np
+
+    from pmhc_distil.sequences.csv_tables import read_rows, write_csv
+    from pmhc_distil.sequences.files import check_destination
+    from pmhc_distil.sequences.sources import TABLE_COLUMNS
+    from pmhc_distil.sequences.unlabelled import with_unlabelled
+
+    check_destination(output)
+    frame, _ = read_rows(table, TABLE_COLUMNS)
+    made = with_unlabelled(frame, alleles, peptides, np.random.default_rng(seed))
+    write_csv(made, output)
+    click.echo(f"{len(frame):,} rows, {len(made) - len(frame):,} added", err=True)
+
+
+@data.command()
 @click.argument("fasta", type=click.Path(path_type=Path))
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
 @click.option(

@@ -20,7 +20,8 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
 
 TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "offset", "source"]
-"""Columns of training tables: a row has a ``label`` (1 or 0) or an ``affinity_nm``; ``offset`` belongs to a label."""
+"""Columns of training tables: a row has a ``label`` (1 or 0), to which ``offset`` belongs, or an ``affinity_nm``; a row
+without both is for a teacher to answer."""
 
 
 @dataclass(frozen=True)

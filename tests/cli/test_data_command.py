@@ -156,3 +156,14 @@ def test_clinic_notes(tmp_path):
         assert f"{role}: {counts['notes']} notes" in result.stderr
     with pytest.raises(click.UsageError):
         call("data", "clinic-notes", "-o", tmp_path / "other", "--examples", 5)
+
+
+def test_unlabelled(prepare, tmp_path):
+    """Prevents a table for distillation that the example of the help cannot make, or that differs each time."""
+    prepare(RECIPE)
+    options = [tmp_path / "out" / "train.csv.gz", "--alleles", 3, "--peptides", 4]
+    result = call("data", "unlabelled", *options, "-o", tmp_path / "one.csv.gz")
+    call("data", "unlabelled", *options, "-o", tmp_path / "two.csv.gz")
+    assert "12 added" in result.stderr
+    assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()
+    assert (pd.read_csv(tmp_path / "one.csv.gz")["source"] == "unlabelled").sum() == 12
