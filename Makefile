@@ -19,7 +19,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student held-out measure english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
 	$(PYTHON) -m venv .venv
@@ -140,6 +140,35 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 	  -o data/evaluation/unseen_alleles.csv
 	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
+
+# Questions to notes of an eye clinic: a teacher from random weights, its student, and the same student without a teacher.
+
+CLINIC := $(RUNS)/clinic
+CLINIC_TABLES = --train $(CLINIC)/notes/train.json --validation $(CLINIC)/notes/validation.json --test $(CLINIC)/notes/test.json
+CLINIC_STUDENT = $(CLI) distill --task question-answering --teacher $(CLINIC)/teacher $(CLINIC_TABLES) \
+  --recipe recipes/clinic/distill.yaml -o $(@D) --resume
+
+$(CLINIC)/notes/report.json: | $(STAMP)
+	$(CLI) data clinic-notes --examples 80000 -o $(@D)
+
+$(CLINIC)/texts/vocab.txt: $(CLINIC)/notes/report.json
+	$(CLI) data texts $(CLINIC)/notes/train.json --vocabulary 600 --lower -o $(@D)
+
+$(CLINIC)/teacher/README.md: $(CLINIC)/texts/vocab.txt recipes/clinic/finetune.yaml
+	$(UNFINISHED)
+	$(CLI) finetune --task question-answering --vocabulary $(CLINIC)/texts/vocab.txt $(CLINIC_TABLES) \
+	  --recipe recipes/clinic/finetune.yaml -o $(@D) --resume
+
+$(CLINIC)/student/README.md: $(CLINIC)/teacher/README.md recipes/clinic/distill.yaml
+	$(UNFINISHED)
+	$(CLINIC_STUDENT)
+
+$(CLINIC)/student_labels/README.md: $(CLINIC)/teacher/README.md recipes/clinic/distill.yaml
+	$(UNFINISHED)
+	$(CLINIC_STUDENT) --no-teacher
+
+clinic-notes: $(foreach name,teacher student student_labels,$(CLINIC)/$(name)/README.md) ## train and distil a reader of eye clinic notes for data/clinic_notes.md
+	$(CLI) compare $(^D) --insert data/clinic_notes.md
 
 include recipes/encoders.mk
 

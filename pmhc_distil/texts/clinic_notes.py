@@ -26,7 +26,7 @@ _SEPARATORS = (". ", ", ", "; ", "\n", " - ", " / ")
 _DRUG_TYPO, _WORD_TYPO, _LOW_VISION = 0.12, 0.04, 0.15
 _SHORT = 0.6
 """Share of training notes that are cut to one to three clauses: with less to read, reading is sooner learned."""
-_STRANGE_WORD = 0.06
+_STRANGE_WORD = 0.1
 """Share of the words of training notes that are made up, so that a model learns to read on where it meets one."""
 
 

@@ -169,4 +169,25 @@ findings: [new;old;some;no;less] [blood;fluid;drusen;exudate;oedema;haem] [{e};{
   [cornea;lens;disc;vitreous;retina;AC] [clear;quiet;ok;deep] [;{b}]
 findings: [PCO;PVD;ERM;drusen;pseudophakic;PCIOL;cataract;atrophy] [{e};{b}] | [post seg;ant seg;fundus;fundi]
   [ok;normal;NAD;stable]
+one drug: [rec'd;recd;receives;took] {drug} [;to;into] {e} [;today;ok;{code}] | {e} [inj;jab;treatment;injected] w
+  {drug} [;today;ok]
+one drug: {e} [today;now] [rec'd;treated w;w] {drug} | [treated;injected] {e} w {drug} [;{site};ok]
+same drug: [rec'd;recd;receives;took] {drug} [;to;into] {b} [;today;ok] | [treated;injected] {b} w {drug} [;{site};ok]
+  | {b} [today;now] [rec'd;treated w;w] {drug}
+two drugs: {l} [rec'd;treated w;inj w] {drug_l} [&;+;then] {r} [rec'd;w;inj w] {drug_r} | [rec'd;took] {drug_r} {r}
+  [and;;,] {drug_l} {l}
+both visions: [Snellen;ETDRS;chart;distance VA] {va_r} [;in;for] {r} [and;,;/] {va_l} [;in;for] {l} | {l} {va_l}
+  [and;/;,] {r} {va_r} [Snellen;ETDRS;unaided;corrected]
+one vision: [Snellen;ETDRS;distance] {va} [;in;for] {e} | {e} [Snellen;ETDRS;distance] {va} [;today] | {e} {va}
+  [Snellen;unaided;corrected;aided]
+equal visions: [ETDRS;distance;unaided;corrected] {va} {b} | {b} [Snellen;ETDRS] {va} | Snellen {va} [in;with] {b}
+last drug: {e} [refractory;resistant;intolerant] [after;with;despite] {n} {old_drug} | [refractory;resistant] to
+  {old_drug} {e} | {old_drug} {e} previously
+last vision: previously {old_va} {e} | {e} previously {old_va} | used to [read;see;have] {old_va} {e}
+fellow eye: {e} [observed only;observed today;for observation;watch only;left as is] | {e} [prior;previous]
+  {old_drug}, [no treatment;observed;left alone today]
+plan: [intend;intends;aim for] {old_drug} {e} [;next;{when}] | [repeat;another] {old_drug} {e} [at;after] {when} |
+  [appt;booked] [in;for] {when}
+fee: [charged;cost;costs;receipt;pays] {code} {price} | {price} [charged;cost;receipt given]
+findings: [pressure;tension] {e} {iop} | [pressures;tensions] ok {b} | [tears;lids;lens] [poor;watery;clear] {e}
 """
