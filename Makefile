@@ -154,9 +154,14 @@ $(CLINIC)/notes/report.json: | $(STAMP)
 $(CLINIC)/texts/vocab.txt: $(CLINIC)/notes/report.json
 	$(CLI) data texts $(CLINIC)/notes/train.json --vocabulary 600 --lower -o $(@D)
 
-$(CLINIC)/teacher/README.md: $(CLINIC)/texts/vocab.txt recipes/clinic/finetune.yaml
+$(CLINIC)/pretrained/README.md: $(CLINIC)/texts/vocab.txt recipes/clinic/pretrain.yaml
 	$(UNFINISHED)
-	$(CLI) finetune --task question-answering --vocabulary $(CLINIC)/texts/vocab.txt $(CLINIC_TABLES) \
+	$(CLI) pretrain --train $(CLINIC)/texts/train.txt.gz --validation $(CLINIC)/texts/validation.txt.gz \
+	  --vocabulary $(CLINIC)/texts/vocab.txt --recipe recipes/clinic/pretrain.yaml -o $(@D) --resume
+
+$(CLINIC)/teacher/README.md: $(CLINIC)/pretrained/README.md recipes/clinic/finetune.yaml
+	$(UNFINISHED)
+	$(CLI) finetune --task question-answering --model $(CLINIC)/pretrained $(CLINIC_TABLES) \
 	  --recipe recipes/clinic/finetune.yaml -o $(@D) --resume
 
 $(CLINIC)/student/README.md: $(CLINIC)/teacher/README.md recipes/clinic/distill.yaml
