@@ -12,6 +12,9 @@ from pmhc_distil.errors import InputError
 
 PRESETS = ("alternate", "distilbert", "first", "last")
 
+_NOT_OF_LAYERS = ("teacher_layers", "architectures", "pos_att_type")
+"""Lists of a configuration that do not have an entry for each layer, whatever their length."""
+
 
 def layer_map(teacher_layers: int, student_layers: int) -> list[int]:
     """Spread the student's layers evenly over the teacher's, first and last included.
@@ -142,7 +145,7 @@ def _find_layers(model: PreTrainedModel) -> tuple[str, str]:
         return "", "its layers share their weights"
     count = getattr(config, "num_hidden_layers", None)
     for name, value in config.to_dict().items():
-        if isinstance(value, list) and len(value) == count and name not in ("teacher_layers", "architectures"):
+        if isinstance(value, list) and len(value) == count and name not in _NOT_OF_LAYERS:
             return "", f"its layers differ by their place ('{name}' in its configuration)"
     places = [
         name
