@@ -141,7 +141,7 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
 
-# Questions to notes of an eye clinic: a teacher from random weights, its student, and the same student without a teacher.
+# Questions to notes of an eye clinic: a teacher pretrained on the notes, its student, and the same student without it.
 
 CLINIC := $(RUNS)/clinic
 CLINIC_TABLES = --train $(CLINIC)/notes/train.json --validation $(CLINIC)/notes/validation.json --test $(CLINIC)/notes/test.json

@@ -134,7 +134,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     begun = last_checkpoint(request.output) if request.resume else None
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     epochs = epoch_rows(trainer.state.log_history)
-    settled = task.settle(validation, trainer.predict(validation).predictions) if task.settle else {}
+    settled = task.settle(validation, lambda: trainer.predict(validation).predictions) if task.settle else {}
     tested = {}
     if "test" in tables:
         for name, value in settled.items():

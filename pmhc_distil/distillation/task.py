@@ -199,9 +199,9 @@ class Task:
     """What the configuration of a model for these classes must say."""
     classes: Callable[[Any], tuple[str, ...]] = lambda config: tuple(config.id2label.values())
     """The classes that the configuration of a model names."""
-    settle: Callable[[Any, np.ndarray], dict[str, float]] | None = None
-    """Chooses, of the validation data and what ``measured`` gave for them, settings of answers; each is an attribute of
-    the data, of :class:`Reading` and, once the model is trained, of its configuration."""
+    settle: Callable[[Any, Callable[[], np.ndarray]], dict[str, float]] | None = None
+    """Chooses, of the validation data and a function that gives what ``measured`` gives for them, settings of answers;
+    each is an attribute of the data, of :class:`Reading` and, once the model is trained, of its configuration."""
     settled: tuple[str, ...] = ()
     """The names of these settings."""
     forward: Callable[[nn.Module, Batch], ModelOutput] = forward

@@ -1,6 +1,6 @@
 """Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -97,7 +97,7 @@ def metrics(data: TextData, logits: np.ndarray, _: np.ndarray) -> dict[str, floa
     }
 
 
-def settle(data: TextData, logits: np.ndarray) -> dict[str, float]:
+def settle(data: TextData, measured: Callable[[], np.ndarray]) -> dict[str, float]:
     """Choose how far "no answer" must lead, so that most answers are right (as for SQuAD 2.0, Rajpurkar et al. 2018).
 
     Phrasings that a model was not trained on make it doubt an answer that it finds, which moves the lead away from 0.
@@ -107,7 +107,7 @@ def settle(data: TextData, logits: np.ndarray) -> dict[str, float]:
         return {}
     leads, gains = [], []
     for spans, question in zip(
-        _spans(replace(data, null_score_diff_threshold=0.0), logits), data.questions, strict=True
+        _spans(replace(data, null_score_diff_threshold=0.0), measured()), data.questions, strict=True
     ):
         answers = [text for text, _ in question.answers]
         best = next((span for span in spans if span.start >= 0), None)
