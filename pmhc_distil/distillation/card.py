@@ -25,6 +25,7 @@ def write_card(
     tested: dict[str, float] | None = None,
     settled: dict[str, float] | None = None,
     *,
+    kept: int = -1,
     data_recipe: dict[str, Any] | None = None,
 ) -> None:
     """Write ``README.md``.
@@ -44,11 +45,12 @@ def write_card(
         Metrics of the final model on test data.
     settled : dict, optional
         Settings of its answers that were chosen on the validation data, with which it was tested.
+    kept : int
+        Number of the record of the epoch whose weights were kept.
     data_recipe : dict, optional
         Settings that the training table was made with.
     """
-    last = epochs[-1]
-    measured = {key: value for key, value in last.items() if key not in ("epoch", "step", "training_loss")}
+    measured = {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step", "training_loss")}
     results = {"validation": measured, **({"test": tested} if tested else {})}
     front = {
         "license": "apache-2.0",
@@ -73,7 +75,7 @@ def write_card(
             }
         ],
     }
-    kept = getattr(config, "teacher_layers", None)
+    layers = getattr(config, "teacher_layers", None)
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
@@ -84,7 +86,7 @@ def write_card(
         "",
         f"A `{config.model_type}` encoder for the task `{task.name}`, {made}: "
         f"{config.num_hidden_layers} layers of width {config.hidden_size}, {record['parameters']:,} parameters.",
-        *([f"Its layers started as layers {kept} (0-based) of its teacher."] if kept else []),
+        *([f"Its layers started as layers {layers} (0-based) of its teacher."] if layers else []),
         "",
         *(
             line
@@ -122,6 +124,11 @@ def write_card(
         "",
         _table(epochs),
         "",
+        *(
+            [f"The weights are those after epoch {epochs[kept]['epoch']:g}, the best of them.", ""]
+            if record["settings"].get("load_best_model_at_end")
+            else []
+        ),
         "## Framework versions",
         "",
         *(f"- {name} {importlib.metadata.version(name)}" for name in FRAMEWORKS),

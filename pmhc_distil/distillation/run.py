@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import yaml
 from transformers import PreTrainedModel, set_seed
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
@@ -134,6 +135,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     begun = last_checkpoint(request.output) if request.resume else None
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     epochs = epoch_rows(trainer.state.log_history)
+    kept = _kept(trainer, epochs)
     settled = task.settle(validation, lambda: trainer.predict(validation).predictions) if task.settle else {}
     tested = {}
     if "test" in tables:
@@ -150,8 +152,31 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             if (request.train.parent / name).is_file():
                 shutil.copyfile(request.train.parent / name, request.output / name)
         data_recipe = _data_recipe(request.train)
-        write_card(request.output, task, model.config, record, epochs, tested, settled, data_recipe=data_recipe)
-    return tested or {key: value for key, value in epochs[-1].items() if key not in ("epoch", "step")}
+        write_card(
+            request.output, task, model.config, record, epochs, tested, settled, kept=kept, data_recipe=data_recipe
+        )
+    return tested or {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step")}
+
+
+def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
+    """Give the number of the row of the epoch whose weights the run ends with: the last, unless the best is loaded.
+
+    Raises
+    ------
+    InputError
+        If its checkpoint is not where it was written, so that the Trainer could not load it.
+    """
+    if not trainer.args.load_best_model_at_end:
+        return len(epochs) - 1
+    best = Path(trainer.state.best_model_checkpoint or "")
+    if not (best / SAFE_WEIGHTS_NAME).is_file():
+        raise InputError(
+            "the weights of the best epoch are not there any more",
+            source=str(best),
+            hint="put the run folder back where it was and continue with --resume, or begin anew",
+        )
+    step = int(best.name.rpartition("-")[2])
+    return next(number for number, row in enumerate(epochs) if row["step"] == step)
 
 
 def _reading_settings(reading: Reading) -> dict[str, Any]:

@@ -218,7 +218,16 @@ class DistilTrainer(Trainer):
         self.measured_data = data
 
     def _metrics(self, prediction: EvalPrediction) -> dict[str, float]:
-        return self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)
+        found = self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)
+        best = self.args.metric_for_best_model
+        if best is not None and best.removeprefix("eval_") not in {"loss", *found}:
+            raise InputError(
+                "this metric is not measured",
+                source="metric_for_best_model",
+                value=best,
+                hint=f"use loss, {', '.join(found)}",
+            )
+        return found
 
 
 def _real(own: Any, other: Any, batch: dict[str, Tensor], layer: int, other_layer: int) -> tuple[Tensor, Tensor]:

@@ -4,9 +4,12 @@ import csv
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from pmhc_distil.distillation.epochs import epoch_rows
 from pmhc_distil.distillation.halve import halve
@@ -75,6 +78,34 @@ def test_one_line_of_metrics_per_epoch(finished):
     assert [float(row["epoch"]) for row in rows] == [1, 2]
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
     assert metrics["ap"] == pytest.approx(float(rows[-1]["ap"]), rel=1e-5)
+
+
+def test_the_best_epoch_is_kept(tmp_path, make_model, pair_files):
+    """Prevents the results of the last epoch beside the weights of another."""
+    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "loss", "greater_is_better": True}
+    model = make_model()
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", {**wanted, "alpha_soft": 0.0})
+    metrics = run(request, begin(model))
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["validation_loss"]) > float(rows[1]["validation_loss"]), "so that the first is not the last"
+    assert metrics["validation_loss"] == pytest.approx(float(rows[0]["validation_loss"]), rel=1e-5)
+    (first,) = (tmp_path / "run" / "checkpoints").glob(f"checkpoint-{rows[0]['step']}")
+    kept, saved = load_file(tmp_path / "run" / "model.safetensors"), load_file(first / "model.safetensors")
+    assert all(torch.equal(kept[name], weights.half()) for name, weights in saved.items())
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert f"- validation_loss: {metrics['validation_loss']:.4f}" in card
+    assert "The weights are those after epoch 1, the best of them." in card
+    shutil.rmtree(first)
+    with pytest.raises(InputError, match="not there any more"):
+        run(replace(request, resume=True), begin(make_model()))
+
+
+def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files):
+    """Prevents a traceback for the name of a metric."""
+    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "bleu", "alpha_soft": 0.0}
+    with pytest.raises(InputError, match=r"not measured.*bleu.*auroc"):
+        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", wanted), begin(make_model()))
 
 
 def test_training_loss_is_the_mean_since_the_last_evaluation():
