@@ -1,6 +1,7 @@
 """The model card of a run: what it is, how it was made and how well it does, with a model-index."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,18 @@ def write_card(
         ],
     }
     layers = getattr(config, "teacher_layers", None)
+    first = "first " if len(record["teachers"] or ()) > 1 else ""
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
-        "distill": "distilled from a teacher" if record["teacher_weights"] else "trained on labels without a teacher",
+        "distill": _taught(record["teachers"] or ()),
     }[record["command"]]
     lines = [
         f"# {folder.name}",
         "",
         f"A `{config.model_type}` encoder for the task `{task.name}`, {made}: "
         f"{config.num_hidden_layers} layers of width {config.hidden_size}, {record['parameters']:,} parameters.",
-        *([f"Its layers started as layers {layers} (0-based) of its teacher."] if layers else []),
+        *([f"Its layers started as layers {layers} (0-based) of its {first}teacher."] if layers else []),
         "",
         *(
             line
@@ -105,8 +107,8 @@ def write_card(
         "## Training and evaluation data",
         "",
         *(
-            f"- {split}: {record[split]['examples']:,} examples of `{record[split]['file']}`; SHA-256 of what the "
-            f"model saw: `{record[split]['fingerprint'][:16]}`"
+            f"- {split}: {_counted(record[split])} of `{record[split]['file']}`; SHA-256 of what the model saw: "
+            f"`{record[split]['fingerprint'][:16]}`"
             for split in ("train", *results)
         ),
         "",
@@ -137,6 +139,19 @@ def write_card(
     text = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n".join(lines)
     with atomic_path(folder / CARD_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _taught(teachers: Sequence[str]) -> str:
+    names = " and ".join(f"`{name}`" for name in teachers)
+    if not teachers:
+        return "trained on labels without a teacher"
+    return f"distilled from {'a teacher' if len(teachers) == 1 else 'the mean of teachers'}, {names}"
+
+
+def _counted(table: dict[str, Any]) -> str:
+    unlabelled = table.get("unlabelled")
+    only = f" ({unlabelled:,} answered by the teacher alone)" if unlabelled else ""
+    return f"{table['examples']:,} examples{only}"
 
 
 def _recipe(settings: dict[str, Any]) -> list[str]:

@@ -95,10 +95,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     record = {
         "command": request.command,
         "task": task.name,
-        **{
-            name: {"file": getattr(request, name).name, "examples": len(table), "fingerprint": table.fingerprint()}
-            for name, table in tables.items()
-        },
+        **{name: _described(getattr(request, name), table) for name, table in tables.items()},
+        "teachers": list(start.teachers) if start.teachers else None,
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
@@ -177,6 +175,17 @@ def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
         )
     step = int(best.name.rpartition("-")[2])
     return next(number for number, row in enumerate(epochs) if row["step"] == step)
+
+
+def _described(path: Path, data: TaskData) -> dict[str, Any]:
+    """Give the name of a table, how many examples it has, how many of them only a teacher answers, and their hash."""
+    unlabelled = getattr(data, "unlabelled", 0)
+    return {
+        "file": path.name,
+        "examples": len(data),
+        **({"unlabelled": unlabelled} if unlabelled else {}),
+        "fingerprint": data.fingerprint(),
+    }
 
 
 def _reading_settings(reading: Reading) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Start:
         Given by the teacher; otherwise the training table names them.
     layers : list of int, optional
         Teacher layers that the student keeps.
+    teachers : tuple of str, optional
+        Names of the models that the student learns from.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -41,6 +43,7 @@ class Start:
     build: Callable[[tuple[str, ...]], Models]
     classes: tuple[str, ...] | None = None
     layers: list[int] | None = None
+    teachers: tuple[str, ...] | None = None
 
 
 def check_head(task: Task, config: Any, source: str | Path) -> None:
@@ -188,4 +191,5 @@ def from_teacher(
         joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
         return model, Ensemble(joined) if others else teacher
 
-    return Start(load_tokenizer(source), longest_input(config), build, classes, kept)
+    names = tuple(Path(one).resolve().name if Path(one).exists() else str(one) for one in (source, *others))
+    return Start(load_tokenizer(source), longest_input(config), build, classes, kept, names if taught else None)

@@ -54,6 +54,7 @@ class PairData:
         inequality = frame["inequality"].map({"<": -1.0, "=": 0.0, ">": 1.0}).to_numpy(np.float32)
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
         offset = frame["offset"].to_numpy(np.float32)
+        self.unlabelled = int((frame["label"].isna() & frame["affinity_nm"].isna()).sum())
         self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality, offset], axis=1)
 
     classes: tuple[str, ...] = ()

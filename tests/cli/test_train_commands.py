@@ -64,6 +64,22 @@ def test_distil(chain, how):
     cache.unlink(missing_ok=True)
 
 
+def test_pairs_that_only_teachers_answer(chain, pairs):
+    """Prevents a card that counts pairs nobody has measured among the labelled ones."""
+    folder, arguments = chain
+    table = pairs.copy()
+    table.loc[table.index[:96], ["label", "affinity_nm"]] = None
+    table.to_csv(folder / "unlabelled.csv", index=False)
+    recipe = folder / "taught.yaml"
+    recipe.write_text("layers: last\nalpha_soft: 1.0\n")
+    arguments = ["--train", folder / "unlabelled.csv", *arguments[2:], "--recipe", recipe]
+    call("distill", *arguments, "-o", folder / "taught")
+    card = (folder / "taught" / "README.md").read_text()
+    assert "180 examples (96 answered by the teacher alone) of `unlabelled.csv`;" in card
+    record = yaml.safe_load((folder / "taught" / "recipe.yaml").read_text())
+    assert record["train"]["unlabelled"] == 96 and "unlabelled" not in record["validation"]
+
+
 def test_option_wins_over_recipe(chain):
     """Prevents an option on the command line from being overruled by the recipe."""
     folder, arguments = chain

@@ -23,7 +23,7 @@ from pmhc_distil.tasks import TASKS
 
 def begin(model, teacher=None):
     """Start with models that exist."""
-    return Start(PMHCTokenizer(), 65, lambda _: (model, teacher))
+    return Start(PMHCTokenizer(), 65, lambda _: (model, teacher), teachers=("mine",) if teacher else None)
 
 
 SETTINGS = {
@@ -161,7 +161,7 @@ def test_card_has_parsable_front_matter_and_results(finished):
     ):
         assert f"## {heading}\n" in body
     assert "more information needed" not in text.lower()
-    assert "layers [0, 3]" in body and "distilled from a teacher" in body and "- alpha_soft: 1.0" in body
+    assert "layers [0, 3]" in body and "distilled from a teacher, `mine`:" in body and "- alpha_soft: 1.0" in body
     assert "- file: mine.csv" in body, "which data"
 
 

@@ -217,7 +217,10 @@ def test_chain(task, tmp_path, vocabulary):
     run(RunRequest(task, "finetune", path, path, tuned, SETTINGS), from_model(task, student))
     card = (teacher / "README.md").read_text()
     assert "results on the test set" in card and (teacher / "metrics_test.csv").is_file()
-    assert "distilled from a teacher" in (student / "README.md").read_text()
+    assert "distilled from a teacher, `teacher`:" in (student / "README.md").read_text()
+    assert (
+        "distilled from the mean of teachers, `teacher` and `student`:" in (tmp_path / "pair" / "README.md").read_text()
+    )
     pipe = Pipeline(task.name, student)
     assert pipe.model.config.num_hidden_layers == 1
     answers = pipe(ASKED[task.name])
