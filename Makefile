@@ -78,17 +78,20 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# Teacher, student, and for comparison the same student without its teacher: once from all data, which are bundled, and
-# once without what is held out to be measured on.
+# Teacher; its half trained on labels alone, for comparison; and the student, which learns from both, also about alleles
+# without data: once from all data, which are bundled, and once without what is held out to be measured on.
 define TRAINING
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
+
+$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 
 $(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
