@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 from transformers.utils import ModelOutput
 
+from pmhc_distil.distillation.ensemble import Ensemble
 from pmhc_distil.distillation.task import Batch, Reading, Task, model_inputs
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
@@ -35,21 +36,28 @@ def read_windows(path: Path, reading: Reading) -> WindowData:
 
 
 def forward(model: nn.Module, batch: Batch) -> ModelOutput:
-    """Call the model with its head on the asked positions alone: of a large vocabulary, most of the work.
+    """Call the model, or each of several, with its head on the asked positions alone.
+
+    Of a large vocabulary the head is most of the work.
 
     Gives logits of shape (positions asked, vocabulary).
     """
     whole = getattr(model, "module", model)
-    head = next((part for name in HEADS if isinstance(part := getattr(whole, name, None), nn.Module)), None)
-    if head is None:
+    heads = [_head(member) for member in (whole.models if isinstance(whole, Ensemble) else [whole])]
+    if None in heads:
         outputs = model(**model_inputs(batch), output_hidden_states=True)
         outputs.logits = outputs.logits[batch["asked"]]
         return outputs
-    hook = head.register_forward_pre_hook(lambda _, states: (states[0][batch["asked"]],))
+    hooks = [head.register_forward_pre_hook(lambda _, states: (states[0][batch["asked"]],)) for head in heads]
     try:
         return model(**model_inputs(batch), output_hidden_states=True)
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
+
+
+def _head(model: nn.Module) -> Any:
+    return next((part for name in HEADS if isinstance(part := getattr(model, name, None), nn.Module)), None)
 
 
 def rows(outputs: ModelOutput, batch: Batch) -> Tensor:

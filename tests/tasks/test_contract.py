@@ -136,6 +136,20 @@ def test_several_teachers(task, data, word_tokenizer, make_text_model):
     assert all(map(torch.equal, together.hidden_states, alone[0].hidden_states))
 
 
+@pytest.mark.parametrize("teachers", [1, 2])
+def test_a_masked_lm_head_reads_masks_alone(teachers, tmp_path, word_tokenizer, make_text_model):
+    """Prevents the largest matrix of a model, or of several teachers, from being applied to every token."""
+    task = TASKS["fill-mask"]
+    data = task.read(write(task.name, tmp_path), Reading(word_tokenizer, 32))
+    models = [make_text_model(task.name, "bert", word_tokenizer, data.classes, seed=seed) for seed in range(teachers)]
+    batch, seen = whole_batch(data), []
+    for model in models:
+        model.cls.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    with torch.no_grad():
+        outputs = task.forward(models[0] if teachers == 1 else Ensemble(models), batch)
+    assert seen == [int(batch["asked"].sum())] * teachers and len(outputs.logits) == seen[0]
+
+
 def test_padding_changes_nothing(task, data, word_tokenizer, make_text_model):
     """Prevents the longest text of a batch from changing the rows of the others."""
     if task.name == "fill-mask":
