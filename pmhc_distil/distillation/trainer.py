@@ -157,12 +157,14 @@ class DistilTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
-        """Weigh the hard loss, the soft loss and the losses on hidden states."""
+        """Weigh the hard loss, the soft loss and those on hidden states; in validation give the hard loss alone."""
         args = self.args
         if model.training:
             inputs = self.task.hide(self.accelerator.unwrap_model(model).config, inputs)
         outputs = self.task.forward(model, inputs)
-        loss = args.alpha_hard * self.task.hard_loss(outputs, inputs)
+        loss = self.task.hard_loss(outputs, inputs)
+        if model.training:
+            loss = args.alpha_hard * loss
         if model.training and (self.teacher is not None or "teacher_rows" in inputs):
             loss = loss + self._teacher_loss(outputs, inputs)
         return (loss, outputs) if return_outputs else loss

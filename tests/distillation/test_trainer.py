@@ -186,10 +186,11 @@ def test_teacher_stays_as_it_is(teacher, make_trainer, data):
     assert equal(weights(teacher), before) and not teacher.training
 
 
-def test_only_the_hard_loss_counts_in_validation(teacher, make_trainer, data):
+@pytest.mark.parametrize("alpha_hard", [0.0, 0.5, 1.0])
+def test_only_the_hard_loss_counts_in_validation(teacher, make_trainer, data, alpha_hard):
     """Prevents validation losses of students and of label-only models from being on two scales."""
     student = halve(teacher, [0, 3])
-    settings = distil_settings(alpha_hard=1.0)
+    settings = distil_settings(alpha_hard=alpha_hard)
     one = make_trainer(BINDING, student, data, teacher=teacher, settings=settings).evaluate()["eval_loss"]
     other = make_trainer(BINDING, student, data).evaluate()["eval_loss"]
     assert one == pytest.approx(other, abs=1e-6)
