@@ -71,6 +71,12 @@ def test_epitopes_of_one_allele_do_not_bind_another(predictor):
     assert (predictor.predict(list(EPITOPES)[:4], "B*07:02")["rank"] > 2).all()
 
 
+@pytest.mark.xfail(strict=True, reason="ligands of A*02:01 among those of A*01:01 in el_anthem: ranks of 0.1 and 0.2")
+def test_epitopes_of_an_allele_do_not_bind_its_neighbour(predictor):
+    """Neither has an anchor of A*01:01 (T, S or D, E at P2 and P3, Y at the end)."""
+    assert (predictor.predict(["YLEPGPVTV", "LLFGYPVYV"], "A*01:01")["rank"] > 2).all()
+
+
 def test_every_shipped_groove_is_calibrated():
     """A listed allele whose rank has to be computed first, or is missing."""
     table = RankTable.load(BUNDLED_MODEL / "ranks.safetensors")
