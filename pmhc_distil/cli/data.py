@@ -34,6 +34,7 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
       pmhc-distil data prepare my_data --proteins human.fasta.gz --recipe recipes/data.yaml -o runs/data
     """
     from pmhc_distil.sequences.files import check_folder
+    from pmhc_distil.sequences.label_noise import label_noise_from_recipe
     from pmhc_distil.sequences.negatives import hard_negatives_from_recipe
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
     from pmhc_distil.sequences.prepare import write_prepared
@@ -42,12 +43,14 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
 
     check_folder(output)
     needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
-    settings = read_recipe(recipe, needed | {"hard_negatives"}, needed)
+    settings = read_recipe(recipe, needed | {"hard_negatives", "label_noise"}, needed)
     if held_out:
         settings |= read_recipe(held_out, {"held_out", "held_out_alleles"})
     written = dict(settings)
     if "hard_negatives" in settings:
         settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])
+    if "label_noise" in settings:
+        settings["label_noise"] = label_noise_from_recipe(settings["label_noise"])
     sources = sources_from_recipe(settings.pop("sources"))
     if "held_out" in settings:
         settings["held_out"] = sources_from_recipe(settings["held_out"])

@@ -78,6 +78,21 @@ class Motifs:
         logits = self._regression.decision_function(self._features(peptides, alleles))
         return 1 / (1 + np.exp(np.log(windows_per_ligand / self._windows_per_ligand) - logits))
 
+    def residue_scores(self, peptides: "pd.Series[str]") -> NDArray[np.float64]:
+        """Give the summed log-odds of the residues of peptides for every allele, in the order of ``alleles``.
+
+        The lengths do not count.
+
+        Returns
+        -------
+        float64 array, shape (n, number of alleles)
+        """
+        ends = _ends(peptides)
+        scores = np.zeros((len(ends), len(self.alleles)))
+        for position, residues in enumerate(ends.T):
+            scores += self.residue_log_odds[:-1, position, residues].T
+        return scores
+
     def _features(self, peptides: "pd.Series[str]", alleles: "pd.Series[str]") -> NDArray[np.float64]:
         """Give the log-odds of the residues and of the length, shape (n, 2)."""
         row = self.alleles.get_indexer(alleles)

@@ -21,6 +21,7 @@ from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path, create_folder, file_sha256
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.label_noise import LabelNoise, believed
 from pmhc_distil.sequences.motifs import Motifs
 from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
@@ -60,6 +61,7 @@ def prepare(
     validation_share: float,
     seed: int,
     hard_negatives: HardNegatives | None = None,
+    label_noise: LabelNoise | None = None,
     held_out: Sequence[Source] = (),
     held_out_alleles: Sequence[str] = (),
 ) -> Prepared:
@@ -77,6 +79,10 @@ def prepare(
     than with ``least_kept``; the offset takes that back, too (local case-control sampling, Fithian and Hastie 2014).
     Validation and the meaning of the logit stay as they are.
 
+    With ``label_noise``, training leaves out ligands of other sources than the trusted one, each with the probability
+    that it is not its allele's own (:func:`~pmhc_distil.sequences.label_noise.believed`).  They are not negatives
+    either.  Validation has all ligands.
+
     Parameters
     ----------
     folder : Path
@@ -90,6 +96,7 @@ def prepare(
     seed : int
         Draws the negatives and the split.
     hard_negatives : HardNegatives, optional
+    label_noise : LabelNoise, optional
     held_out : sequence of Source
         Files of peptides that no table may hold.
     held_out_alleles : sequence of str
@@ -127,10 +134,16 @@ def prepare(
     ligands = unique[unique["label"] == 1].drop_duplicates(["peptide", "allele"])
     dropped["ligand known from an earlier source"] += int((joined["label"] == 1).sum()) - len(ligands)
     others = unique[unique["label"] != 1]
-    positives = pd.concat([ligands, others], ignore_index=True)
     binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
     known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | peptides
-    shares = ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
+    if label_noise:
+        training = ligands[~validation_mask(ligands["peptide"], validation_share, seed)]
+        wrong = _wrong(training, sources, proteome, known, label_noise, seed + 2)
+        for name, count in ligands.loc[wrong, "source"].value_counts(sort=False).items():
+            dropped[f"{name}: ligand that label_noise takes for another allele's, or none"] += int(count)
+        ligands = ligands.drop(index=wrong)
+    positives = pd.concat([ligands, others], ignore_index=True)
+    shares = _shares_of_lengths(ligands)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform
     draw = partial(draw_negatives, ligands, sources, shares, proteome, known)
@@ -167,6 +180,30 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
+
+
+def _shares_of_lengths(ligands: pd.DataFrame) -> "pd.Series[float]":
+    return ligands["peptide"].str.len().value_counts(normalize=True).reindex(PEPTIDE_LENGTHS, fill_value=0.0)
+
+
+def _wrong(
+    ligands: pd.DataFrame,
+    sources: Sequence[Source],
+    proteome: Proteome,
+    known: set[str],
+    label_noise: LabelNoise,
+    seed: int,
+) -> pd.Index:
+    """Draw the ligands to leave out, each with the probability that it is not its allele's; give their index."""
+    reference = [source for source in sources if source.file == label_noise.reference]
+    trusted = ligands[ligands["source"].isin([source.name for source in reference])]
+    if trusted.empty:
+        hint = "name one of the sources, with ligands"
+        raise InputError("no ligands", source="label_noise", column="reference", value=label_noise.reference, hint=hint)
+    one_each = pd.Series(1.0, PEPTIDE_LENGTHS)
+    windows = draw_negatives(trusted, reference, _shares_of_lengths(trusted), proteome, known, one_each, seed)
+    probability = believed(ligands, windows, label_noise)
+    return ligands.index[np.random.default_rng(seed).random(len(ligands)) >= probability]
 
 
 def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:

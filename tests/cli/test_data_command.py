@@ -75,6 +75,10 @@ def test_every_setting_is_needed(prepare, key, tmp_path):
         {"hard_negatives": 40},
         {"hard_negatives": {"per_positive": 40}},
         {"hard_negatives": {"per_positive": 40, "least_kept": 0}},
+        {"label_noise": "ligands.csv"},
+        {"label_noise": {"reference": "ligands.csv"}},
+        {"label_noise": {"reference": "ligands.csv", "least_ligands": 0}},
+        {"label_noise": {"reference": "other.csv", "least_ligands": 100}},
     ],
     ids=str,
 )
