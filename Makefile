@@ -68,7 +68,7 @@ $(RUNS)/data/report.json: recipes/data.yaml $(SOURCES) | $(STAMP)
 	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml -o $(@D)
 
 $(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
-	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --held-out recipes/held_out.yaml -o $(@D)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml -o $(@D)
 
 $(RUNS)/proteins/validation.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) -o $(@D)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pmhc_distil.cli.options import length_range
-from pmhc_distil.cli.recipes import read_recipe
+from pmhc_distil.cli.recipes import read_recipes
 
 
 @click.group()
@@ -16,18 +16,20 @@ def data() -> None:
 @data.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that negatives are cut from.")
-@click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: sources, negatives, split, seed.")
 @click.option(
-    "--held-out",
+    "--recipe",
+    "recipes",
+    required=True,
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="YAML: held_out (sources of peptides) and held_out_alleles, which no table will hold.",
+    help="YAML: sources, negatives, split, seed; repeatable, for settings in several files.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the tables.")
-def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, output: Path) -> None:
+def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Path) -> None:
     """Join the sources in FOLDER, add negatives and split by peptide.
 
-    Writes train.csv.gz, validation.csv.gz, training_alleles.csv and report.json (what was dropped, and why); with
-    --held-out also held_out_ligands.csv.gz and held_out_affinities.csv.gz, what was kept out.
+    Writes train.csv.gz, validation.csv.gz, training_alleles.csv and report.json (what was dropped, and why); where the
+    recipe holds something out also held_out_ligands.csv.gz and held_out_affinities.csv.gz.
 
     \b
     Example:
@@ -43,9 +45,7 @@ def prepare(folder: Path, proteins: Path, recipe: Path, held_out: Path | None, o
 
     check_folder(output)
     needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
-    settings = read_recipe(recipe, needed | {"hard_negatives", "label_noise"}, needed)
-    if held_out:
-        settings |= read_recipe(held_out, {"held_out", "held_out_alleles"})
+    settings = read_recipes(recipes, needed | {"hard_negatives", "label_noise", "held_out", "held_out_alleles"}, needed)
     written = dict(settings)
     if "hard_negatives" in settings:
         settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])

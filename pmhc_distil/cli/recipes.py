@@ -1,6 +1,7 @@
 """Recipes: the settings of a command as a YAML file."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,35 @@ def read_recipe(path: Path, allowed: set[str], required: set[str] | None = None)
     InputError
         If the file is missing, is no YAML mapping, or holds an unknown key.
     """
+    return read_recipes([path], allowed, required)
+
+
+def read_recipes(paths: Sequence[Path], allowed: set[str], required: set[str] | None = None) -> dict[str, Any]:
+    """Read a recipe that stands in several files, as :func:`read_recipe` does.
+
+    Raises
+    ------
+    InputError
+        Also for a setting that is in two of them.
+    """
+    settings: dict[str, Any] = {}
+    for path in paths:
+        for key, value in _read(path).items():
+            if key not in allowed:
+                hint = f"known: {', '.join(sorted(allowed))}"
+                raise InputError("unknown setting", source=str(path), value=key, hint=hint)
+            if key in settings:
+                hint = "another recipe has it too: leave one of them out"
+                raise InputError("the setting is there twice", source=str(path), column=key, hint=hint)
+            # YAML 1.1 takes 1e-3 as text and only 1.0e-3 as a number.
+            settings[key] = float(value) if isinstance(value, str) and _FLOAT(value) else value
+    for key in sorted((required or set()) - set(settings)):
+        raise InputError("the setting is missing", source=", ".join(map(str, paths)), column=key)
+    return settings
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    """Read a YAML mapping."""
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -27,12 +57,4 @@ def read_recipe(path: Path, allowed: set[str], required: set[str] | None = None)
         raise InputError("not YAML", source=str(path), hint=str(error)) from error
     if not isinstance(recipe, dict):
         raise InputError("not a mapping of settings", source=str(path))
-    for key in recipe:
-        if key not in allowed:
-            raise InputError(
-                "unknown setting", source=str(path), value=key, hint=f"known: {', '.join(sorted(allowed))}"
-            )
-    for key in sorted((required or set()) - set(recipe)):
-        raise InputError("the setting is missing", source=str(path), column=key)
-    # YAML 1.1 takes 1e-3 as text and only 1.0e-3 as a number.
-    return {key: float(value) if isinstance(value, str) and _FLOAT(value) else value for key, value in recipe.items()}
+    return recipe

@@ -43,7 +43,8 @@ class Prepared:
     alleles: pd.DataFrame
     """``allele, ligands, affinities``: what training knows of every allele."""
     measured: pd.DataFrame
-    """``peptide, allele`` of what was measured, without validation and random negatives."""
+    """``peptide, allele`` of what was measured, without validation and random negatives, but with what ``label_noise``
+    left out of training."""
     held_out: pd.DataFrame
     """What was kept out of the tables: ``peptide, allele, label, measurement_nM, inequality, source`` and ``held_out``,
     which tells why: ``allele`` or ``peptide``."""
@@ -136,17 +137,18 @@ def prepare(
     others = unique[unique["label"] != 1]
     binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
     known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | peptides
+    believed_ligands = ligands
     if label_noise:
         training = ligands[~validation_mask(ligands["peptide"], validation_share, seed)]
         wrong = _wrong(training, sources, proteome, known, label_noise, seed + 2)
         for name, count in ligands.loc[wrong, "source"].value_counts(sort=False).items():
             dropped[f"{name}: ligand that label_noise takes for another allele's, or none"] += int(count)
-        ligands = ligands.drop(index=wrong)
-    positives = pd.concat([ligands, others], ignore_index=True)
-    shares = _shares_of_lengths(ligands)
+        believed_ligands = ligands.drop(index=wrong)
+    positives = pd.concat([believed_ligands, others], ignore_index=True)
+    shares = _shares_of_lengths(believed_ligands)
     uniform = 1 / len(PEPTIDE_LENGTHS)
     drawn = (1 - uniform_share) * shares + uniform_share * uniform
-    draw = partial(draw_negatives, ligands, sources, shares, proteome, known)
+    draw = partial(draw_negatives, believed_ligands, sources, shares, proteome, known)
     table = pd.concat([positives, draw(negatives_per_positive * drawn, seed)], ignore_index=True)
     for_lengths = dict(np.log(uniform / drawn))
     table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
@@ -168,15 +170,17 @@ def prepare(
         chosen = (train["label"] == 1) | (train["source"] == "negative")
         more = hard_negatives.per_positive / negatives_per_positive
         train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
-    measured = positives[~in_split[: len(positives)]]
-    counts = measured.groupby("allele")["label"].agg(
+    trained = positives[~in_split[: len(positives)]]
+    counts = trained.groupby("allele")["label"].agg(
         ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
     )
+    # What was left out as wrong has been looked at, too.
+    measured = pd.concat([trained, ligands.drop(index=believed_ligands.index)])[["peptide", "allele"]]
     return Prepared(
         train=train.reset_index(drop=True),
         validation=validation.reset_index(drop=True),
         alleles=counts.reset_index(),
-        measured=measured[["peptide", "allele"]],
+        measured=measured.reset_index(drop=True),
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )

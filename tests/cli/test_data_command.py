@@ -89,6 +89,14 @@ def test_mistakes_are_one_line(prepare, changed, tmp_path):
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
+def test_a_setting_in_two_recipes(prepare, tmp_path):
+    """Prevents one of two files from being overruled without a word."""
+    (tmp_path / "more.yaml").write_text("seed: 2\n")
+    with pytest.raises(InputError, match="twice") as caught:
+        prepare(RECIPE, "--recipe", tmp_path / "more.yaml")
+    assert caught.value.column == "seed" and not (tmp_path / "out").exists()
+
+
 def test_split(tmp_path, protein_fasta, proteins):
     """Prevents proteins from getting lost between the two files."""
     result = call("data", "split", protein_fasta, "--validation-share", "0.5", "-o", tmp_path / "out")
@@ -125,7 +133,7 @@ def test_held_out_and_benchmark(prepare, tmp_path, protein_fasta):
     pd.DataFrame({"peptide": ["SLYNTVATL", "GILGFVFTL"], "allele": "B0702"}).to_csv(tmp_path / "b.csv", index=False)
     (tmp_path / "held_out.yaml").write_text("held_out_alleles: ['B*07:02']\n")
     sources = [*RECIPE["sources"], {"file": "b.csv"}]
-    prepare({**RECIPE, "sources": sources}, "--held-out", tmp_path / "held_out.yaml")
+    prepare({**RECIPE, "sources": sources}, "--recipe", tmp_path / "held_out.yaml")
     out = tmp_path / "out"
     assert not pd.read_csv(out / "train.csv.gz")["allele"].str.contains("B").any()
     made = tmp_path / "unseen.csv.gz"
