@@ -72,6 +72,14 @@ def test_who_is_not_judged(ligands, windows):
     assert (believed(ligands, windows, LabelNoise("trusted.csv", 1000)) == 1).all()
 
 
+def test_one_allele_alone(ligands, windows):
+    """Prevents a division by nothing where there is no other allele that a ligand could be of."""
+    own = ligands[ligands["allele"] == A2].reset_index(drop=True)
+    probability = pd.Series(believed(own, windows, NOISE))
+    mean = probability[own["source"] == "mixed"].groupby(own["kind"]).mean()
+    assert mean["own"] > 0.97 and mean["none"] < 0.1
+
+
 def test_order_does_not_matter(ligands, windows):
     """Prevents probabilities that are given to other rows than their own."""
     shuffled = ligands.sample(frac=1, random_state=0)
