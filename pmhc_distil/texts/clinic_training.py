@@ -190,4 +190,12 @@ plan: [intend;intends;aim for] {old_drug} {e} [;next;{when}] | [repeat;another] 
   [appt;booked] [in;for] {when}
 fee: [charged;cost;costs;receipt;pays] {code} {price} | {price} [charged;cost;receipt given]
 findings: [pressure;tension] {e} {iop} | [pressures;tensions] ok {b} | [tears;lids;lens] [poor;watery;clear] {e}
+last vision: [{e} {old_va};{old_va} {e}] [formerly;beforehand;initially;originally;last year;last month;at last
+  visit;when first seen]
+last vision: [formerly;beforehand;initially;originally;last year;last month;at last visit;when first seen] [;,;:]
+  [{old_va} {e};{e} {old_va};{e} VA {old_va}]
+last drug: [{e} {old_drug};{old_drug} {e};{old_drug} to {e}] [formerly;beforehand;initially;originally;last year;last
+  month;at last visit]
+last drug: [formerly;beforehand;initially;originally;last year;last month;at last visit] [;,;:] [{e}
+  {old_drug};{old_drug} {e};{old_drug} to {e}]
 """
