@@ -112,7 +112,7 @@ class _Hand:
     def write(self, family: str) -> None:
         """Write a clause and keep the answers in it."""
         random, note = self._random, self.note
-        phrasing = random.choice(self._phrasings[family])
+        phrasing = random.choice(random.choice(self._phrasings[family]))
         note.phrasings += (phrasing,)
         side = random.choice(SIDES)
         if family in ("one drug", "fellow eye"):

@@ -9,6 +9,9 @@ import re
 
 from pmhc_distil.texts.clinic_training import TRAINING
 
+Families = dict[str, tuple[tuple[str, ...], ...]]
+"""Families of phrasings: of each its patterns, and of each pattern the phrasings that it stands for."""
+
 _CHOICE = re.compile(r"\[(.*?)\]")
 
 FILLINGS = {
@@ -155,27 +158,33 @@ def shape(phrasing: str) -> str:
     return " ".join(re.findall(r"\w+", slots))
 
 
-def _parse(text: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = {}
+def _parse(text: str) -> Families:
+    found: dict[str, list[tuple[str, ...]]] = {}
     for line in text.strip().replace("\n  ", " ").splitlines():
         family, _, patterns = line.partition(": ")
         for pattern in patterns.split(" | "):
             parts = [part.split(";") if number % 2 else [part] for number, part in enumerate(_CHOICE.split(pattern))]
             written = (_joined("".join(pieces)) for pieces in itertools.product(*parts))
-            found.setdefault(family, {}).update(dict.fromkeys(written))
-    return {family: tuple(phrasings) for family, phrasings in found.items()}
+            found.setdefault(family, []).append(tuple(dict.fromkeys(written)))
+    return {family: tuple(patterns) for family, patterns in found.items()}
 
 
 def _joined(text: str) -> str:
     return re.sub(r" ([,:])", r"\1", " ".join(text.split()))
 
 
-def _without(phrasings: dict[str, tuple[str, ...]], *others: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _without(families: Families, *others: Families) -> Families:
     """Leave out what is a phrasing of another role."""
-    taken = {shape(one) for other in others for family in other.values() for one in family}
-    return {family: tuple(one for one in ones if shape(one) not in taken) for family, ones in phrasings.items()}
+    taken = {
+        shape(one) for other in others for patterns in other.values() for phrasings in patterns for one in phrasings
+    }
+    left = {
+        family: [tuple(one for one in phrasings if shape(one) not in taken) for phrasings in patterns]
+        for family, patterns in families.items()
+    }
+    return {family: tuple(filter(None, patterns)) for family, patterns in left.items()}
 
 
 _HELD_OUT = {"validation": _parse(_VALIDATION), "test": _parse(_TEST)}
 PHRASINGS = {"train": _without(_parse(TRAINING), *_HELD_OUT.values()), **_HELD_OUT}
-"""Phrasings by role and family; none is in two roles, though their words are."""
+"""Phrasings by role and family, those of a pattern together; none is in two roles, though their words are."""

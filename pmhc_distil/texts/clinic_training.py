@@ -24,7 +24,7 @@ two drugs: {drug_l} inj {l}, {drug_r} inj {r} {site} | rx {r} {drug_r} #{n}, {l}
 two drugs: {when} rev + {r} {drug_r} & {l} {drug_l}
 no drug: no inj today | not injected | {old_drug} {e} deferred | obs only | {old_drug} postponed, infection
 no drug: no rx {b} | injection cancelled | declined {old_drug} | hold {old_drug} {e} | monitor without treatment
-fellow eye: {e} no inj | {e} dry, observe | {e} stable, off {old_drug} | {e} not treated | no rx {e}
+fellow eye: {e} no inj | {e} dry, observe | {e} stable, off {old_drug} | {e} not treated
 fellow eye: {e} disciform scar | {e} {old_drug} not needed | fellow {e} quiet
 both visions: VA {r} {va_r} {l} {va_l} | {r} {va_r} {l} {va_l} | VA {va_r} {r}, {va_l} {l} | {va_l} {l} and {va_r} {r}
 both visions: VA {l} {va_l} {r} {va_r} | vision {r} {va_r}, {l} {va_l} | BCVA {va_r} {r} {va_l} {l}
@@ -198,4 +198,78 @@ last drug: [{e} {old_drug};{old_drug} {e};{old_drug} to {e}] [formerly;beforehan
   month;at last visit]
 last drug: [formerly;beforehand;initially;originally;last year;last month;at last visit] [;,;:] [{e}
   {old_drug};{old_drug} {e};{old_drug} to {e}]
+one drug: [{drug};{drug} {code};{drug} 0.05ml;{drug} {price}] [{site};via {site};at {site}] [to;into;in;-]
+  {e}
+  [;ok;uneventful;no issues;{code}]
+one drug: [{site};{code};{price};{when}] [;:;-;,] [{drug} to {e};{drug} into {e};{e} {drug};{e}: {drug}]
+one drug: [eye;side] [;injected] [:;=;-;,] {e} [,;-;/] [drug;agent;anti-VEGF;med] [:;=;-;] {drug} [;{site};{code}]
+one drug: [drug;agent;anti-VEGF;med;medication] [:;=;-;] {drug} [,;-;/] [eye;side] [:;=;-;] {e}
+one drug: [tolerated;uneventful;successful;routine;quick;straightforward] [{drug} to {e};{drug} into {e};{e} {drug}]
+  [;{site};{code};today]
+one drug: [charged;billed;paid;fee;cost] {price} [for;incl;with;,;:] [{drug} {e};{e} {drug};{drug} to {e}]
+one drug: {e} [active;wet;leaking;worse;fluid;new fluid;SRF;recurrence] [so;:;-;,;therefore;hence] {drug}
+  [;given;today;{site}]
+one drug: {e} [{drug};{drug} today], [next;rev;again;back;then] [{when};in {when}] | {e} VA stable, {drug}
+  [given;today;ok]
+same drug: [{drug};{drug} {code};{drug} 0.05ml] [{site};via {site};at {site}] [to;into;in;-] {b} [;ok;{code}]
+same drug: [both active;both wet;same day;bilateral inj;bilateral] [:;-;,] {drug} [{b};to {b};into {b}] [;{price};today]
+same drug: [drug;agent;anti-VEGF;med] [:;=;-;] {drug} [,;-;/] [eyes;sides] [:;=;-;] {b}
+two drugs: [drug;agent;anti-VEGF;med;injected;inj] [:;=;-] {r} [:;=;-;] {drug_r} [,;/;and] {l} [:;=;-;] {drug_l}
+two drugs: {r} [{site} {drug_r};{drug_r} {site}] [,;and;then;/] {l} [{site} {drug_l};{drug_l} {site}]
+two drugs: {l} [wet;active;worse;leaking] [so;:;-;,] {drug_l} [,;and;/] {r} [wet;active;worse;leaking] [so;:;-;,]
+  {drug_r}
+both visions: [VA;BCVA;vision] [now;this visit;on arrival;with glasses;cc;sc] [;:;-] {r} {va_r} [,;/;and] {l} {va_l}
+both visions: [VA;BCVA;vision] [now;this visit;on arrival;with glasses;cc;sc] [;:;-] {va_l} {l} [,;/;and] {va_r} {r}
+both visions: {r} [with glasses;cc;sc;on arrival;stable;same;better;worse] {va_r} [,;/;and] {l} [with
+  glasses;cc;sc;stable;same;better;worse] {va_l}
+both visions: {va_r} [from;with;via;off] {r} [,;/;and] {va_l} [from;with;via;off] {l} [;with glasses;cc;sc;on arrival]
+one vision: [VA;BCVA;vision] [now;this visit;on arrival;with glasses;cc;sc] [;:;-] [{e} {va};{va} {e}] | {va} {e}
+  [this visit;now;cc;sc;with glasses;on arrival;stable;improved]
+one vision: {e} [with glasses;cc;sc;on arrival;stable;same;better;worse] {va} | {e} [eye;side] [:;=;has;got] {va}
+one vision: {e} [{va}, stable;{va}, improved;{va}, worse;{va} - same] | {e} {va} [, other;, fellow; other] eye not
+  [tested;done;tried]
+equal visions: [VA;BCVA;vision] [now;this visit;on arrival;with glasses;cc;sc] [;:;-] {va} {b} | {va} {b} [this
+  visit;now;cc;sc;with glasses;stable]
+equal visions: {va} [for each;with both] {b} | [right and left;each side;either eye] {va} | {va} [either
+  eye;each side;on both sides]
+last vision: [{e} {old_va};{old_va} {e}] [in the past;at baseline;at presentation;pre treatment;some time ago;{when}
+  ago;{when} earlier;on referral;at first visit;on {date}]
+last vision: [at baseline;at presentation;pre treatment;some time ago;{when} earlier;on referral;at first visit;in the
+  past;since] [;,;:] [{e} {old_va};{old_va} {e};{old_va} in {e}]
+last vision: {e} [improved;dropped;fell;rose;recovered;declined] from {old_va} | [VA;BCVA;vision] [;on;dated] {date}
+  [;:]
+  [{old_va} {e};{old_va} in {e}]
+last vision: {e} [VA;vision] [in {date};at {date};{when} earlier;before {old_drug}] [;:;was] {old_va} | {old_va} in {e}
+  [on {date};{when} earlier;at presentation]
+last drug: [{e} {old_drug};{old_drug} {e};{old_drug} to {e};{old_drug} into {e};{e} rx {old_drug}] [in the past;at
+  baseline;some time ago;{when} ago;{when} earlier;on {date};x{n} by {date};elsewhere;by other clinic]
+last drug: [in the past;some time ago;{when} earlier;on {date};at first;elsewhere;other clinic] [;,;:] [{e}
+  {old_drug};{old_drug} {e};{old_drug} to {e};{n} {old_drug} {e}]
+last drug: {e} [got;received;needed;finished] {n} {old_drug} [earlier;in the past;by {date};elsewhere;so far] | {e}
+  [course;loading;loaded] [of;with] {old_drug} [{date};in the past;completed {date}]
+last drug: [stopped;ceased;ended;allergic to;reaction to;came off] {old_drug} [{e};in {e};to {e}] [;{date};{when} ago]
+drops: {drop} [ceased;finished;restarted;started;increased;changed;out] [{e};{b};] | [both;each] eyes {drop} | {drop}
+  [mane;every night;at bedtime;twice daily] [;{e};{b}]
+plan: [see;book;return;recall;F/U;rv;OCT] [{e};{b};] [{when};in {when}] [, ?;with ?;for ?;for poss] {old_drug} |
+  [then;next]
+  {when} [{e};{b}] {old_drug}
+plan: [{old_drug} {e};{e} {old_drug}] [due;booked;ordered;scheduled;requested;approved;on order] [;{when};in {when};next
+  month;soon]
+plan: [approval;script;PBS;authority;form] [for;of] {old_drug} [;{e};{b}] [;sent;pending;done]
+plan: [discussed;offered;considering;thinking about;keen on] [switch to;change to;trying;] {old_drug} [;{e};{b}]
+  [;later;next time;soon]
+no drug: [{old_drug};inj;jab;treatment] [not needed;not indicated;on hold;stopped;paused;not due;rescheduled;put off]
+  [;{e};{b};today]
+no drug: [did not want;would not have;not keen on;not due for;too early for;no need for] [{old_drug};inj;treatment]
+  [;{e};{b};today]
+fellow eye: {e} [fine;unchanged;burnt out;not active;scan dry;nil active] [,;-;:] [no inj;no
+  {old_drug};leave;nil;obs;watch]
+fellow eye: {e} [on hold;paused;no longer treated;not due;no change;as before] [;, {old_drug} stopped;, {old_drug}
+  finished;, had {old_drug} before]
+findings: [{e};{b}] [SRF;IRF;PED;haem;oedema;fluid;exudate;drusen] [less;more;gone;same;resolved;new;reduced;persisting]
+findings: [{e};{b}] [IOP;pressure;tension] {iop} | [OCT;scan] [:;shows;showed] [no fluid;fluid;PED;drusen;dry] [{e};{b}]
+fee: {price} [visit;consult;inj fee;in total;by cheque;to insurer;rebate] | [account;total;rebate;excess] {price}
+  [;{code}]
+opening: [seen;here;attended] [for;with] [rev;check;AMD;DMO;CRVO;scan] [{e};{b};] | [AMD;DMO;CRVO;BRVO;mCNV]
+  [rv;check;clinic] {age}
 """
