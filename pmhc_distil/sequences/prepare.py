@@ -141,7 +141,8 @@ def prepare(
     if label_noise:
         training = ligands[~validation_mask(ligands["peptide"], validation_share, seed)]
         wrong = _wrong(training, sources, proteome, known, label_noise, seed + 2)
-        for name, count in ligands.loc[wrong, "source"].value_counts(sort=False).items():
+        files = ligands.loc[wrong, "source"].map({source.name: source.file for source in sources})
+        for name, count in files.value_counts(sort=False).items():
             dropped[f"{name}: ligand that label_noise takes for another allele's, or none"] += int(count)
         believed_ligands = ligands.drop(index=wrong)
     positives = pd.concat([believed_ligands, others], ignore_index=True)

@@ -116,7 +116,7 @@ def test_training_does_without_them(ligands, prepared):
     assert len(kept & wrong) < 0.1 * len(wrong)
     everything = pd.concat([made.train, made.validation])
     assert not wrong & set(everything.loc[everything["label"] == 0, "peptide"])
-    counted = [count for reason, count in made.dropped.items() if reason.startswith("mixed: ligand")]
+    counted = [count for reason, count in made.dropped.items() if reason.startswith("mixed.csv: ligand")]
     assert counted == [len(ligands) - (everything["label"] == 1).sum()]
     assert made.alleles.set_index("allele").loc[A2, "ligands"] == (trained["allele"] == A2).sum()
 
