@@ -12,7 +12,7 @@ from pmhc_distil.cli.recipes import read_recipe
 @click.option(
     "--proteins", required=True, type=click.Path(path_type=Path), help="FASTA that random peptides are cut from."
 )
-@click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, seed.")
+@click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML: windows, seed, exhaustive.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--device", help="cpu, cuda or mps; by default as for predict.")
 def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, device: str | None) -> None:
@@ -27,6 +27,6 @@ def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, de
     from pmhc_distil.inference.calibration import calibrate_model
 
     needed = {"windows", "seed"}
-    settings = read_recipe(recipe, needed, needed)
+    settings = read_recipe(recipe, {*needed, "exhaustive"}, needed)
     report = calibrate_model(model, proteins, threads=threads, device=device, **settings)
     click.echo(f"{report['grooves']} grooves calibrated against {report['peptides']} random peptides", err=True)

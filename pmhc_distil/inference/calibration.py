@@ -1,7 +1,9 @@
 """Making rank tables: the distribution of every groove's scores over the same random peptides."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,22 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.inference.ahead import one_ahead
 from pmhc_distil.inference.background import FILE_NAME, draw_windows, read_windows, write_windows
 from pmhc_distil.inference.engine import Engine
-from pmhc_distil.inference.ranks import RANKS_FILE, RankTable, knots_of, to_milli
+from pmhc_distil.inference.ranks import MILLI, PERCENTILES, RANKS_FILE, RankTable, knots_of, percent_rank, to_milli
+from pmhc_distil.inference.score_estimates import ScoreEstimates, Scores, Thoroughness, spread_out
 from pmhc_distil.sequences.files import atomic_path, file_sha256
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
 PARTIAL_FILE = "ranks.partial.safetensors"
 _KEPT_EVERY = 100
+_CHECKED_GROOVES = 8
+_CHECKED_RANKS = (20, 2, 0.5)
 
 Background = Mapping[int, NDArray[np.uint8]]
 """Peptide length to random peptides as tokens, shape (peptides, length)."""
 
 
-def score_all(engine: Engine, groove: str, background: Background) -> dict[int, NDArray[np.float32]]:
+def score_all(engine: Engine, groove: str, background: Background) -> Scores:
     """Give the presentation logits of every random peptide with one groove, by length."""
     prefix = engine.backend.prefix(groove)
     return {length: engine.backend.forward(prefix, tokens)[:, 0] for length, tokens in background.items()}
@@ -41,7 +46,7 @@ def calibrate_groove(engine: Engine, groove: str, background: Background) -> NDA
     return _knots(score_all(engine, groove, background))
 
 
-def _knots(scores: Mapping[int, NDArray[np.float32]]) -> NDArray[np.int16]:
+def _knots(scores: Scores) -> NDArray[np.int16]:
     by_length = list(scores.values())
     return to_milli(np.stack([knots_of(np.concatenate(by_length)), *map(knots_of, by_length)]))
 
@@ -53,6 +58,7 @@ def calibrate(
     *,
     facts: Mapping[str, str],
     partial: Path | None = None,
+    thoroughness: Thoroughness | None = None,
 ) -> RankTable:
     """Calibrate many grooves.
 
@@ -66,6 +72,8 @@ def calibrate(
         Stored with the table.
     partial : Path, optional
         Where to keep what is done, now and then; what stands there already, with the same facts, is not done again.
+    thoroughness : Thoroughness, optional
+        How much is computed (:class:`~pmhc_distil.inference.score_estimates.ScoreEstimates`); by default all.
 
     Returns
     -------
@@ -77,14 +85,44 @@ def calibrate(
         kept = RankTable.load(partial)
         if kept.facts == dict(facts):
             done = dict(zip(kept.grooves, kept.knots, strict=True))
-    todo = [groove for groove in grooves if groove not in done]
-    scored = one_ahead(lambda groove: score_all(engine, groove, background), todo)
-    bar = tqdm(scored, desc="grooves", total=len(todo), disable=None)
-    for number, (groove, scores) in enumerate(zip(todo, bar, strict=True), start=1):
-        done[groove] = _knots(scores)
-        if partial and number % _KEPT_EVERY == 0:
-            RankTable(list(done), np.stack(list(done.values())), facts).save(partial)
+
+    def each(score: Callable[[str], Scores], todo: Sequence[str], what: str) -> Iterator[Scores]:
+        """Calibrate grooves and give the scores of each."""
+        bar = tqdm(one_ahead(score, todo), desc=what, total=len(todo), disable=None)
+        for number, (groove, scores) in enumerate(zip(todo, bar, strict=True), start=1):
+            done[groove] = _knots(scores)
+            if partial and number % _KEPT_EVERY == 0:
+                RankTable(list(done), np.stack(list(done.values())), facts).save(partial)
+            yield scores
+
+    def whole(groove: str) -> Scores:
+        return score_all(engine, groove, background)
+
+    def estimated(groove: str) -> Scores:
+        prefix = engine.backend.prefix(groove)
+        return estimates.scores(lambda length, rows: engine.backend.forward(prefix, background[length][rows])[:, 0])
+
+    score = whole
+    if thoroughness:
+        references = each(whole, spread_out(grooves, thoroughness.references), "reference grooves")
+        estimates = ScoreEstimates(list(references), thoroughness)
+        score = estimated
+    deque(each(score, [groove for groove in grooves if groove not in done], "grooves"), maxlen=0)
     return RankTable(list(grooves), np.stack([done[groove] for groove in grooves]), facts)
+
+
+def _largest_error(
+    engine: Engine, table: RankTable, background: Background, generator: np.random.Generator
+) -> dict[str, float]:
+    """Say by which factor ranks of 0.5, 2 and 20 % are wrong at most, of some grooves scored against all peptides."""
+    factors = np.ones(len(_CHECKED_RANKS))
+    at = np.isin(PERCENTILES, _CHECKED_RANKS)
+    for number in generator.choice(len(table.grooves), _CHECKED_GROOVES, replace=False):
+        exact = calibrate_groove(engine, table.grooves[number], background)
+        for estimated, knots in zip(table.knots[number], exact, strict=True):
+            ratio = percent_rank(estimated[at] / MILLI, knots) / PERCENTILES[at]
+            factors = np.maximum(factors, np.maximum(ratio, 1 / ratio))
+    return {f"{rank:g} %": round(float(factor), 3) for rank, factor in zip(PERCENTILES[at], factors, strict=True)}
 
 
 def calibrate_model(
@@ -93,10 +131,14 @@ def calibrate_model(
     *,
     windows: int,
     seed: int,
+    exhaustive: bool = False,
     threads: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """Calibrate a model folder for every shipped groove; a run that was interrupted is continued.
+
+    Of many peptides only those that may be among the highest are scored with every groove, which takes a seventh of the
+    time (:class:`~pmhc_distil.inference.score_estimates.ScoreEstimates`).
 
     Parameters
     ----------
@@ -108,15 +150,21 @@ def calibrate_model(
         Random windows; each gives one peptide of every length.
     seed : int
         Draws the windows.
+    exhaustive : bool
+        Score every peptide with every groove.
 
     Returns
     -------
     dict
-        What the table was made from, and how many ``grooves`` and ``peptides``.
+        What the table was made from, how many ``grooves`` and ``peptides``, and, where scores were estimated, the
+        ``largest_error`` that was found: the factor by which a rank is too high or too low, of all lengths together
+        or of one, among some grooves drawn at random.
     """
     for name, value, least in (("windows", windows, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or value < least:
             raise InputError("not a number in its range", column=name, value=value, hint=f"whole, at least {least}")
+    if not isinstance(exhaustive, bool):
+        raise InputError("neither true nor false", column="exhaustive", value=exhaustive, hint="use true or false")
     engine = Engine(folder, threads=threads, device=device)
     drawn = draw_windows(Proteome([sequence for _, sequence in read_proteins(proteins)]), windows, seed)
     write_windows(drawn, folder / FILE_NAME)
@@ -129,10 +177,17 @@ def calibrate_model(
         "seed": str(seed),
         "precision": "half" if engine.half else "single",
     }
+    settings = Thoroughness()
+    thoroughness = settings if settings.pays(len(grooves), windows) and not exhaustive else None
+    if thoroughness:
+        facts["estimates"] = json.dumps(asdict(thoroughness))
     partial = folder / PARTIAL_FILE
-    calibrate(engine, grooves, random, facts=facts, partial=partial).save(folder / RANKS_FILE)
+    table = calibrate(engine, grooves, random, facts=facts, partial=partial, thoroughness=thoroughness)
+    table.save(folder / RANKS_FILE)
     partial.unlink(missing_ok=True)
-    report = {**facts, "grooves": len(grooves), "peptides": windows * len(random)}
+    report: dict[str, Any] = {**facts, "grooves": len(grooves), "peptides": windows * len(random)}
+    if thoroughness:
+        report["largest_error"] = _largest_error(engine, table, random, np.random.default_rng(seed))
     with atomic_path(folder / "calibration.json") as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pmhc_distil.inference.background import draw_windows, read_windows, write_w
 from pmhc_distil.inference.calibration import calibrate, calibrate_groove, calibrate_model, score_all
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, mean_score, percent_rank, to_milli
+from pmhc_distil.inference.score_estimates import Thoroughness
 from pmhc_distil.models.vocabulary import encode
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome
@@ -261,7 +263,33 @@ def test_length_neutral_scores_add_up_alike(engine, grooves, background):
         assert preference == pytest.approx(expected, abs=0.1)
 
 
-@pytest.mark.parametrize("wrong", [{"windows": 0}, {"windows": "many"}, {"seed": 1.5}])
+def test_estimates_rank_as_all_scores_do(tmp_path, make_model, grooves, protein_fasta, monkeypatch):
+    """Prevents a quick calibration that is another, or whose error nobody is told."""
+    few = Thoroughness(references=4, sample=100, components=3)
+    monkeypatch.setattr(calibration, "Thoroughness", lambda: few)
+    monkeypatch.setattr(
+        calibration, "groove_table", lambda: SimpleNamespace(release="x", unique_grooves=lambda: grooves)
+    )
+    make_model(num_hidden_layers=2).save_pretrained(tmp_path)
+    arguments = {"windows": 400, "seed": 1, "threads": 1, "device": "cpu"}
+    whole = calibrate_model(tmp_path, protein_fasta, **arguments, exhaustive=True)
+    exact = RankTable.load(tmp_path / "ranks.safetensors")
+    report = calibrate_model(tmp_path, protein_fasta, **arguments)
+    quick = RankTable.load(tmp_path / "ranks.safetensors")
+    assert "largest_error" not in whole and "estimates" not in exact.facts and "estimates" in quick.facts
+    assert quick.grooves == exact.grooves
+    errors = [
+        percent_rank(row[at] / 1000, knots) / PERCENTILES[at]
+        for estimated, all_scores in zip(quick.knots, exact.knots, strict=True)
+        for row, knots in zip(estimated, all_scores, strict=True)
+        for at in [PERCENTILES == 2]
+    ]
+    assert np.min(errors) > 0.5 and np.max(errors) < 2 and np.mean(errors) == pytest.approx(1, abs=0.1)
+    assert set(report["largest_error"]) == {"0.5 %", "2 %", "20 %"}
+    assert report["largest_error"]["2 %"] >= max(1, np.sort(np.ravel(errors))[-10])
+
+
+@pytest.mark.parametrize("wrong", [{"windows": 0}, {"windows": "many"}, {"seed": 1.5}, {"exhaustive": "no"}])
 def test_wrong_settings_are_one_line(tmp_path, wrong):
     """Prevents a traceback for a typing error in a recipe."""
     with pytest.raises(InputError, match=next(iter(wrong))):
