@@ -38,9 +38,9 @@ class Thoroughness:
     """
 
     references: int = 64
-    sample: int = 250
+    sample: int = 200
     components: int = 32
-    top_percent: float = 4.0
+    top_percent: float = 3.0
     margin: float = 2.0
 
     def pays(self, grooves: int, peptides: int) -> bool:

@@ -37,13 +37,17 @@ def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
     return rounded
 
 
-def chunks_of_rows(frame: pd.DataFrame, digits: Mapping[str, int]) -> Iterator[Iterator[tuple[Any, ...]]]:
-    """Yield the rows as Python values, missing ones as None, a bounded number at a time."""
+def parts_of(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows, a bounded number at a time."""
     for start in range(0, len(frame), _CHUNK):
-        part = frame.iloc[start : start + _CHUNK]
-        yield zip(
-            *(values_of(part.iloc[:, i], digits.get(str(name))) for i, name in enumerate(frame.columns)), strict=True
-        )
+        yield frame.iloc[start : start + _CHUNK]
+
+
+def rows_of(frame: pd.DataFrame, digits: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows as Python values, missing ones as None."""
+    return zip(
+        *(values_of(frame.iloc[:, i], digits.get(str(name))) for i, name in enumerate(frame.columns)), strict=True
+    )
 
 
 def values_of(series: pd.Series, digits: int | None) -> list[Any]:

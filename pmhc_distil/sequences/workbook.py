@@ -16,7 +16,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.cells import chunks_of_rows
+from pmhc_distil.sequences.cells import parts_of, rows_of
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, with its header."""
@@ -65,8 +65,8 @@ class WorkbookWriter:
         if self._count + len(frame) > MOST_ROWS:
             hint = "write CSV or Parquet, or fewer rows"
             raise InputError(f"an Excel sheet holds {MOST_ROWS:,} rows, and there are more", hint=hint)
-        for rows in chunks_of_rows(frame, self._digits):
-            for row in rows:
+        for part in parts_of(frame):
+            for row in rows_of(part, self._digits):
                 self._append(row)
 
     def close(self) -> None:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.cells import chunks_of_rows
+from pmhc_distil.sequences.cells import parts_of, rows_of
+from pmhc_distil.sequences.delimited_lines import delimited_lines
 from pmhc_distil.sequences.files import atomic_path, why
 from pmhc_distil.sequences.formats import PACKED_FORMATS, PEER_FORMATS, STDOUT, choose_format, shown_name
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
@@ -76,8 +77,8 @@ class PredictionWriter:
     def __init__(self, text: TextIO, format: str, digits: Mapping[str, int]) -> None:
         self._text = text
         self._digits = digits
-        delimiter = "\t" if format == "tsv" else ","
-        self._rows = None if format == "jsonl" else csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        self._delimiter = "\t" if format == "tsv" else ","
+        self._rows = None if format == "jsonl" else csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
         self._names: list[str] = []
 
     def write(self, frame: pd.DataFrame) -> None:
@@ -96,12 +97,15 @@ class PredictionWriter:
         elif names != self._names:
             msg = f"the columns change from {self._names} to {names}"
             raise ValueError(msg)
-        for rows in chunks_of_rows(frame, self._digits):
-            if self._rows is not None:
-                self._rows.writerows(rows)
-            else:
+        for part in parts_of(frame):
+            if self._rows is None:
                 encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+                rows = rows_of(part, self._digits)
                 self._text.writelines(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows)
+            elif (lines := delimited_lines(part, self._digits, self._delimiter)) is not None:
+                self._text.write(lines)
+            else:
+                self._rows.writerows(rows_of(part, self._digits))
 
 
 @contextlib.contextmanager

@@ -82,7 +82,8 @@ def test_built_twice_and_installed_apart(tmp_path):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
         assert {member.mtime for member in archive} == {1_700_000_000}
-    assert {"LICENSE", "README.md", "pyproject.toml", "pmhc_distil/inference/kernel/half.c"} <= names
+    sources = {"pmhc_distil/inference/kernel/half.c", "pmhc_distil/sequences/lines/lines.c"}
+    assert {"LICENSE", "README.md", "pyproject.toml"} | sources <= names
     shipped = {str(path.relative_to(ROOT)) for path in (ROOT / "pmhc_distil/models/bundled").iterdir()}
     with zipfile.ZipFile(wheel) as archive:
         assert shipped <= names and shipped <= set(archive.namelist())
@@ -96,7 +97,8 @@ def test_built_twice_and_installed_apart(tmp_path):
     (Path(place) / "lent.pth").write_text(lent + "\n")
     own = {"PYTHONPATH": None, "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1"}
     code = "from importlib.util import find_spec as f; "
-    code += "print(f('pmhc_distil').origin, f('pmhc_distil.inference._kernel').origin)"
+    modules = ("pmhc_distil", "pmhc_distil.inference._kernel", "pmhc_distil.sequences._lines")
+    code += f"print(*(f(name).origin for name in {modules}))"
     lonely = {"env": environment(**own), "cwd": tmp_path, "capture_output": True, "text": True}
     where = subprocess.run([program, "-c", code], check=True, **lonely)
     assert all(path.startswith(place) for path in where.stdout.split())

@@ -114,7 +114,7 @@ def test_failure_leaves_nothing(frame, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writers, "chunks_of_rows", fail)
+    monkeypatch.setattr(writers, "parts_of", fail)
     with pytest.raises(InputError, match=r"out\.csv: cannot write: no space left"):
         write_predictions(frame, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
