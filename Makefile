@@ -21,7 +21,7 @@ TEACHER := data/teacher
 .DELETE_ON_ERROR:
 .PHONY: demo notebooks test test-slow lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/*)
+$(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
 	touch $@
@@ -64,11 +64,19 @@ UNFINISHED = @[ ! -e $@ ] || { \
   echo "$(@D) is older than its input: remove it to train anew, or 'touch $@' to keep it" >&2; exit 1; }
 SOURCES = $(wildcard $(HUMAN)) $(if $(DATA),$(wildcard $(DATA)/*.csv $(DATA)/*.csv.gz))
 
+PREPARE = $(CLI) data prepare $(DATA) --proteins $(HUMAN) $(foreach recipe,$(filter recipes/%,$^),--recipe $(recipe)) -o $(@D)
+
 $(RUNS)/data/report.json: recipes/data.yaml $(SOURCES) | $(STAMP)
-	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml -o $(@D)
+	$(PREPARE)
+
+$(RUNS)/clean_data/report.json: recipes/data.yaml recipes/label_noise.yaml $(SOURCES) | $(STAMP)
+	$(PREPARE)
 
 $(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
-	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml -o $(@D)
+	$(PREPARE)
+
+$(RUNS)/held_out_clean_data/report.json: recipes/data.yaml recipes/held_out.yaml recipes/label_noise.yaml $(SOURCES) | $(STAMP)
+	$(PREPARE)
 
 $(RUNS)/proteins/validation.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) -o $(@D)
@@ -78,25 +86,27 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# Teacher; its half trained on labels alone, for comparison; and the student, which learns from both, also about alleles
-# without data: once from all data, which are bundled, and once without what is held out to be measured on.
+# Teacher, of all ligands; its half trained on the labels of those alone that label_noise believes; and the student, which
+# learns from both, also about alleles without data: once from all data, which are bundled, and once without what is held
+# out to be measured on.  All are validated on the same table.
 define TRAINING
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
+$(RUNS)/$(1)clean_data/distillation.csv.gz: $(RUNS)/$(1)clean_data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/$(1)clean_data/train.csv.gz -o $$@
 
-$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)clean_data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
-	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels \
+	  --train $(RUNS)/$(1)clean_data/distillation.csv.gz --validation $(RUNS)/$(1)data/validation.csv.gz \
+	  --recipe recipes/distill.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md $(RUNS)/$(1)clean_data/report.json recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)clean_data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 endef
 $(eval $(call TRAINING,))

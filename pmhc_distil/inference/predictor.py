@@ -158,7 +158,7 @@ class Predictor:
         logits = self.engine.score(texts.tolist(), grooves, index[scorable], progress=progress).astype(np.float64)
         if self.engine.half:
             self._sharpen(logits, texts, grooves, index[scorable])
-        lengths = np.array([len(text) for text in texts], dtype=int)
+        lengths = np.fromiter(map(len, texts), dtype=int, count=len(texts))
         rank, same_length, neutral = (np.full(len(texts), np.nan) for _ in range(3))
         for number, groove in enumerate(grooves):
             rows = np.flatnonzero(index[scorable] == number)

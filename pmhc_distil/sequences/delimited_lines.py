@@ -71,8 +71,12 @@ def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: s
 
 def _texts(series: pd.Series, delimiter: str) -> bytes | None:
     """Give the cells, quoted where that is needed, each ended by a zero byte; None if that cannot be."""
-    cells = ["" if value is None else str(value) for value in values_of(series, None)]
-    joined = _END.join(cells)
+    cells = values_of(series, None)
+    try:
+        joined = _END.join(cells)
+    except TypeError:  # missing ones, or no texts
+        cells = ["" if value is None else str(value) for value in cells]
+        joined = _END.join(cells)
     if joined.count(_END) != max(0, len(cells) - 1):
         return None
     if "\r" in joined:  # releases of Python differ on that
