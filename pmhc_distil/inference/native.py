@@ -86,7 +86,7 @@ class NativeBackend:
         self._embeddings = floats(weights["encoder.tokens.weight"])
         self._single = Weights(shape, weights, panels)
         self._weights = Weights(shape, weights, tiles) if half else self._single
-        self._tokens: dict[int, tuple[Tokens, Floats, Halves]] = {}
+        self._tokens: dict[int, tuple[Tokens, Floats, Floats | Halves]] = {}
 
     def prefix(self, groove: str) -> NativePrefix:
         """Compute the keys and values of a groove, always in single precision."""
@@ -159,20 +159,18 @@ class NativeBackend:
             raise MemoryError
 
     def _of_length(self, length: int) -> Tokens:
-        """Give what depends on the length alone: positions, and the first layer's products in bfloat16."""
+        """Give what depends on the length alone: positions, and the first layer's queries, keys and values."""
         if length not in self._tokens:
             # Positions as Encoder counts them: from the nearer end.
             residue = np.arange(length)
             from_end = self.shape.max_half_length + length - 1 - residue
             place = np.where(residue < (length + 1) // 2, residue, from_end)
             positions = floats(self._positions[np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)])
-            first = np.empty(0, np.uint16)
-            if self.half:
-                hidden = positions[:, None] + self._embeddings
-                hidden = hidden - hidden.mean(-1, keepdims=True)
-                hidden /= np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self.shape.layer_norm_eps)
-                weight, bias = self._single.first
-                first = halves(hidden @ weight.T + bias)
+            hidden = positions[:, None] + self._embeddings
+            hidden = hidden - hidden.mean(-1, keepdims=True)
+            hidden /= np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self.shape.layer_norm_eps)
+            weight, bias = self._single.first
+            first = (halves if self.half else floats)(hidden @ weight.T + bias)
             facts = Tokens(length + 1, CLS, positions.ctypes.data, first.ctypes.data)
             self._tokens[length] = facts, positions, first
         return self._tokens[length][0]

@@ -292,7 +292,7 @@ FAST static void score_block(const Model *model, const Groove *groove, const Tok
             for (int i = 0; i < width; i += 16)
                 _mm512_storeu_ps(hidden + i, _mm512_add_ps(_mm512_loadu_ps(embedding + i), _mm512_loadu_ps(position + i)));
             memcpy(space->qkv + (int64_t)(p * count + t) * 3 * width,
-                   tokens->first + (t * model->vocabulary + token) * 3 * width, 3 * width * sizeof(bf16));
+                   (const bf16 *)tokens->first + (t * model->vocabulary + token) * 3 * width, 3 * width * sizeof(bf16));
         }
     }
     for (int number = 0; number < model->layers; number++) {

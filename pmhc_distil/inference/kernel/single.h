@@ -50,8 +50,8 @@ INLINE vec gelu(vec x) {
 }
 
 /* left (rows, inputs), `step` numbers apart, times right (inputs, outputs), plus bias; stored, or after GELU, or added.
- * Rows are a multiple of ROWS, outputs of 32. */
-INLINE void multiply(const float *left, int64_t step, int rows, const float *right, const float *bias, int outputs,
+ * Rows are a multiple of ROWS, outputs of 32.  Not inlined: gcc makes faster code of it by itself. */
+static __attribute__((noinline)) void multiply(const float *left, int64_t step, int rows, const float *right, const float *bias, int outputs,
                      int inputs, enum Then then, float *to, int64_t to_step) {
     for (int out = 0; out < outputs; out += 2 * LANES) {
         const float *panel = right + (int64_t)(out / PANEL) * PANEL * inputs + out % PANEL;
@@ -189,20 +189,25 @@ static int NAME(score)(const Model *model, const float *keys, const float *value
         for (int p = 0; p < PEPTIDES; p++)
             for (int t = 0; t < count; t++) {
                 const int64_t place = (done + (p < some ? p : 0)) * (count - 1) + t - 1;
-                embed(model, tokens->positions + (int64_t)t * width, t ? residues[place] : tokens->start,
-                      space.hidden + (int64_t)(p * count + t) * width);
+                const int64_t token = t ? residues[place] : tokens->start, row = p * count + t;
+                embed(model, tokens->positions + (int64_t)t * width, token, space.hidden + row * width);
+                memcpy(space.qkv + row * 3 * width,
+                       (const float *)tokens->first + (t * model->vocabulary + token) * 3 * width,
+                       (size_t)(3 * width) * sizeof(float));
             }
         for (int number = 0; number < model->layers; number++) {
             const Layer *layer = model->stack + number;
             const int last = number + 1 == model->layers, queries = last ? 1 : count;
             /* The heads read CLS alone: the last layer needs keys and values of all tokens, but one query. */
             const int from = last ? width : 0;
-            normalise(space.hidden, rows, width, model->epsilon, space.normal);
-            multiply(space.normal, width, rows, (const float *)layer->qkv + from * width, layer->qkv_bias + from,
-                     3 * width - from, width, STORE, space.qkv + from, 3 * width);
-            if (last)
-                multiply(space.normal, (int64_t)count * width, PEPTIDES, layer->qkv, layer->qkv_bias, width,
-                         width, STORE, space.qkv, (int64_t)count * 3 * width);
+            if (number) { /* those of the first layer are in a table */
+                normalise(space.hidden, rows, width, model->epsilon, space.normal);
+                multiply(space.normal, width, rows, (const float *)layer->qkv + from * width, layer->qkv_bias + from,
+                         3 * width - from, width, STORE, space.qkv + from, 3 * width);
+                if (last)
+                    multiply(space.normal, (int64_t)count * width, PEPTIDES, layer->qkv, layer->qkv_bias, width,
+                             width, STORE, space.qkv, (int64_t)count * 3 * width);
+            }
             for (int head = 0; head < heads; head++) {
                 const int64_t place = ((int64_t)number * heads + head) * GROOVE * HEAD;
                 for (int t = 0; t < GROOVE; t++)
