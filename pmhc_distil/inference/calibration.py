@@ -1,7 +1,6 @@
 """Making rank tables: the distribution of every groove's scores over the same random peptides."""
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -107,7 +106,8 @@ def calibrate(
         references = each(whole, spread_out(grooves, thoroughness.references), "reference grooves")
         estimates = ScoreEstimates(list(references), thoroughness)
         score = estimated
-    deque(each(score, [groove for groove in grooves if groove not in done], "grooves"), maxlen=0)
+    for _ in each(score, [groove for groove in grooves if groove not in done], "grooves"):
+        pass
     return RankTable(list(grooves), np.stack([done[groove] for groove in grooves]), facts)
 
 

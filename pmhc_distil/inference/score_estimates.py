@@ -17,6 +17,7 @@ Scores = Mapping[int, NDArray[np.float32]]
 """Peptide length to the presentation logits of the random peptides of that length."""
 Score = Callable[[int, NDArray[np.intp]], NDArray[np.float32]]
 """Gives, for a length and the numbers of random peptides of it, their logits."""
+_RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,6 @@ class _Regression:
         """Give the expected scores of all peptides, and the errors of the known ones when they are left out."""
         expected: NDArray[np.float64] = self._features @ (self._solve @ known.astype(np.float64))
         return expected, (known - expected[: len(known)]) / (1 - self._leverage)
-
-
-_RIDGE = 1e-3
 
 
 def spread_out(grooves: Sequence[str], count: int) -> list[str]:

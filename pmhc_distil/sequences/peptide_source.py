@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.sequences.peptide_formats import Part, Records
-from pmhc_distil.sequences.peptide_table import NUCLEOTIDES, PeptideTable, make_table, scorable_letters, table_warnings
+from pmhc_distil.sequences.peptide_table import (
+    NUCLEOTIDES,
+    PeptideTable,
+    allele_cells,
+    make_table,
+    scorable_letters,
+    table_warnings,
+)
 from pmhc_distil.sequences.tables import unclashing_names
-
-_PART = 50_000
 
 
 @dataclass(frozen=True)
@@ -103,17 +109,23 @@ class PeptideSource:
         InputError
             As :func:`~pmhc_distil.sequences.readers.read_peptides`.
         """
-        rows = 0
-        alleles: dict[str, int] | None = None if self.allele_column is None else {}
+        count = 0
+        first: dict[str, int] = {}
         letters: set[str] = set()
-        for table in self.tables(_PART):
-            rows += len(table.frame)
-            if alleles is not None:
-                for cell, row in zip(table.frame["allele"], table.rows.tolist(), strict=True):
-                    alleles.setdefault(cell, row)
-            if letters <= NUCLEOTIDES:
-                letters |= scorable_letters(table)
-        return Overview(rows, alleles, self._warnings(letters))
+        for cells, rows in self.records.parts():
+            count += len(rows)
+            if self.allele_column is not None:
+                # The last of equal keys stays in a dict, and what is there already stays in first.
+                given = cells[self.records.columns.index(self.allele_column)]
+                first = dict(zip(given[::-1], rows[::-1].tolist(), strict=True)) | first
+            if self.strict or letters <= NUCLEOTIDES:
+                letters |= scorable_letters(self._table(cells, rows))
+        alleles: dict[str, int] | None = None
+        if self.allele_column is not None:
+            alleles = {}
+            for cell, row in sorted(zip(allele_cells(first), first.values(), strict=True), key=itemgetter(1)):
+                alleles.setdefault(cell, row)
+        return Overview(count, alleles, self._warnings(letters))
 
     def tables(self, size: int | None = None, skip: int = 0) -> Iterator[PeptideTable]:
         """Read from the beginning.

@@ -1,7 +1,7 @@
 """Peptides as a table in which each is judged: one that cannot be scored keeps its row and says why in ``note``."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGT
 NUCLEOTIDES = frozenset("ACGT")
 """Letters of DNA, each of which is a residue, too."""
 
-_SCORABLE = re.compile(f"[{RESIDUES}]{{{MIN_PEPTIDE_LENGTH},{MAX_PEPTIDE_LENGTH}}}").fullmatch
+_PEPTIDE = f"[{RESIDUES}]{{{MIN_PEPTIDE_LENGTH},{MAX_PEPTIDE_LENGTH}}}"
+_SCORABLE = re.compile(_PEPTIDE).fullmatch
+_ALL_SCORABLE = re.compile(f"(?:{_PEPTIDE}\n)*").fullmatch
 _UPPER = {ord(letter): letter.upper() for letter in "abcdefghijklmnopqrstuvwxyz"}
 
 
@@ -87,8 +89,7 @@ def make_table(
     InputError
         If `strict`, for the first peptide that cannot be scored.
     """
-    peptides = _upper(columns[peptide])
-    notes = ["" if _SCORABLE(text) else peptide_problem(text) for text in peptides]
+    peptides, notes = _judged(columns[peptide])
     n_problems = len(notes) - notes.count("")
     if strict and n_problems:
         i = next(i for i, note in enumerate(notes) if note)
@@ -96,11 +97,16 @@ def make_table(
         raise InputError(notes[i], source, int(rows[i]), peptide, peptides[i] or None, hint)
     content: dict[str, Any] = {"peptide": _text_series(peptides)}
     if allele is not None:
-        content["allele"] = _text_series([text.strip() for text in columns[allele]])
+        content["allele"] = allele_cells(columns[allele])
     content["note"] = _text_series(notes)
     for old, new in renamed.items():
         content[new] = _text_series(columns[old]) if isinstance(columns[old], list) else columns[old]
     return PeptideTable(source, pd.DataFrame(content), rows, n_problems, allele)
+
+
+def allele_cells(cells: Iterable[str]) -> pd.Series:
+    """Give the cells of the allele column as a table has them."""
+    return _text_series([text.strip() for text in cells])
 
 
 def scorable_letters(table: PeptideTable) -> set[str]:
@@ -121,7 +127,18 @@ def table_warnings(renamed: Mapping[str, str], letters: Set[str], source: str) -
     return tuple(warnings)
 
 
-def _upper(peptides: list[str]) -> list[str]:
+def _judged(cells: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Give peptides in upper case, and why each cannot be scored, else ``""``."""
+    lines = "".join([f"{text}\n" for text in cells])
+    if lines.isascii() and _ALL_SCORABLE(lines := lines.upper()):
+        peptides = lines.split("\n")[:-1]
+        if len(peptides) == len(cells):
+            return peptides, [""] * len(cells)
+    peptides = _upper(cells)
+    return peptides, ["" if _SCORABLE(text) else peptide_problem(text) for text in peptides]
+
+
+def _upper(peptides: Sequence[str]) -> list[str]:
     """Strip and raise a-z only: other scripts have letters whose upper case is two residues."""
     if all(map(str.isascii, peptides)):
         return [text.strip().upper() for text in peptides]

@@ -38,7 +38,8 @@ def test_parts_are_the_whole(tmp_path, monkeypatch, size, chunk):
 
 def test_overview(pairs, monkeypatch):
     """Prevents an allele from being refused by the wrong line, and warnings of a part for the whole."""
-    monkeypatch.setattr("pmhc_distil.sequences.peptide_source._PART", 2)
+    for name in ("_LINES", "_CHUNK"):
+        monkeypatch.setattr(f"pmhc_distil.sequences.delimited.{name}", 2)
     source = open_peptides(pairs)
     overview = source.check()
     assert overview.rows == 7 and overview.alleles == {"A0201": 2, "": 3, "B0702": 5, "C0701": 8}

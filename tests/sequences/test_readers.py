@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences import delimited
+from pmhc_distil.sequences import delimited, peptide_table
 from pmhc_distil.sequences.column_names import PEPTIDE_NAMES
 from pmhc_distil.sequences.readers import read_peptides, table_from
 from pmhc_distil.sequences.residues import peptide_problem
@@ -205,3 +205,13 @@ def test_table_from_data_frame():
     assert table.frame["n"].dtype.kind == "i" and list(table.frame.index) == [0, 1]
     with pytest.raises(InputError, match="not one text"):
         table_from("SLYNTVATL")
+
+
+@pytest.mark.parametrize(
+    "cells", [["SLYNTVATL", "gilgfvftl"], [" SLYNTVATL", "SLYN"], ["SLYN\nTVATLAAAA", "é" * 9], []]
+)
+def test_peptides_are_judged_together_as_one_by_one(cells, monkeypatch):
+    """Prevents the quick look at all peptides from passing what a look at each refuses, such as a line end inside."""
+    quick = peptide_table._judged(cells)
+    monkeypatch.setattr(peptide_table, "_ALL_SCORABLE", lambda _: None)
+    assert peptide_table._judged(cells) == quick

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences import peptide_source, samples
+from pmhc_distil.sequences import delimited, samples
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.readers import open_peptides
 from pmhc_distil.sequences.samples import PeptidesOfSamples, genotype_warnings, read_samples, samples_from, with_samples
@@ -96,7 +96,7 @@ def test_a_data_frame_of_samples_is_read_as_strictly_as_a_file(table, message):
 
 def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
     """Prevents peptides of a patient from being scored with the alleles of another, and a typo from losing rows."""
-    monkeypatch.setattr(peptide_source, "_PART", 2)
+    monkeypatch.setattr(delimited, "_LINES", 3)
     path = tmp_path / "cohort.csv"
     path.write_text("peptide,sample,n\nSLYNTVATL,p2,1\nNLVPMVATV,p3,2\nSLYN,p3,3\nGILGFVFTL,p1,4\n")
     source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)
