@@ -23,7 +23,7 @@ from pmhc_distil.sequences.proteins import Proteome, read_proteins
 PARTIAL_FILE = "ranks.partial.safetensors"
 _KEPT_EVERY = 100
 _CHECKED_GROOVES = 8
-_CHECKED_RANKS = (20, 2, 0.5)
+_CHECKED_RANKS = (20, 2, 0.5, 0.1)
 
 Background = Mapping[int, NDArray[np.uint8]]
 """Peptide length to random peptides as tokens, shape (peptides, length)."""
@@ -114,7 +114,7 @@ def calibrate(
 def _largest_error(
     engine: Engine, table: RankTable, background: Background, generator: np.random.Generator
 ) -> dict[str, float]:
-    """Say by which factor ranks of 0.5, 2 and 20 % are wrong at most, of some grooves scored against all peptides."""
+    """Say by which factor some ranks are wrong at most, of some grooves scored against all peptides."""
     factors = np.ones(len(_CHECKED_RANKS))
     at = np.isin(PERCENTILES, _CHECKED_RANKS)
     for number in generator.choice(len(table.grooves), _CHECKED_GROOVES, replace=False):
@@ -183,11 +183,12 @@ def calibrate_model(
         facts["estimates"] = json.dumps(asdict(thoroughness))
     partial = folder / PARTIAL_FILE
     table = calibrate(engine, grooves, random, facts=facts, partial=partial, thoroughness=thoroughness)
+    table.save(partial)
     table.save(folder / RANKS_FILE)
-    partial.unlink(missing_ok=True)
     report: dict[str, Any] = {**facts, "grooves": len(grooves), "peptides": windows * len(random)}
     if thoroughness:
         report["largest_error"] = _largest_error(engine, table, random, np.random.default_rng(seed))
     with atomic_path(folder / "calibration.json") as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    partial.unlink()
     return report

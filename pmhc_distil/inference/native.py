@@ -172,7 +172,8 @@ class NativeBackend:
             weight, bias = self._single.first
             first = (halves if self.half else floats)(hidden @ weight.T + bias)
             facts = Tokens(length + 1, CLS, positions.ctypes.data, first.ctypes.data)
-            self._tokens[length] = facts, positions, first
+            # Another thread may use what it has found there before.
+            self._tokens.setdefault(length, (facts, positions, first))
         return self._tokens[length][0]
 
 

@@ -33,7 +33,8 @@ class Thoroughness:
     components : int
         At most so many ways in which scores vary, for each length.
     top_percent : float
-        So many percent of the peptides, of all lengths together and of each, are to be right.
+        What may be among so many percent of the peptides, of all lengths together or of one, is computed; no estimate
+        is higher.
     margin : float
         Standard deviations of the error below that limit at which peptides are scored all the same.
     """
@@ -60,21 +61,21 @@ class ScoreEstimates:
     """
 
     def __init__(self, references: Sequence[Scores], thoroughness: Thoroughness) -> None:
-        self.thoroughness = thoroughness
+        self._thoroughness = thoroughness
         self._parts = {
             length: _Regression(np.stack([scores[length] for scores in references], axis=1), thoroughness)
             for length in references[0]
         }
 
     def scores(self, score: Score) -> dict[int, NDArray[np.float32]]:
-        """Give the scores of all random peptides with a groove, the highest ones exactly.
+        """Give the scores of all random peptides with a groove: those that may be among the highest, and estimates.
 
         Parameters
         ----------
         score : callable
             Scores peptides with that groove.
         """
-        settings = self.thoroughness
+        settings = self._thoroughness
         known = np.arange(settings.sample)
         result, expected, errors = {}, {}, {}
         for length, part in self._parts.items():
@@ -84,13 +85,13 @@ class ScoreEstimates:
         top = 1 - settings.top_percent / 100
         of_all = np.quantile(np.concatenate(list(expected.values())), top)
         for length, all_scores in result.items():
-            limit = min(of_all, np.quantile(expected[length], top)) - settings.margin * errors[length].std()
-            high = expected[length][settings.sample :] >= limit
+            limit = min(of_all, np.quantile(expected[length], top))
+            high = expected[length][settings.sample :] >= limit - settings.margin * errors[length].std()
             numbers, rest = settings.sample + np.flatnonzero(high), settings.sample + np.flatnonzero(~high)
             if len(numbers):
                 all_scores[numbers] = score(length, numbers)
             # Peptides are in random order, so that errors handed out in turn are drawn at random.
-            all_scores[rest] = expected[length][rest] + np.resize(errors[length], len(rest))
+            all_scores[rest] = np.minimum(expected[length][rest] + np.resize(errors[length], len(rest)), limit)
         return result
 
 
@@ -109,7 +110,8 @@ class _Regression:
         components, spread, _ = np.linalg.svd(centred, full_matrices=False)
         # Each component is as wide as it is among the references, relative to the widest, so that the penalty holds
         # back those that hardly vary.
-        wide = components[:, : thoroughness.components] * spread[: thoroughness.components] / spread[0]
+        relative = spread[: thoroughness.components] / max(spread[0], np.finfo(float).tiny)
+        wide = components[:, : thoroughness.components] * relative
         self._features = np.column_stack([np.ones(self.count), wide * np.sqrt(self.count)])
         penalty = np.full(self._features.shape[1], _RIDGE)
         penalty[0] = 0

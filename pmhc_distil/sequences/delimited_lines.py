@@ -10,7 +10,7 @@ import pandas as pd
 
 from pmhc_distil.sequences.cells import round_significant, values_of
 
-_MOST_DIGITS = 15
+_MOST_DIGITS = 13
 _ROOM = 32
 _END = "\0"
 

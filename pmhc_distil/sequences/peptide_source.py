@@ -4,7 +4,6 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -115,15 +114,15 @@ class PeptideSource:
         for cells, rows in self.records.parts():
             count += len(rows)
             if self.allele_column is not None:
-                # The last of equal keys stays in a dict, and what is there already stays in first.
                 given = cells[self.records.columns.index(self.allele_column)]
-                first = dict(zip(given[::-1], rows[::-1].tolist(), strict=True)) | first
+                for cell, row in zip(given, rows.tolist(), strict=True):
+                    first.setdefault(cell, row)
             if self.strict or letters <= NUCLEOTIDES:
                 letters |= scorable_letters(self._table(cells, rows))
         alleles: dict[str, int] | None = None
         if self.allele_column is not None:
             alleles = {}
-            for cell, row in sorted(zip(allele_cells(first), first.values(), strict=True), key=itemgetter(1)):
+            for cell, row in zip(allele_cells(first), first.values(), strict=True):
                 alleles.setdefault(cell, row)
         return Overview(count, alleles, self._warnings(letters))
 

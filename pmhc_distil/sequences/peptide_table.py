@@ -18,6 +18,7 @@ NUCLEOTIDES = frozenset("ACGT")
 _PEPTIDE = f"[{RESIDUES}]{{{MIN_PEPTIDE_LENGTH},{MAX_PEPTIDE_LENGTH}}}"
 _SCORABLE = re.compile(_PEPTIDE).fullmatch
 _ALL_SCORABLE = re.compile(f"(?:{_PEPTIDE}\n)*").fullmatch
+_TOGETHER = 10_000
 _UPPER = {ord(letter): letter.upper() for letter in "abcdefghijklmnopqrstuvwxyz"}
 
 
@@ -129,6 +130,17 @@ def table_warnings(renamed: Mapping[str, str], letters: Set[str], source: str) -
 
 def _judged(cells: Sequence[str]) -> tuple[list[str], list[str]]:
     """Give peptides in upper case, and why each cannot be scored, else ``""``."""
+    peptides: list[str] = []
+    notes: list[str] = []
+    for start in range(0, len(cells), _TOGETHER):
+        for all_of_them, some in zip(
+            (peptides, notes), _judged_together(cells[start : start + _TOGETHER]), strict=True
+        ):
+            all_of_them += some
+    return peptides, notes
+
+
+def _judged_together(cells: Sequence[str]) -> tuple[list[str], list[str]]:
     lines = "".join([f"{text}\n" for text in cells])
     if lines.isascii() and _ALL_SCORABLE(lines := lines.upper()):
         peptides = lines.split("\n")[:-1]

@@ -40,7 +40,7 @@ typedef struct {
     int64_t count;          /* of tokens, with CLS */
     int64_t start;          /* token number of CLS */
     const float *positions; /* (count, width) */
-    const void *first;      /* (count, vocabulary, 3 * width): queries, keys and values of the first layer */
+    const void *first;      /* (count, vocabulary, 3 * width): queries, keys and values of the first layer, float or bfloat16 */
 } Tokens;
 
 #endif

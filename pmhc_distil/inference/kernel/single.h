@@ -51,8 +51,9 @@ INLINE vec gelu(vec x) {
 
 /* left (rows, inputs), `step` numbers apart, times right (inputs, outputs), plus bias; stored, or after GELU, or added.
  * Rows are a multiple of ROWS, outputs of 32.  Not inlined: gcc makes faster code of it by itself. */
-static __attribute__((noinline)) void multiply(const float *left, int64_t step, int rows, const float *right, const float *bias, int outputs,
-                     int inputs, enum Then then, float *to, int64_t to_step) {
+static __attribute__((noinline)) void multiply(const float *left, int64_t step, int rows, const float *right,
+                                               const float *bias, int outputs, int inputs, enum Then then, float *to,
+                                               int64_t to_step) {
     for (int out = 0; out < outputs; out += 2 * LANES) {
         const float *panel = right + (int64_t)(out / PANEL) * PANEL * inputs + out % PANEL;
         for (int row = 0; row < rows; row += ROWS) {

@@ -25,12 +25,12 @@ static const double POWERS[EXACT + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6
 static int significant(double x, int digits, char *to, int *exponent) {
     int power = (int)floor(log10(x));
     const int shift = digits - 1 - power;
-    if (shift < -EXACT || shift > EXACT - 1) { /* far from what is common; the smallest numbers have fewer digits */
+    if (shift <= -EXACT || shift >= EXACT) { /* far from what is common; the smallest numbers have fewer digits */
         char text[40];
         const int most = digits;
-        for (digits = 1; digits <= most; digits++) {
+        for (digits = 1;; digits++) {
             snprintf(text, sizeof text, "%.*e", digits - 1, x);
-            if (strtod(text, NULL) == x) break;
+            if (strtod(text, NULL) == x || digits == most) break;
         }
         *exponent = atoi(strchr(text, 'e') + 1);
         to[0] = text[0];
