@@ -1,8 +1,8 @@
 """%rank: where a score stands among random human peptides, for every groove.
 
 A table holds, for every groove, the presentation logit at fixed percentiles of some ten thousand random peptides: once
-for all lengths together, once for each length.  Between percentiles the logarithm of the rank is interpolated in the logit;
-beyond the strongest one the last slope goes on, so that strong binders never tie.
+for all lengths together, once for each length.  Between percentiles the logarithm of the rank is interpolated in the
+logit; beyond the strongest one the last slope goes on, so that strong binders never tie.
 """
 
 import json
