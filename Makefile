@@ -19,7 +19,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow lint format student clean-student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -56,7 +56,9 @@ student: data/bundled.sha256 $(RUNS)/student_labels/README.md ## rebuild the bun
 
 held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## the same from less data: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
+clean-student: data/clean_student.sha256 ## rebuild data/clean_student: DATA=folder PROTEINS=fasta HUMAN=fasta
+
+ifneq (,$(filter student clean-student held-out measure,$(MAKECMDGOALS)))
 $(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
@@ -64,19 +66,14 @@ UNFINISHED = @[ ! -e $@ ] || { \
   echo "$(@D) is older than its input: remove it to train anew, or 'touch $@' to keep it" >&2; exit 1; }
 SOURCES = $(wildcard $(HUMAN)) $(if $(DATA),$(wildcard $(DATA)/*.csv $(DATA)/*.csv.gz))
 
-PREPARE = $(CLI) data prepare $(DATA) --proteins $(HUMAN) $(foreach recipe,$(filter recipes/%,$^),--recipe $(recipe)) -o $(@D)
-
 $(RUNS)/data/report.json: recipes/data.yaml $(SOURCES) | $(STAMP)
-	$(PREPARE)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml -o $(@D)
 
 $(RUNS)/clean_data/report.json: recipes/data.yaml recipes/label_noise.yaml $(SOURCES) | $(STAMP)
-	$(PREPARE)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/label_noise.yaml -o $(@D)
 
 $(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
-	$(PREPARE)
-
-$(RUNS)/held_out_clean_data/report.json: recipes/data.yaml recipes/held_out.yaml recipes/label_noise.yaml $(SOURCES) | $(STAMP)
-	$(PREPARE)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml -o $(@D)
 
 $(RUNS)/proteins/validation.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) -o $(@D)
@@ -86,27 +83,25 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# Teacher, of all ligands; its half trained on the labels of those alone that label_noise believes; and the student, which
-# learns from both, also about alleles without data: once from all data, which are bundled, and once without what is held
-# out to be measured on.  All are validated on the same table.
+# Teacher; its half trained on labels alone, for comparison; and the student, which learns from both, also about alleles
+# without data: once from all data, which are bundled, and once without what is held out to be measured on.
 define TRAINING
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)clean_data/distillation.csv.gz: $(RUNS)/$(1)clean_data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/$(1)clean_data/train.csv.gz -o $$@
+$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
 
-$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)clean_data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels \
-	  --train $(RUNS)/$(1)clean_data/distillation.csv.gz --validation $(RUNS)/$(1)data/validation.csv.gz \
-	  --recipe recipes/distill.yaml -o $$(@D) --resume
+	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
+	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md $(RUNS)/$(1)clean_data/report.json recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)clean_data/train.csv.gz \
+	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 endef
 $(eval $(call TRAINING,))
@@ -123,6 +118,29 @@ data/bundled.sha256: $(RUNS)/student/calibration.json
 	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
+
+# The student of the same teacher and of a second one that, like itself, was trained on the ligands alone that label_noise
+# believes.  All are validated on the table with all ligands.
+
+$(RUNS)/clean_student_labels/README.md: $(RUNS)/teacher/README.md $(RUNS)/clean_data/report.json recipes/distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --no-teacher --teacher $(RUNS)/teacher --train $(RUNS)/clean_data/train.csv.gz \
+	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $(@D) --resume
+
+$(RUNS)/clean_data/distillation.csv.gz: $(RUNS)/clean_data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/clean_data/train.csv.gz -o $@
+
+$(RUNS)/clean_student/README.md: $(RUNS)/clean_student_labels/README.md $(RUNS)/clean_data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/clean_student_labels --train $(RUNS)/clean_data/distillation.csv.gz \
+	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $(@D) --resume
+
+CLEAN_FILES := $(RUN_FILES) training_alleles.csv training_hashes.bin.gz
+
+data/clean_student.sha256: $(RUNS)/clean_student/README.md
+	mkdir -p data/clean_student
+	install -m 644 $(addprefix $(RUNS)/clean_student/,$(CLEAN_FILES)) data/clean_student
+	sha256sum $(addprefix data/clean_student/,$(CLEAN_FILES)) > $@
 
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 

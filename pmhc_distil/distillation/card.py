@@ -121,6 +121,7 @@ def write_card(
             for key, value in (settled or {}).items()
         ),
         f"- device: {record['device']}, {record['threads']} CPU threads",
+        *([f"- processes: {record['processes']}, each with its own batch"] if record["processes"] > 1 else []),
         "",
         "## Training results",
         "",

@@ -101,6 +101,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
+        "processes": arguments.world_size,
         # A task on peptides has no choice of how to read them.
         "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
     }
@@ -206,7 +207,7 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     if not request.resume:
         clear(request.output)
     elif last_checkpoint(request.output) and path.exists():
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        before = {"processes": 1, **yaml.safe_load(path.read_text(encoding="utf-8"))}
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
             raise InputError(

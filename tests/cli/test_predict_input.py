@@ -61,7 +61,7 @@ def test_parts_make_the_same_output(run, monkeypatch, pairs):
     """Prevents rows from being lost or warned of twice where an input is read in parts."""
     inputs = [(EXAMPLES / "pairs.csv",), (EXAMPLES / "peptides.fasta", "--hla", "A0201,B0702")]
     whole = [run(*arguments) for arguments in inputs]
-    monkeypatch.setattr("pmhc_distil.sequences.peptide_source._PART", 2)
+    monkeypatch.setattr("pmhc_distil.sequences.delimited._LINES", 2)
     monkeypatch.setattr("pmhc_distil.sequences.delimited._CHUNK", 3)
     monkeypatch.setattr("pmhc_distil.sequences.peptide_formats._CHUNK", 2)
     assert [run(*arguments, "--chunk-pairs", pairs) for arguments in inputs] == whole
