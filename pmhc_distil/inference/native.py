@@ -6,7 +6,6 @@ precision, and the logits of a peptide do not depend on its neighbours, to the l
 """
 
 import ctypes
-import importlib.util
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from pmhc_distil.inference.kernel_layout import (
 )
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import CLS, VOCABULARY, encode
+from pmhc_distil.sequences.compiled import compiled_library
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
@@ -196,13 +196,7 @@ def has_half() -> bool:
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the kernels; None if they were not built."""
-    found = importlib.util.find_spec("pmhc_distil.inference._kernel")
-    if found is None or found.origin is None:
-        return None
-    try:
-        return ctypes.CDLL(found.origin)
-    except OSError:
-        return None
+    return compiled_library("pmhc_distil.inference._kernel")
 
 
 def _address(array: np.ndarray) -> ctypes.c_void_p:

@@ -1,7 +1,6 @@
 """Rows of a table as lines of CSV or TSV, in compiled code (``lines/lines.c``) where it was built."""
 
 import ctypes
-import importlib.util
 from collections.abc import Mapping
 from functools import cache
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.sequences.cells import round_significant, values_of
+from pmhc_distil.sequences.compiled import compiled_library
 
 _MOST_DIGITS = 13
 _ROOM = 32
@@ -93,12 +93,7 @@ def _texts(series: pd.Series, delimiter: str) -> bytes | None:
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the compiled code; None if it was not built."""
-    found = importlib.util.find_spec("pmhc_distil.sequences._lines")
-    if found is None or found.origin is None:
-        return None
-    try:
-        library = ctypes.CDLL(found.origin)
-    except OSError:
-        return None
-    library.pmhc_lines.restype = ctypes.c_int64
+    library = compiled_library("pmhc_distil.sequences._lines")
+    if library is not None:
+        library.pmhc_lines.restype = ctypes.c_int64
     return library
