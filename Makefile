@@ -83,29 +83,36 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# Teacher; its half trained on labels alone, for comparison; and the student, which learns from both, also about alleles
-# without data: once from all data, which are bundled, and once without what is held out to be measured on.
-define TRAINING
+# A teacher; its half trained on labels alone; and the student, which learns from both, also about alleles without data:
+# once from all data, which are bundled, and once without what is held out to be measured on.  The clean ones have the
+# teacher of all data, but learn from the ligands alone that label_noise believes.
+define TRAIN_TEACHER
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
+endef
 
+# 1: of the students and what they are trained on; 2: of the teacher and what they are validated on.
+define TRAIN_STUDENTS
 $(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
 	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
 
 $(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
-	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+	$(CLI) distill --teacher $(RUNS)/$(2)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
+	  --validation $(RUNS)/$(2)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 
-$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(1)teacher/README.md recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(2)teacher/README.md $(RUNS)/$(1)data/report.json recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/$(1)teacher --train $(RUNS)/$(1)data/train.csv.gz \
-	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+	$(CLI) distill --no-teacher --teacher $(RUNS)/$(2)teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	  --validation $(RUNS)/$(2)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 endef
-$(eval $(call TRAINING,))
-$(eval $(call TRAINING,held_out_))
+$(eval $(call TRAIN_TEACHER,))
+$(eval $(call TRAIN_TEACHER,held_out_))
+$(eval $(call TRAIN_STUDENTS,,))
+$(eval $(call TRAIN_STUDENTS,held_out_,held_out_))
+$(eval $(call TRAIN_STUDENTS,clean_,))
 
 $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
@@ -118,22 +125,6 @@ data/bundled.sha256: $(RUNS)/student/calibration.json
 	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
-
-# The student of the same teacher and of a second one that, like itself, was trained on the ligands alone that label_noise
-# believes.  All are validated on the table with all ligands.
-
-$(RUNS)/clean_student_labels/README.md: $(RUNS)/teacher/README.md $(RUNS)/clean_data/report.json recipes/distill.yaml | $(STAMP)
-	$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/teacher --train $(RUNS)/clean_data/train.csv.gz \
-	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $(@D) --resume
-
-$(RUNS)/clean_data/distillation.csv.gz: $(RUNS)/clean_data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/clean_data/train.csv.gz -o $@
-
-$(RUNS)/clean_student/README.md: $(RUNS)/clean_student_labels/README.md $(RUNS)/clean_data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
-	$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/clean_student_labels --train $(RUNS)/clean_data/distillation.csv.gz \
-	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $(@D) --resume
 
 CLEAN_FILES := $(RUN_FILES) training_alleles.csv training_hashes.bin.gz
 

@@ -96,3 +96,5 @@ def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pair_fil
     assert sorted((tmp_path / "by2.notes").read_text().splitlines()) == ["0 _compute", "1 _read"]
     tables = [(tmp_path / f"by{processes}/metrics.csv").read_text().splitlines() for processes in (1, 2)]
     assert len(tables[0]) == len(tables[1]) == 4
+    told = [(tmp_path / f"by{processes}/README.md").read_text().count("- processes: 2, ") for processes in (1, 2)]
+    assert told == [0, 1]
