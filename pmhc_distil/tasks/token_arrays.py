@@ -31,10 +31,14 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Ragged
     if isinstance(tokenizer, PMHCTokenizer):
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
         return Ragged(encode(["".join(texts)])[0], lengths)
-    words = spells_residues(tokenizer)
-    given = [letters(text, tokenizer) for text in texts] if words else list(texts)
+    if spells_residues(tokenizer):
+        # A database has millions of residues, but few kinds of them: each kind is tokenized once.
+        kinds = sorted({letter for text in texts for letter in letters(text, tokenizer)})
+        found = tokenizer([[kind] for kind in kinds], add_special_tokens=False, is_split_into_words=True)["input_ids"]
+        tokens = dict(zip(kinds, found, strict=True))
+        return Ragged.of([[token for letter in letters(text, tokenizer) for token in tokens[letter]] for text in texts])
     # A text longer than the model is no mistake here: windows are cut from it.
-    return Ragged.of(tokenizer(given, add_special_tokens=False, is_split_into_words=words, verbose=False)["input_ids"])
+    return Ragged.of(tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"])
 
 
 def letters(sequence: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -12,7 +12,7 @@ from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, UNK, VOCABULARY, encode
 from pmhc_distil.tasks.fill_mask import forward, measured, metrics, read_windows, rows, targets
 from pmhc_distil.tasks.masked_windows import WindowData
-from pmhc_distil.tasks.token_arrays import IGNORED
+from pmhc_distil.tasks.token_arrays import IGNORED, letters, tokenize
 
 WINDOW = 32
 TOKENIZER = PMHCTokenizer()
@@ -140,6 +140,17 @@ def test_words_get_their_special_tokens(word_tokenizer):
     for row, mask in zip(whole, batch["attention_mask"].bool(), strict=True):
         assert row[mask][-1] == word_tokenizer.sep_token_id
         assert word_tokenizer.decode(row[mask], skip_special_tokens=True) in " ".join(texts)
+
+
+def test_residues_are_tokenized_as_the_tokenizer_does():
+    """Prevents a hidden residue, a small letter or an unknown one from being read as another token."""
+    tokenizer = new_tokenizer("residues")
+    texts = ["SIINFEKL", "siinfekl", f"AC{tokenizer.mask_token}B*?"]
+    found = tokenize(tokenizer, [*texts, ""])
+    for number, text in enumerate(texts):
+        options = {"is_split_into_words": True, "add_special_tokens": False}
+        assert found[number].tolist() == tokenizer(letters(text, tokenizer), **options)["input_ids"]
+    assert len(found) == 4 and len(found[2]) == 6 and len(found[3]) == 0
 
 
 def test_fingerprint_heeds_proteins_and_window(proteins):
