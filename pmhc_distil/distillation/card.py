@@ -76,8 +76,6 @@ def write_card(
             }
         ],
     }
-    layers = getattr(config, "teacher_layers", None)
-    first = "first " if len(record["teachers"] or ()) > 1 else ""
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
@@ -88,7 +86,7 @@ def write_card(
         "",
         f"A `{config.model_type}` encoder for the task `{task.name}`, {made}: "
         f"{config.num_hidden_layers} layers of width {config.hidden_size}, {record['parameters']:,} parameters.",
-        *([f"Its layers started as layers {layers} (0-based) of its {first}teacher."] if layers else []),
+        *([f"It began as {record['begun_from']}."] if record["begun_from"] else []),
         "",
         *(
             line
@@ -143,10 +141,14 @@ def write_card(
 
 
 def _taught(teachers: Sequence[str]) -> str:
-    names = " and ".join(f"`{name}`" for name in teachers)
     if not teachers:
         return "trained on labels without a teacher"
-    return f"distilled from {'a teacher' if len(teachers) == 1 else 'the mean of teachers'}, {names}"
+    *others, last = (f"`{name}`" for name in teachers)
+    return (
+        f"distilled from the mean of teachers, {', '.join(others)} and {last}"
+        if others
+        else f"distilled from a teacher, {last}"
+    )
 
 
 def _counted(table: dict[str, Any]) -> str:

@@ -98,6 +98,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         **{name: _described(getattr(request, name), table) for name, table in tables.items()},
         "teachers": list(start.teachers) if start.teachers else None,
         "teacher_weights": None if teacher is None else weights_hash(teacher),
+        "begun_from": start.begun_from,
+        "begun_weights": None if start.begun_from is None else weights_hash(model),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
@@ -207,7 +209,9 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     if not request.resume:
         clear(request.output)
     elif last_checkpoint(request.output) and path.exists():
-        before = {"processes": 1, **yaml.safe_load(path.read_text(encoding="utf-8"))}
+        # What earlier versions did not write down.
+        unsaid = {"processes": 1, "begun_from": record["begun_from"], "begun_weights": record["begun_weights"]}
+        before = unsaid | yaml.safe_load(path.read_text(encoding="utf-8"))
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
             raise InputError(

@@ -36,6 +36,8 @@ class Start:
         Teacher layers that the student keeps.
     teachers : tuple of str, optional
         Names of the models that the student learns from.
+    begun_from : str, optional
+        What the weights are at first, in words; without it they are random.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -44,6 +46,7 @@ class Start:
     classes: tuple[str, ...] | None = None
     layers: list[int] | None = None
     teachers: tuple[str, ...] | None = None
+    begun_from: str | None = None
 
 
 def check_head(task: Task, config: Any, source: str | Path) -> None:
@@ -130,7 +133,7 @@ def from_model(task: Task, source: str | Path) -> Start:
 
     config = load_config(source)
     _check_encoder(task, config.model_type, str(source))
-    return Start(load_tokenizer(source), longest_input(config), build)
+    return Start(load_tokenizer(source), longest_input(config), build, begun_from=f"`{_name(source)}`")
 
 
 def from_teacher(
@@ -191,5 +194,11 @@ def from_teacher(
         joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
         return model, Ensemble(joined) if others else teacher
 
-    names = tuple(Path(one).resolve().name if Path(one).exists() else str(one) for one in (source, *others))
-    return Start(load_tokenizer(source), longest_input(config), build, classes, kept, names if taught else None)
+    teachers = tuple(map(_name, (source, *others))) if taught else None
+    begun_from = f"layers {kept} (0-based) of `{_name(source)}`" if student is None else f"`{_name(student)}`"
+    return Start(load_tokenizer(source), longest_input(config), build, classes, kept, teachers, begun_from)
+
+
+def _name(source: str | Path) -> str:
+    """Give the name of a folder, or the whole one of a model on the hub."""
+    return Path(source).resolve().name if Path(source).exists() else str(source)

@@ -23,7 +23,9 @@ from pmhc_distil.tasks import TASKS
 
 def begin(model, teacher=None):
     """Start with models that exist."""
-    return Start(PMHCTokenizer(), 65, lambda _: (model, teacher), teachers=("mine",) if teacher else None)
+    return Start(
+        PMHCTokenizer(), 65, lambda _: (model, teacher), teachers=("mine",) if teacher else None, begun_from="`mine`"
+    )
 
 
 SETTINGS = {
@@ -161,7 +163,7 @@ def test_card_has_parsable_front_matter_and_results(finished):
     ):
         assert f"## {heading}\n" in body
     assert "more information needed" not in text.lower()
-    assert "layers [0, 3]" in body and "distilled from a teacher, `mine`:" in body and "- alpha_soft: 1.0" in body
+    assert "It began as `mine`." in body and "distilled from a teacher, `mine`:" in body and "- alpha_soft: 1.0" in body
     assert "- file: mine.csv" in body, "which data"
 
 
@@ -188,6 +190,7 @@ def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_file
 CHANGES = {
     "settings": {"alpha_soft": 2.0},
     "teacher_weights": {},
+    "begun_weights": {},
     "train": {},
     "command": {},
 }
@@ -195,7 +198,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("changed", CHANGES)
 def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed):
-    """Prevents one run from being continued with the settings, data or teacher of another."""
+    """Prevents one run from being continued with the settings, data, teacher or first weights of another."""
     shutil.copytree(finished[0], tmp_path / "run")
     before = (tmp_path / "run" / "recipe.yaml").read_text()
     teacher = make_model(seed=5 if changed == "teacher_weights" else 0)
@@ -204,7 +207,7 @@ def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_p
     settings = {**SETTINGS, **CHANGES[changed]}
     request = RunRequest(TASKS["binding"], command, *files, tmp_path / "run", settings, resume=True)
     with pytest.raises(InputError, match=f"had other .*{changed}"):
-        run(request, begin(halve(teacher, [0, 3]), teacher))
+        run(request, begin(halve(teacher, [0, 2 if changed == "begun_weights" else 3]), teacher))
     assert (tmp_path / "run" / "recipe.yaml").read_text() == before
 
 

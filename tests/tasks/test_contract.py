@@ -229,12 +229,18 @@ def test_chain(task, tmp_path, vocabulary):
     recipes = [(tmp_path / name / "recipe.yaml").read_text() for name in ("student", "pair")]
     assert recipes[0] != recipes[1], "other teachers, another run"
     run(RunRequest(task, "finetune", path, path, tuned, SETTINGS), from_model(task, student))
-    card = (teacher / "README.md").read_text()
-    assert "results on the test set" in card and (teacher / "metrics_test.csv").is_file()
-    assert "distilled from a teacher, `teacher`:" in (student / "README.md").read_text()
-    assert (
-        "distilled from the mean of teachers, `teacher` and `student`:" in (tmp_path / "pair" / "README.md").read_text()
-    )
+    again = from_teacher(task, teacher, "last", others=[student, tmp_path / "pair"], student=student)
+    run(RunRequest(task, "distill", path, path, tmp_path / "again", settings), again)
+    cards = {
+        name: (tmp_path / name / "README.md").read_text() for name in ("teacher", "student", "pair", "again", "tuned")
+    }
+    assert "results on the test set" in cards["teacher"] and (teacher / "metrics_test.csv").is_file()
+    assert "It began as" not in cards["teacher"]
+    assert "distilled from a teacher, `teacher`:" in cards["student"]
+    assert "It began as layers [1] (0-based) of `teacher`." in cards["student"]
+    assert "distilled from the mean of teachers, `teacher` and `student`:" in cards["pair"]
+    assert "distilled from the mean of teachers, `teacher`, `student` and `pair`:" in cards["again"]
+    assert "It began as `student`." in cards["again"] and "It began as `student`." in cards["tuned"]
     pipe = Pipeline(task.name, student)
     assert pipe.model.config.num_hidden_layers == 1
     answers = pipe(ASKED[task.name])
