@@ -15,6 +15,8 @@ from pmhc_distil.texts.bias import PairTemplate
 
 LEAST_PROBABLE = 1e-3
 """Tokens that are at least so probable with either filling are compared: of others, the ratio says little."""
+NOISE = 1e-5
+"""Logarithms of probabilities that differ by no more are equal: single precision gives no more digits."""
 
 
 def bias_of(model: str | Path, templates: Sequence[PairTemplate], source: str, *, top_k: int = 5) -> pd.DataFrame:
@@ -58,9 +60,10 @@ def bias_of(model: str | Path, templates: Sequence[PairTemplate], source: str, *
     rows = []
     for template, first, second in zip(templates, logs[::2], logs[1::2], strict=True):
         one, other = np.exp(first), np.exp(second)
-        ratio = np.where(np.maximum(one, other) >= LEAST_PROBABLE, first - second, 0.0)
+        moved = np.abs(first - second) > NOISE
+        ratio = np.where(moved & (np.maximum(one, other) >= LEAST_PROBABLE), first - second, 0.0)
         cells: list[object] = [template.template, template.first, template.second]
-        cells.append(0.5 * float(np.abs(one - other).sum()))
+        cells.append(0.5 * float(np.abs(one - other)[moved].sum()))
         cells += [_listed(tokens, chance, np.argsort(-chance, kind="stable")[:top_k]) for chance in (one, other)]
         cells += [_listed(tokens, side, _largest(side, top_k)) for side in (ratio, -ratio)]
         rows.append(cells)
