@@ -34,7 +34,7 @@ notebooks: $(STAMP) ## run the notebooks and write copies with their outputs to 
 	NOTEBOOKS_OUTPUT=$(RUNS)/notebooks $(BIN)/pytest tests/test_notebooks.py
 
 test: lint ## set up .venv, check the code and run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 test-slow: $(STAMP) ## run the tests that take minutes
 	$(BIN)/pytest -m slow

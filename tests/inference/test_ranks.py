@@ -210,7 +210,8 @@ def test_windows_are_the_same_bytes_every_time(tmp_path, proteins):
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"text", gzip.compress(b"ACD" * 99)[:-9], gzip.compress(b"A")[:10] + b"\xff" * 40]
+    "content",
+    [None, b"text", gzip.compress(b"ACD" * 99, mtime=0)[:-9], gzip.compress(b"A", mtime=0)[:10] + b"\xff" * 40],
 )
 def test_damaged_background(tmp_path, content):
     """Prevents a traceback where the random peptides are missing."""
