@@ -19,7 +19,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student clean-student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow lint format student blended-student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -56,9 +56,9 @@ student: data/bundled.sha256 $(RUNS)/student_labels/README.md ## rebuild the bun
 
 held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## the same from less data: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-clean-student: data/clean_student.sha256 ## rebuild data/clean_student: DATA=folder PROTEINS=fasta HUMAN=fasta
+blended-student: data/blended_student.sha256 ## rebuild data/blended_student: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-ifneq (,$(filter student clean-student held-out measure,$(MAKECMDGOALS)))
+ifneq (,$(filter student blended-student held-out measure,$(MAKECMDGOALS)))
 $(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
@@ -84,8 +84,7 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
 # A teacher; its half trained on labels alone; and the student, which learns from both, also about alleles without data:
-# once from all data, which are bundled, and once without what is held out to be measured on.  The clean ones have the
-# teacher of all data, but learn from the ligands alone that label_noise believes.
+# once from all data, which are bundled, and once without what is held out to be measured on.
 define TRAIN_TEACHER
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
@@ -93,26 +92,36 @@ $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/rep
 	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
 endef
 
-# 1: of the students and what they are trained on; 2: of the teacher and what they are validated on.
-define TRAIN_STUDENTS
-$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
-
-$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
-	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(2)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
-	  --validation $(RUNS)/$(2)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
-
+# 1: what it is trained on; 2: of the teacher whose half it is, and what it is validated on.
+define TRAIN_LABELS
 $(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(2)teacher/README.md $(RUNS)/$(1)data/report.json recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
 	$(CLI) distill --no-teacher --teacher $(RUNS)/$(2)teacher --train $(RUNS)/$(1)data/train.csv.gz \
 	  --validation $(RUNS)/$(2)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 endef
+
+define TRAIN_STUDENT
+$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
+
+$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
+	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+endef
 $(eval $(call TRAIN_TEACHER,))
 $(eval $(call TRAIN_TEACHER,held_out_))
-$(eval $(call TRAIN_STUDENTS,,))
-$(eval $(call TRAIN_STUDENTS,held_out_,held_out_))
-$(eval $(call TRAIN_STUDENTS,clean_,))
+$(eval $(call TRAIN_LABELS,,))
+$(eval $(call TRAIN_LABELS,held_out_,held_out_))
+$(eval $(call TRAIN_LABELS,clean_,))
+$(eval $(call TRAIN_STUDENT,))
+$(eval $(call TRAIN_STUDENT,held_out_))
+
+# The student once more, after its teacher, itself, and a half that was trained on the ligands alone that label_noise believes.
+$(RUNS)/blended_student/README.md: $(RUNS)/student/README.md $(RUNS)/clean_student_labels/README.md recipes/blend.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/student --teacher $(RUNS)/clean_student_labels --student $(RUNS)/student \
+	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
 $(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
@@ -126,12 +135,12 @@ data/bundled.sha256: $(RUNS)/student/calibration.json
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
 
-CLEAN_FILES := $(RUN_FILES) training_alleles.csv training_hashes.bin.gz
+BLENDED_FILES := $(RUN_FILES) training_alleles.csv training_hashes.bin.gz
 
-data/clean_student.sha256: $(RUNS)/clean_student/README.md
-	mkdir -p data/clean_student
-	install -m 644 $(addprefix $(RUNS)/clean_student/,$(CLEAN_FILES)) data/clean_student
-	sha256sum $(addprefix data/clean_student/,$(CLEAN_FILES)) > $@
+data/blended_student.sha256: $(RUNS)/blended_student/README.md
+	mkdir -p data/blended_student
+	install -m 644 $(addprefix $(RUNS)/blended_student/,$(BLENDED_FILES)) data/blended_student
+	sha256sum $(addprefix data/blended_student/,$(BLENDED_FILES)) > $@
 
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 

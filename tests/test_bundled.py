@@ -48,7 +48,7 @@ def run(*arguments: str, **kwargs):
 
 def test_checksums_and_size():
     """Weights that were exchanged without their calibration, or a package that grew beyond what was promised."""
-    for file in ("bundled", "clean_student"):
+    for file in ("bundled", "blended_student"):
         for line in (ROOT / f"data/{file}.sha256").read_text().splitlines():
             digest, name = line.split()
             assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == digest, name
