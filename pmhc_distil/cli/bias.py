@@ -29,7 +29,7 @@ def bias(templates: Path, model: str, top_k: int, output: str | None, format_: s
     from pmhc_distil.sequences.result_columns import BIAS_COLUMNS
     from pmhc_distil.texts.bias import read_pairs_of_templates
 
-    format_ = check_result(output, format_)
+    format_ = check_result(output, format_, str(templates))
     pairs = read_pairs_of_templates(templates)
     from pmhc_distil.evaluation.bias import bias_of
 

@@ -1,7 +1,11 @@
 """``pmhc-distil run`` and ``embed``: answers and vectors of a trained model of texts."""
 
+import gzip
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +36,12 @@ _TEXT_TASKS = tuple(name for name in TASK_NAMES if name != "binding")
 @click.option("--max-seq-length", type=click.IntRange(min=8), help="Longest example in tokens.")
 @click.option("--doc-stride", type=click.IntRange(min=0), default=128, help="Tokens that pieces of a context share.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="JSON lines.  [default: standard output]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="JSON lines; .gz is packed.  [default: standard output]",
+)
 def run(
     source: str | None,
     task: str,
@@ -50,7 +59,8 @@ def run(
 ) -> None:
     """Answer questions with a trained model of texts; one JSON line for each.
 
-    INPUT is a file as for training, whose labels are not read, or lines of text; - is standard input.
+    INPUT is a file as for training, whose labels are not read, a FASTA, or lines of text; - is standard input.
+    next-sentence takes a table of pairs.
 
     \b
     Examples:
@@ -61,9 +71,10 @@ def run(
     """
     given = _given(source, texts, text_pair, question, context)
     if output is not None:
-        from pmhc_distil.sequences.files import check_destination
+        from pmhc_distil.sequences.files import check_destination, check_not_input
 
         check_destination(output)
+        check_not_input(output, source)
     from pmhc_distil.tasks import TASKS
 
     chosen = {name: value for name, value in options.items() if value is not None}
@@ -75,12 +86,12 @@ def run(
             raise InputError(f"no option of the task {task}", source=flag)
     reader = TASKS[task].read_questions
     assert reader is not None
-    questions = given if given is not None else list(reader(Path(source or "-")))
     from pmhc_distil.inference.pipeline import Pipeline
 
-    answers = Pipeline(task, model, max_seq_length=max_seq_length, doc_stride=doc_stride)(
-        questions, batch_size=batch_size, **chosen
-    )
+    pipe = Pipeline(task, model, max_seq_length=max_seq_length, doc_stride=doc_stride)
+    questions, rows = (given, []) if given is not None else reader(Path(source or "-"), pipe.reading)
+    with _located(source, rows):
+        answers = pipe(list(questions), batch_size=batch_size, **chosen)
     lines = [
         json.dumps({**_shown(asked), "answer": found}, ensure_ascii=False) + "\n"
         for asked, found in zip(questions, answers, strict=True)
@@ -90,8 +101,20 @@ def run(
     else:
         from pmhc_distil.sequences.files import atomic_path
 
+        text = "".join(lines).encode()
         with atomic_path(output) as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
+            temporary.write_bytes(gzip.compress(text, mtime=0) if output.suffix == ".gz" else text)
+
+
+@contextmanager
+def _located(source: str | None, rows: Sequence[int]) -> Iterator[None]:
+    """Say in which line of a file a mistake is, where only the number of the text is known."""
+    try:
+        yield
+    except InputError as error:
+        if source is None or error.row is None:
+            raise
+        raise replace(error, source=source, row=rows[error.row - 1]) from error
 
 
 def _given(
@@ -104,6 +127,12 @@ def _given(
         raise InputError(reason, source=", ".join(asked) if asked else "run")
     if (question is None) != (context is None):
         raise InputError("--question and --context go together", source="run")
+    said = {"--text": texts, "--text-pair": [text_pair], "--question": [question], "--context": [context]}
+    for name, words in said.items():
+        for word in words:
+            # What is not UTF-8 comes as halves of surrogate pairs.
+            if word is not None and any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise InputError("not UTF-8", source=name, value=ascii(word))
     if text_pair is not None and len(texts) != 1:
         raise InputError("goes with one --text", source="--text-pair")
     if question is not None:
@@ -142,12 +171,14 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     Example:
       pmhc-distil embed proteins.fasta --model runs/pretrained -o vectors.h5
     """
-    from pmhc_distil.sequences.files import check_destination
-    from pmhc_distil.texts.documents import read_texts
+    from pmhc_distil.sequences.files import check_destination, check_not_input
+    from pmhc_distil.texts.documents import read_numbered_texts
 
     check_destination(output)
-    texts = read_texts(Path(source))
+    check_not_input(output, source)
+    texts, rows = read_numbered_texts(Path(source))
     from pmhc_distil.inference.pipeline import embed as write
 
-    write(texts, model, output, pooling=pooling, max_seq_length=max_seq_length, batch_size=batch_size, source=source)
+    with _located(source, rows):
+        write(texts, model, output, pooling=pooling, max_seq_length=max_seq_length, batch_size=batch_size)
     click.echo(f"{len(texts):,} texts", err=True)

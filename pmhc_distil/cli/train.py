@@ -42,12 +42,14 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--test", type=FILE, help="Examples to evaluate the final model on."),
         click.option("-o", "--output", required=True, type=FILE, help="Run directory."),
         click.option("--recipe", type=FILE, help="YAML file of settings; the options below win over it."),
-        click.option("--epochs", "num_train_epochs", type=float),
-        click.option("--max-steps", type=int, help="Stop after so many batches, whatever the epochs."),
-        click.option("--batch-size", "per_device_train_batch_size", type=int),
-        click.option("--eval-batch-size", "per_device_eval_batch_size", type=int),
-        click.option("--learning-rate", type=float),
-        click.option("--seed", type=int),
+        click.option("--epochs", "num_train_epochs", type=click.FloatRange(min=0, min_open=True)),
+        click.option(
+            "--max-steps", type=click.IntRange(min=1), help="Stop after so many batches, whatever the epochs."
+        ),
+        click.option("--batch-size", "per_device_train_batch_size", type=click.IntRange(min=1)),
+        click.option("--eval-batch-size", "per_device_eval_batch_size", type=click.IntRange(min=1)),
+        click.option("--learning-rate", type=click.FloatRange(min=0)),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1)),
         click.option("--bf16/--no-bf16", default=None, help="Mixed precision."),
         click.option("--cpu", "use_cpu", is_flag=True, default=None, help="Do not use a GPU."),
         click.option("--max-seq-length", type=int, help="Longest example in tokens, by default the model's."),
@@ -82,7 +84,7 @@ def pretrain(task: str, model: str | None, vocabulary: str | None, **options: An
       pmhc-distil pretrain --train reviews.txt --validation held_out.txt --vocabulary vocab.txt \\
         --recipe recipes/english/pretrain.yaml -o runs/english
     """
-    settings = _settings(options)
+    settings = _settings(options, model)
     _run(task, "pretrain", settings, _start(task, model, vocabulary, settings))
 
 
@@ -101,7 +103,7 @@ def finetune(task: str, model: str | None, vocabulary: str | None, **options: An
       pmhc-distil finetune --task text-classification --model runs/english --train train.tsv \\
         --validation dev.tsv --epochs 3 --learning-rate 1e-4 -o runs/sentiment
     """
-    settings = _settings(options)
+    settings = _settings(options, model)
     _run(task, "finetune", settings, _start(task, model, vocabulary, settings))
 
 
@@ -140,7 +142,7 @@ def distill(
       pmhc-distil distill --task text-classification --teacher runs/sentiment --train train.tsv \\
         --validation dev.tsv --recipe recipes/english/distill.yaml -o runs/small_sentiment
     """
-    settings = _settings(options)
+    settings = _settings(options, student, *teachers)
     _refuse_sizes(settings.pop("sizes"), "the sizes of the student come from the teacher")
     choice = layers or settings["values"].pop("layers", "distilbert")
     settings["values"].pop("layers", None)
@@ -185,13 +187,19 @@ def _refuse_sizes(sizes: dict[str, Any], reason: str) -> None:
         raise InputError(reason, source="--recipe", value=", ".join(sizes))
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Join recipe and options: ``values`` are the settings of the run, ``sizes`` those of a new encoder."""
+def _settings(options: dict[str, Any], *models: str | None) -> dict[str, Any]:
+    """Join recipe and options: ``values`` are the settings of the run, ``sizes`` those of a new encoder.
+
+    ``models`` are what the run reads, and must not be written over.
+    """
     recipe = options.pop("recipe")
     places = {name: options.pop(name) for name in ("train", "validation", "test", "output", "resume", "threads")}
     for name in ("train", "validation", "test"):
         if places[name] is not None and not places[name].is_file():
             raise InputError("there is no such file", source=f"--{name}", value=places[name])
+    from pmhc_distil.sequences.files import check_not_input
+
+    check_not_input(places["output"], *models)
     from pmhc_distil.distillation.settings import FIXED_SETTINGS, check_settings
     from pmhc_distil.distillation.trainer import DistillationArguments
     from pmhc_distil.models.shape import EncoderShape

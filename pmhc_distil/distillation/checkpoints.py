@@ -13,6 +13,9 @@ from pmhc_distil.errors import InputError
 CHECKPOINTS = "checkpoints"
 """The folder of the checkpoints within that of a run."""
 
+TEST_FILE = "metrics_test.csv"
+"""What a run measured on its test data."""
+
 _STATE_FILE = "trainer_state.json"
 
 
@@ -37,7 +40,7 @@ def last_checkpoint(output: Path) -> Path | None:
 
 
 def clear(output: Path) -> None:
-    """Remove the checkpoints of an earlier run, from which the one that begins must never be continued.
+    """Remove what tells of an earlier run: its checkpoints, which must never be continued, its card and its test.
 
     Raises
     ------
@@ -50,7 +53,8 @@ def clear(output: Path) -> None:
             source=str(output),
             hint="continue it with --resume, remove the folder, or choose another",
         )
-    (output / CARD_FILE).unlink(missing_ok=True)
+    for name in (CARD_FILE, TEST_FILE):
+        (output / name).unlink(missing_ok=True)
     for _, folder in _checkpoints(output):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -17,7 +17,7 @@ from transformers.utils import SAFE_WEIGHTS_NAME
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
-from pmhc_distil.distillation.checkpoints import clear, last_checkpoint
+from pmhc_distil.distillation.checkpoints import TEST_FILE, clear, last_checkpoint
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
@@ -196,10 +196,10 @@ def _reading_settings(reading: Reading) -> dict[str, Any]:
 
 
 def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
-    """Measure the final model on test data and write ``metrics_test.csv``."""
+    """Measure the final model on test data and write :data:`TEST_FILE`."""
     found = measured(trainer.evaluate(data, metric_key_prefix="test"), "test_")
     if trainer.is_world_process_zero():
-        write_epochs([found], output / "metrics_test.csv")
+        write_epochs([found], output / TEST_FILE)
     return found
 
 

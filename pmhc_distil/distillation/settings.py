@@ -1,5 +1,6 @@
 """The settings of a run: what a recipe may hold, and the training arguments made of it."""
 
+import math
 import sys
 import types
 from pathlib import Path
@@ -13,6 +14,24 @@ from pmhc_distil.errors import InputError
 
 _SCALARS = {bool, int, float, str, type(None)}
 
+_POSITIVE = {"num_train_epochs", "temperature"}
+_LEAST = {
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "seed": 0,
+    "learning_rate": 0,
+    "muon_learning_rate": 0,
+    "weight_decay": 0,
+    "warmup_steps": 0,
+    "max_grad_norm": 0,
+    "alpha_hard": 0,
+    "alpha_soft": 0,
+    "alpha_cosine": 0,
+    "alpha_hidden": 0,
+}
+LARGEST_SEED = 2**32 - 1
+
 
 def _fixed(output: Path) -> dict[str, Any]:
     """Give what a recipe cannot change, because the run directory depends on it."""
@@ -24,7 +43,7 @@ FIXED_SETTINGS = frozenset(_fixed(Path()))
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Refuse a value that its training argument cannot take, such as a text where a number is meant.
+    """Refuse a value that its training argument cannot take: a text where a number is meant, or a number out of range.
 
     Raises
     ------
@@ -44,6 +63,21 @@ def check_settings(settings: dict[str, Any]) -> None:
             raise InputError(
                 "a setting cannot be used", source="recipe", column=name, value=value, hint=f"give {wanted}"
             )
+        if wanted := _range_left(name, value):
+            raise InputError(
+                "a setting is out of range", source="recipe", column=name, value=value, hint=f"give {wanted}"
+            )
+
+
+def _range_left(name: str, value: Any) -> str:
+    """Say which numbers a setting can be, if it is another one."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a finite number"
+    if name in _POSITIVE and not value > 0:
+        return "a number above 0"
+    if value is not None and name in _LEAST and value < _LEAST[name]:
+        return f"a number from {_LEAST[name]}"
+    return f"a number up to {LARGEST_SEED}" if name == "seed" and value > LARGEST_SEED else ""
 
 
 def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationArguments:

@@ -209,8 +209,11 @@ class Task:
     """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike."""
     measured: Callable[[Tensor, Batch], Tensor] = lambda rows, batch: rows
     """What of the rows the metrics need, where all of them would not fit into memory."""
-    read_questions: Callable[[Path], Sequence[Any]] | None = None
-    """Reads a file of what a user asks; absent where ``run`` is not offered, as are the next two."""
+    read_questions: Callable[[Path, Reading], tuple[Sequence[Any], Sequence[int]]] | None = None
+    """Reads a file of what a user asks, and the line of each question.
+
+    Absent where ``run`` is not offered, as are the next two.
+    """
     ask: Callable[[Sequence[Any], Reading], TaskData] | None = None
     """Turns what a user asks into examples without labels."""
     answer: Callable[..., list[Any]] | None = None

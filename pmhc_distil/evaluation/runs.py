@@ -58,5 +58,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
             hint = "give a folder made by pretrain, finetune or distill with --test"
             raise InputError(f"{name} is missing", source=str(folder), hint=hint)
     record = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+    if "test" not in record:
+        raise InputError(f"{TEST_FILE} is of an earlier run", source=str(folder), hint="train it with --test")
     measured = pd.read_csv(folder / TEST_FILE).iloc[0].to_dict()
     return record, {str(name): float(value) for name, value in measured.items() if name != "loss"}

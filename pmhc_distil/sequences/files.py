@@ -49,12 +49,12 @@ def check_destination(path: str | Path) -> Path:
 
 
 def check_not_input(destination: str | Path, *sources: str | Path | None) -> None:
-    """Refuse to write over a file that is read.
+    """Refuse to write over a file, or into a folder, that is read.
 
     Parameters
     ----------
     destination : str or Path
-        The file to be written.
+        The file or folder to be written.
     *sources : str, Path or None
         What is read; what is no file that exists, such as standard input, is passed over.
 
@@ -66,7 +66,7 @@ def check_not_input(destination: str | Path, *sources: str | Path | None) -> Non
     target = Path(destination)
     for source in (path for path in sources if path is not None):
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
-            if target.is_file() and target.samefile(source):
+            if (target.is_file() or target.is_dir()) and target.samefile(source):
                 raise InputError("would be written over what is read", source=str(destination), hint="name another")
 
 

@@ -18,7 +18,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.tasks.masked_windows import WindowData
 from pmhc_distil.tasks.token_arrays import TextData
-from pmhc_distil.texts.documents import read_texts
+from pmhc_distil.texts.documents import read_numbered_texts
 
 _SEQUENCE = re.compile(r"[A-Za-z*.-]+").fullmatch
 HEADS = ("cls", "lm_head", "generator_predictions", "vocab_transform", "lm_dense")
@@ -27,9 +27,9 @@ HEADS = ("cls", "lm_head", "generator_predictions", "vocab_transform", "lm_dense
 
 def read_windows(path: Path, reading: Reading) -> WindowData:
     """Read texts, or a FASTA of proteins."""
-    texts, tokenizer = read_texts(path), reading.required_tokenizer()
+    (texts, rows), tokenizer = read_numbered_texts(path), reading.required_tokenizer()
     if isinstance(tokenizer, PMHCTokenizer):
-        for row, text in enumerate(texts, start=1):
+        for row, text in zip(rows, texts, strict=True):
             if not _SEQUENCE(text):
                 raise InputError("not a sequence of residues", source=str(path), row=row, value=text)
     return WindowData(texts, reading.max_seq_length, tokenizer)
@@ -123,6 +123,8 @@ def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
         For every text a list of ``{token, score, sequence}``; with several masks a list of these lists.
     """
     tokenizer = data.tokenizer
+    said = {tokenizer.unk_token_id, tokenizer.mask_token_id}
+    unsaid = set(tokenizer.all_special_ids) - said
     probabilities = torch.from_numpy(logits).float().softmax(-1)
     found: list[list[Any]] = [[] for _ in range(data.texts)]
     for (number, place), row in zip(data.asked_places(), probabilities, strict=True):
@@ -131,7 +133,7 @@ def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
         for token, score in zip(best.indices.tolist(), best.values.tolist(), strict=True):
             ids = data.input_ids[number].copy()
             ids[place] = token
-            text = tokenizer.decode(ids, skip_special_tokens=True)
+            text = tokenizer.decode([one for one in ids.tolist() if one not in unsaid])
             options.append({"token": tokenizer.convert_ids_to_tokens(token), "score": score, "sequence": text})
         found[data.source[number]].append(options)
     return [options[0] if len(options) == 1 else options for options in found]
@@ -151,7 +153,7 @@ FILL_MASK = Task(
     encoders=("texts", "peptides"),
     forward=forward,
     measured=measured,
-    read_questions=read_texts,
+    read_questions=lambda path, _: read_numbered_texts(path),
     ask=ask,
     answer=answer,
     options={"top_k": 5},

@@ -22,7 +22,11 @@ SEED = 42
 
 def read(path: Path, reading: Reading) -> TextData:
     """Read texts and make pairs of their sentences: half follow each other, half come from two texts."""
-    frame = sentence_pairs(read_texts(path), SEED)
+    texts = read_texts(path)
+    try:
+        frame = sentence_pairs(texts, SEED)
+    except InputError as error:
+        raise replace(error, source=str(path)) from error
     return labelled(frame, replace(reading, classes=CLASSES))
 
 
@@ -34,7 +38,8 @@ def ask(pairs: Sequence[Any], reading: Reading) -> TextData:
             given.get("text_pair") if isinstance(given, dict) else given[1] if isinstance(given, tuple | list) else ""
         )
         if not second:
-            raise InputError("there is no second sentence", row=row, column="text_pair")
+            hint = "give pairs: a table with the columns text and text_pair"
+            raise InputError("there is no second sentence", row=row, column="text_pair", hint=hint)
     return data
 
 

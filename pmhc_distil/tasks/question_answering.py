@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
         number = int(np.argmax(lengths >= room))
         reason = f"the question has {lengths[number]} tokens, which leaves no room for a context within {longest}"
         hint = "shorten it, or raise max_seq_length"
-        raise InputError(reason, path, questions[number].row, value=texts[number], hint=hint)
+        raise InputError(reason, path, questions[number].row if path else number + 1, value=texts[number], hint=hint)
     data = TextData.encode(texts, [question.context for question in questions], reading, pieces=True)
     data.asked = data.places.flat != OUTSIDE
     data.asked[data.input_ids.starts[:-1]] = True
@@ -126,6 +125,12 @@ def settle(data: TextData, measured: Callable[[], np.ndarray]) -> dict[str, floa
         return {"null_score_diff_threshold": 0.0}
     best_cuts = cuts[right == right.max()]
     return {"null_score_diff_threshold": round(float(best_cuts[np.abs(best_cuts).argmin()]), 4)}
+
+
+def _read_unanswered(path: Path, _: Reading) -> tuple[list[Question], list[int]]:
+    """Read what is asked about, and the line of each question."""
+    questions = read_questions(path, labelled=False)
+    return questions, [question.row for question in questions]
 
 
 def ask(questions: Sequence[Any], reading: Reading) -> TextData:
@@ -217,7 +222,7 @@ QUESTION_ANSWERING = Task(
     classes=lambda config: (NO_ANSWER,) if getattr(config, "unanswerable", False) else (),
     settle=settle,
     settled=("null_score_diff_threshold",),
-    read_questions=partial(read_questions, labelled=False),
+    read_questions=_read_unanswered,
     ask=ask,
     answer=answer,
     options={"top_k": 1, "max_answer_length": MAX_ANSWER_LENGTH, "null_score_diff_threshold": None},

@@ -16,8 +16,9 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
+from pmhc_distil.tasks.metrics import binary_metrics
 from pmhc_distil.tasks.token_arrays import TextData
-from pmhc_distil.texts.documents import read_texts
+from pmhc_distil.texts.documents import read_texts_or_pairs
 from pmhc_distil.texts.tables import read_labelled
 
 
@@ -33,7 +34,7 @@ def read(path: Path, reading: Reading) -> TextData:
     classes = reading.classes or class_names(frame["label"], path)
     for row, label in zip(frame["row"], frame["label"], strict=True):
         if label not in classes:
-            raise unknown_class(path, row, label, classes)
+            raise unknown_class(path, row, frame.attrs["label"], label, classes)
     return labelled(frame, replace(reading, classes=classes))
 
 
@@ -62,14 +63,14 @@ def class_names(labels: Iterable[str], path: Path) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
 
-def unknown_class(path: Path, row: int, label: str, classes: Sequence[str]) -> InputError:
+def unknown_class(path: Path, row: int, column: str | None, label: str, classes: Sequence[str]) -> InputError:
     """Make the error for a class that training did not have."""
     shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
     return InputError(
         "a class that training does not have",
         source=str(path),
         row=row,
-        column="label",
+        column=column,
         value=label,
         hint=f"known: {shown}",
     )
@@ -96,12 +97,17 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Measure accuracy, F1 (of the second of two classes, else their mean) and Matthews' correlation."""
-    found, truth = logits.argmax(-1), truth[:, 0]
-    average = "binary" if logits.shape[1] == 2 else "macro"
+    """Measure accuracy, F1 and Matthews' correlation; of two classes also how well they are told apart (AUROC, AP).
+
+    F1, AUROC and AP are those of the second of two classes; of more classes F1 is the mean over them.
+    """
+    truth = truth[:, 0]
+    if logits.shape[1] == 2:
+        return binary_metrics(truth, logits[:, 1] - logits[:, 0], threshold=0)
+    found = logits.argmax(-1)
     return {
         "accuracy": float(accuracy_score(truth, found)),
-        "f1": float(f1_score(truth, found, average=average, zero_division=0)),
+        "f1": float(f1_score(truth, found, average="macro", zero_division=0)),
         "mcc": float(matthews_corrcoef(truth, found)),
     }
 
@@ -127,14 +133,6 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
     data = TextData.encode(first, _pairs(second), reading)
     data.classes = reading.classes or ()
     return data
-
-
-def read_texts_or_pairs(path: Path) -> list[dict[str, str]]:
-    """Read texts, or pairs of texts, to ask about: lines of a text file, or a table without labels."""
-    if ".txt" in path.suffixes:
-        return [{"text": text} for text in read_texts(path)]
-    frame = read_labelled(path, labelled=False)
-    return [{"text": text, "text_pair": pair} for text, pair in zip(frame["text"], frame["text_pair"], strict=True)]
 
 
 def answer(data: TextData, logits: np.ndarray, *, top_k: int = 1) -> list[Any]:
@@ -171,7 +169,7 @@ TEXT_CLASSIFICATION = Task(
     fits=lambda config: config.problem_type in (None, "single_label_classification") and config.num_labels > 1,
     cacheable=True,
     config=config,
-    read_questions=read_texts_or_pairs,
+    read_questions=lambda path, _: read_texts_or_pairs(path),
     ask=ask,
     answer=answer,
     options={"top_k": 1},

@@ -43,9 +43,14 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Ragged
 
 def letters(sequence: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Split a sequence into upper-case residues, and masks where it has any."""
-    mask = re.escape(tokenizer.mask_token or "")
-    pieces = re.findall(rf"{mask}|\S" if mask else r"\S", sequence)
+    pieces = [sequence[start:end] for start, end in letter_places(sequence, tokenizer)]
     return [piece if len(piece) > 1 else piece.upper() for piece in pieces]
+
+
+def letter_places(sequence: str, tokenizer: PreTrainedTokenizerBase) -> list[tuple[int, int]]:
+    """Give the first character of every letter, and the one after its last; blanks are no letters."""
+    mask = re.escape(tokenizer.mask_token or "")
+    return [match.span() for match in re.finditer(rf"{mask}|\S" if mask else r"\S", sequence)]
 
 
 @dataclass
@@ -61,8 +66,8 @@ class TextData:
     source : ndarray of int, shape (examples,)
         Number of the text that an example comes from.
     places : Ragged
-        Where a token stands: number of its word (split texts), else its first character; -1 outside of the text asked
-        about (special tokens, the question of a pair).
+        Where a token stands: number of its word (split texts), else its first character in the text as it was given;
+        -1 outside of the text asked about (special tokens, the question of a pair).
     ends : Ragged
         End of its characters, for texts that are not split.
     labels : ndarray, shape (examples, M), or Ragged
@@ -117,7 +122,10 @@ class TextData:
             reason = "the tokenizer does not tell where its tokens stand"
             raise InputError(reason, source=type(tokenizer).__name__, hint="choose a model with a fast tokenizer")
         residues = spells_residues(tokenizer) and not isinstance(tokenizer, PMHCTokenizer)
+        asked_text = 0 if second is None else 1
+        written: list[list[tuple[int, int]]] | None = None
         if residues and not split:
+            written = [letter_places(text, tokenizer) for text in (first if second is None else second)]
             first = [letters(text, tokenizer) for text in first]
             second = None if second is None else [letters(text, tokenizer) for text in second]  # type: ignore[misc]
         longest = reading.max_seq_length
@@ -138,14 +146,19 @@ class TextData:
         encodings = [found.encodings[number] for number in order]
         if not pieces:
             _tell_of_cut(sum(bool(one.overflowing) for one in encodings), len(first), longest)
-        asked_text = 0 if second is None else 1
         places, ends = [], []
-        for one in encodings:
+        for one, number in zip(encodings, source[order], strict=True):
             inside = [sequence == asked_text for sequence in one.sequence_ids]
-            words = [(word or 0, (word or 0) + 1) for word in one.word_ids]
-            spans = list(zip(words if residues or split else one.offsets, inside, strict=True))
-            places.append([span[0] if here else OUTSIDE for span, here in spans])
-            ends.append([span[1] if here else OUTSIDE for span, here in spans])
+            spans: Sequence[tuple[int, int]] = one.offsets
+            if split:
+                spans = [(word or 0, (word or 0) + 1) for word in one.word_ids]
+            elif written is not None:
+                spans = [
+                    written[number][word] if here and word is not None else (OUTSIDE, OUTSIDE)
+                    for word, here in zip(one.word_ids, inside, strict=True)
+                ]
+            places.append([span[0] if here else OUTSIDE for span, here in zip(spans, inside, strict=True)])
+            ends.append([span[1] if here else OUTSIDE for span, here in zip(spans, inside, strict=True)])
         return cls(
             tokenizer,
             Ragged.of([one.ids for one in encodings]),

@@ -18,8 +18,14 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import spells_residues
 from pmhc_distil.tasks.text_classification import class_names, config, unknown_class
 from pmhc_distil.tasks.token_arrays import IGNORED, OUTSIDE, TextData
-from pmhc_distil.texts.documents import read_texts
-from pmhc_distil.texts.tagged import entities, entity_scores, read_tagged
+from pmhc_distil.texts.tagged import (
+    are_of_entities,
+    entities,
+    entity_scores,
+    read_tagged,
+    read_untagged,
+    runs,
+)
 
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
@@ -38,7 +44,7 @@ def read(path: Path, reading: Reading) -> TextData:
     for sentence in sentences:
         for tag in sentence.tags:
             if tag not in numbers:
-                raise unknown_class(path, sentence.row, tag, classes)
+                raise unknown_class(path, sentence.row, None, tag, classes)
     data = _encode([list(sentence.words) for sentence in sentences], reading)
     data.classes = classes
     tags = [[numbers[tag] for tag in sentence.tags] for sentence in sentences]
@@ -52,7 +58,12 @@ def read(path: Path, reading: Reading) -> TextData:
 
 
 def _encode(sentences: Sequence[list[str]], reading: Reading) -> TextData:
-    """Tokenize words; the first token of each is asked about.  Long sentences are cut into pieces."""
+    """Tokenize words, residues in upper case; the first token of each is asked about.
+
+    Long sentences are cut into pieces.
+    """
+    if spells_residues(reading.required_tokenizer()):
+        sentences = [[word.upper() for word in words] for words in sentences]
     data = TextData.encode(sentences, None, reading, split=True, pieces=True)
     word = data.places.flat
     before = np.concatenate([[OUTSIDE], word[:-1]])
@@ -88,13 +99,6 @@ def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, 
     return entity_scores(truth_tags, _tags(data, logits.argmax(-1), [len(tags) for tags in truth_tags]))
 
 
-def read_sentences(path: Path) -> list[Any]:
-    """Read what is asked about: lines of a text file, or words (CoNLL, a table, JSON lines) without tags."""
-    if ".txt" in path.suffixes:
-        return list(read_texts(path))
-    return [list(sentence.words) for sentence in read_tagged(path, labelled=False)]
-
-
 def ask(texts: Sequence[Any], reading: Reading) -> TextData:
     """Tokenize texts, or lists of words.
 
@@ -112,7 +116,7 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
             raise InputError("neither a text nor a list of words", row=row, value=given)
         if not words:
             raise InputError("the text is empty", row=row)
-        split.append([word.upper() for word in words] if residues else words)
+        split.append(words)
         questions.append((given, words, spans))
     data = _encode(split, reading)
     data.classes, data.questions = reading.classes or (), questions
@@ -125,20 +129,22 @@ def answer(data: TextData, logits: np.ndarray, *, grouped: bool = True) -> list[
     Returns
     -------
     list of list of dict
-        ``{entity_group, score, word, start, end}`` for every entity (tags with B- and I-) or run of one class, or with
-        ``grouped=False`` ``{entity, score, word, start, end}`` for every word.  ``start`` and ``end`` are
-        characters of a text and numbers of a list's words; the score is the mean probability of its words.
+        ``{entity_group, score, word, start, end}`` for every entity (tags with B- and I-), or for every run of one tag
+        but ``O`` where tags have no such prefixes; with ``grouped=False`` ``{entity, score, word, start, end}`` for
+        every word.  ``start`` and ``end`` are characters of a text and numbers of a list's words; the score is the mean
+        probability of its words.
     """
     probabilities = softmax(logits.astype(np.float64), axis=-1)
     counts = [len(words) for _, words, _ in data.questions]
     tags = _tags(data, probabilities.argmax(-1), counts)
     scores = _by_word(data, probabilities.max(-1), counts, 0.0)
     found = []
+    grouping = entities if are_of_entities(data.classes) else runs
     for (given, words, spans), names, sure in zip(data.questions, tags, scores, strict=True):
         key = "entity_group" if grouped else "entity"
-        runs = entities(names) if grouped else [(name, n, n + 1) for n, name in enumerate(names)]
+        groups = grouping(names) if grouped else [(name, n, n + 1) for n, name in enumerate(names)]
         entries = []
-        for label, first, end in runs:
+        for label, first, end in groups:
             start, stop = (spans[first][0], spans[end - 1][1]) if spans else (first, end)
             word = given[start:stop] if spans else " ".join(words[first:end])
             score = float(np.mean(sure[first:end]))
@@ -172,7 +178,7 @@ TOKEN_CLASSIFICATION = Task(
     pipeline_tag="token-classification",
     uses="Tells the class of every word, such as the kind of a name, or of every residue of a protein.",
     config=config,
-    read_questions=read_sentences,
+    read_questions=lambda path, reading: read_untagged(path, reading.classes or ()),
     ask=ask,
     answer=answer,
     options={"grouped": True},

@@ -1,9 +1,11 @@
 """Whole texts, their sentences, and pairs of sentences that do or do not follow each other."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import parse_proteins
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import first_line, parse_records
-from pmhc_distil.texts.tables import TEXT_NAMES
+from pmhc_distil.texts.records import first_line, is_table, parse_records
+from pmhc_distil.texts.tables import PAIR_NAMES, TEXT_NAMES, text_frame
 
 IS_NEXT, NOT_NEXT = "IS_NEXT", "NOT_NEXT"
 """Labels of next-sentence prediction: the second sentence follows the first, or is one of another text."""
@@ -51,24 +53,68 @@ def read_texts(path: Path) -> list[str]:
     InputError
         If the file cannot be read, holds no text, a table has no column of texts, or a text is empty.
     """
-    source = str(path)
-    suffixes = {suffix.lower() for suffix in Path(path).suffixes}
+    return read_numbered_texts(path)[0]
+
+
+def read_numbered_texts(path: Path) -> tuple[list[str], list[int]]:
+    """Read texts as :func:`read_texts` does, and the 1-based line (of FASTA: record) of each."""
     with open_text(path) as stream:
-        _, head = first_line(stream)
-        if ".txt" not in suffixes and (head.startswith("{") or suffixes & {".csv", ".tsv"}):
-            records = parse_records(stream, source)
-            found = records.texts(records.need("texts", *TEXT_NAMES))
-        elif ".txt" not in suffixes and head.startswith(">"):
-            stream.seek(0)
-            found = [sequence for _, sequence in parse_proteins(stream, source)]
-            if "" in found:
-                raise InputError("the record has no sequence", source, found.index("") + 1)
-        else:
-            stream.seek(0)
-            found = [line.strip() for line in stream if line.strip()]
+        return parse_texts(stream, str(path))
+
+
+def parse_texts(stream: TextIO, source: str) -> tuple[list[str], list[int]]:
+    """Take apart a file that is open for reading; see :func:`read_numbered_texts`."""
+    suffixes = {suffix.lower() for suffix in Path(source).suffixes}
+    _, head = first_line(stream)
+    if ".txt" not in suffixes and (head.startswith("{") or suffixes & {".csv", ".tsv"}):
+        records = parse_records(stream, source)
+        found, rows = records.texts(records.need("texts", *TEXT_NAMES)), records.rows.tolist()
+    elif ".txt" not in suffixes and head.startswith(">"):
+        stream.seek(0)
+        found = [sequence for _, sequence in parse_proteins(stream, source)]
+        if "" in found:
+            raise InputError("the record has no sequence", source, found.index("") + 1)
+        rows = list(range(1, len(found) + 1))
+    else:
+        stream.seek(0)
+        lines = [(line.strip(), row) for row, line in enumerate(stream, 1) if line.strip()]
+        found, rows = [text for text, _ in lines], [row for _, row in lines]
     if not found:
         raise InputError("no text found", source)
-    return found
+    return found, rows
+
+
+def read_texts_or_pairs(path: Path) -> tuple[list[dict[str, str]], list[int]]:
+    """Read texts, or pairs of texts, to ask about.
+
+    Parameters
+    ----------
+    path : Path
+        A path, or ``"-"`` for standard input: a table or JSON lines as
+        :func:`~pmhc_distil.texts.tables.read_labelled` reads, whose labels are not read, or what :func:`read_texts`
+        reads.
+
+    Returns
+    -------
+    texts : list of dict
+        ``text``, and of a table ``text_pair`` (``""`` where there is none), in the order of the file.
+    rows : list of int
+        1-based line (of FASTA: record) of each.
+
+    Raises
+    ------
+    InputError
+        As the two functions do.
+    """
+    source = str(path)
+    with open_text(path) as stream:
+        _, head = first_line(stream)
+        if not is_table(head, source, {*TEXT_NAMES, *itertools.chain.from_iterable(PAIR_NAMES)}):
+            texts, rows = parse_texts(stream, source)
+            return [{"text": text} for text in texts], rows
+        frame = text_frame(parse_records(stream, source))
+    pairs = zip(frame["text"], frame["text_pair"], strict=True)
+    return [{"text": text, "text_pair": pair} for text, pair in pairs], frame["row"].tolist()
 
 
 def sentences(text: str) -> list[str]:

@@ -1,9 +1,10 @@
 """CSV, TSV and JSON lines as columns with the line of every row, and columns found by their usual names."""
 
+import csv
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.column_names import recognised
+from pmhc_distil.sequences.column_names import plain_name, recognised
 from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.text_files import open_text
+
+HALF_A_LETTER = "half of a surrogate pair stands alone, which is no letter"
 
 _QUOTED_FIELD = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|$)')
 _QUOTED_FIELD_OF_A_LINE = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"\t\n]|"")*"(?=\t|$)')
@@ -157,6 +160,33 @@ def parse_records(stream: TextIO, source: str) -> Records:
     return Records(source, columns, np.concatenate(rows))
 
 
+def is_table(head: str, source: str, names: Collection[str]) -> bool:
+    """Tell whether a file is a table or JSON lines and not lines of text.
+
+    Parameters
+    ----------
+    head : str
+        Its first line with content.
+    source : str
+        Its name.  What is called ``.csv`` or ``.tsv`` is a table; another file is one if `head` has one of the `names`
+        between tabs, or, unless it is called ``.txt``, by itself or between commas or semicolons without any blank.
+    names : collection of str
+        Headers of a column of texts, in lower case without separators.
+    """
+    suffixes = {suffix.lower() for suffix in Path(source).suffixes}
+    if suffixes & {".csv", ".tsv"}:
+        return True
+    plain = ".txt" in suffixes
+    if head.startswith("{"):
+        return not plain
+    for delimiter in "\t" if plain else "\t,;":
+        fields = next(csv.reader([head], delimiter=delimiter))
+        sentence = delimiter != "\t" and any(" " in field.strip() for field in fields)
+        if not sentence and set(names) & {plain_name(field) for field in fields} and (len(fields) > 1 or not plain):
+            return True
+    return False
+
+
 def first_line(stream: TextIO) -> tuple[int, str]:
     """Give the number of blank lines at the beginning and the first line with content, ``""`` if there is none."""
     stream.seek(0)
@@ -166,6 +196,15 @@ def first_line(stream: TextIO) -> tuple[int, str]:
             return skipped, line.strip()
         skipped += 1
     return skipped, ""
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: JSON and command lines can hold halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def json_lines(stream: TextIO, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -187,12 +226,15 @@ def json_lines(stream: TextIO, source: str) -> Iterator[tuple[int, dict[str, Any
     for row, line in enumerate(stream, 1):
         if line.strip():
             try:
-                found = json.loads(line)
+                # NaN, which is not JSON, is how Python and pandas write what is missing.
+                found = json.loads(line, parse_constant=lambda name: None if name == "NaN" else float(name))
             except (ValueError, RecursionError) as error:
                 reason = "the line is not JSON"
                 raise InputError(reason, source, row, value=line.strip(), hint="one object a line") from error
             if not isinstance(found, dict):
                 raise InputError("a JSON object is expected", source, row, value=line.strip())
+            if "\\u" in line and not is_unicode(json.dumps(found, ensure_ascii=False)):
+                raise InputError(HALF_A_LETTER, source, row, value=line.strip())
             yield row, found
 
 

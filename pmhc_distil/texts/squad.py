@@ -14,7 +14,7 @@ from typing import Any
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.text_files import read_text
-from pmhc_distil.texts.records import Records, parse_records
+from pmhc_distil.texts.records import HALF_A_LETTER, Records, is_unicode, parse_records
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -174,7 +174,7 @@ def _from_articles(articles: list[Any], source: str, labelled: bool) -> Iterator
 
 def _from_table(records: Records, labelled: bool) -> list[Question]:
     questions = records.texts(records.need("questions", "question"))
-    contexts = [str(cell or "") for cell in records.columns[records.need("contexts", "context", "text", "passage")]]
+    contexts = _contexts(records)
     id_column = records.find("id", "questionid", "qid")
     names = records.texts(id_column) if id_column else [str(row) for row in records.rows]
     answers = records.columns[records.need("answers", "answers", "answer")] if labelled else [None] * len(names)
@@ -187,6 +187,15 @@ def _from_table(records: Records, labelled: bool) -> list[Question]:
         pairs = [_answer(one, records.source, row, name) for one in _listed(cell, start)]
         found.append(_checked(records.source, row, name, question, context, pairs))
     return found
+
+
+def _contexts(records: Records) -> list[str]:
+    """Give the contexts as they are written: offsets count the blanks around them, too."""
+    column = records.need("contexts", "context", "text", "passage")
+    for row, cell in zip(records.rows.tolist(), records.columns[column], strict=True):
+        if cell is not None and not isinstance(cell, str):
+            raise InputError("text is expected", records.source, row, column, json.dumps(cell))
+    return [cell or "" for cell in records.columns[column]]
 
 
 def _listed(cell: Any, start: Any) -> list[Any]:
@@ -221,6 +230,8 @@ def _checked(
     for kind, text in (("question", question), ("context", context)):
         if not text.strip():
             raise InputError(f"question '{name}': the {kind} is empty", source, row)
+        if not is_unicode(text):
+            raise InputError(f"question '{name}': in the {kind} {HALF_A_LETTER}", source, row)
     found = []
     for text, start in answers:
         place = context.find(text) if start is None else start

@@ -8,6 +8,9 @@ import pandas as pd
 from pmhc_distil.errors import InputError
 from pmhc_distil.texts.records import Records, read_records
 
+LARGEST = 3.4e38
+"""Of numbers in single precision."""
+
 PAIR_NAMES = (
     ("text", "textpair"),
     ("sentence1", "sentence2"),
@@ -26,7 +29,7 @@ LABEL_NAMES = ("label", "labels", "quality", "score", "target", "class")
 """Headers of a column of labels or numbers, in lower case without separators."""
 
 
-def read_labelled(path: Path, *, numeric: bool = False, labelled: bool = True) -> pd.DataFrame:
+def read_labelled(path: Path, *, numeric: bool = False) -> pd.DataFrame:
     """Read texts and their labels.
 
     Parameters
@@ -36,15 +39,13 @@ def read_labelled(path: Path, *, numeric: bool = False, labelled: bool = True) -
         :data:`PAIR_NAMES`, :data:`TEXT_NAMES` and :data:`LABEL_NAMES`.
     numeric : bool
         The labels are numbers, for regression.
-    labelled : bool
-        Labels are needed; otherwise none are read.
 
     Returns
     -------
     DataFrame
         A row per row of the file, in its order: ``text`` and ``text_pair`` (str without blanks around it, the pair
-        ``""`` where there is none), ``label`` (str, or float if `numeric`; absent unless `labelled`) and ``row``
-        (1-based line).
+        ``""`` where there is none), ``label`` (str, or float if `numeric`), ``row`` (1-based line), and as
+        ``attrs["label"]`` the name of the column of labels.
 
     Raises
     ------
@@ -53,26 +54,34 @@ def read_labelled(path: Path, *, numeric: bool = False, labelled: bool = True) -
         the finite number it should be.
     """
     records = read_records(path)
+    _text_columns(records)
+    label = records.need("labels", *LABEL_NAMES)
+    frame = text_frame(records)
+    labels = numbers(records, label) if numeric else pd.Series(records.texts(label), dtype="str")
+    frame.insert(2, "label", labels)
+    frame.attrs["label"] = label
+    return frame
+
+
+def text_frame(records: Records) -> pd.DataFrame:
+    """Give the columns ``text``, ``text_pair`` and ``row`` of :func:`read_labelled`."""
     text, pair = _text_columns(records)
-    label = records.need("labels", *LABEL_NAMES) if labelled else None
     if not len(records.rows):
         raise InputError("the table has no rows", records.source)
     texts = records.texts(text)
     table = {"text": texts, "text_pair": records.texts(pair, filled=False) if pair else [""] * len(texts)}
     frame = pd.DataFrame(table, dtype="str")
-    if label is not None:
-        frame["label"] = numbers(records, label) if numeric else pd.Series(records.texts(label), dtype="str")
     frame["row"] = records.rows
     return frame
 
 
 def numbers(records: Records, column: str) -> list[float]:
-    """Give the cells of a column as finite numbers.
+    """Give the cells of a column as numbers that are finite in single precision, in which models compute.
 
     Raises
     ------
     InputError
-        If a cell is empty or not a finite number.
+        If a cell is empty or not such a number.
     """
     found = []
     for row, text in zip(records.rows.tolist(), records.texts(column), strict=True):
@@ -80,7 +89,7 @@ def numbers(records: Records, column: str) -> list[float]:
             number = float(text)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
+        if not abs(number) <= LARGEST:
             raise InputError("a number is expected", records.source, row, column, text)
         found.append(number)
     return found

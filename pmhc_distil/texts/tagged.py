@@ -1,9 +1,10 @@
 """Sentences or proteins with a tag for every word or residue, and how well predicted tags agree with the true ones."""
 
 import csv
+import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,7 +12,8 @@ from typing import Any, TextIO
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.column_names import plain_name
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import Records, first_line, parse_records
+from pmhc_distil.texts.documents import parse_texts
+from pmhc_distil.texts.records import Records, first_line, is_table, parse_records
 
 WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")
 """Headers of a column of words or residues, in lower case without separators."""
@@ -19,6 +21,7 @@ WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")
 TAGS_NAMES = ("tags", "nertags", "label", "labels", "postags")
 """Headers of a column of tags, in lower case without separators."""
 
+_CONLL = {".conll", ".conllu", ".bio", ".iob", ".iob2"}
 _DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")  # no-break and thin spaces are words of real files
 _PREFIXED = re.compile(r"[BIESLU]-.")
@@ -33,7 +36,7 @@ class TaggedSentence:
     words : tuple of str
         Words, or the residues of a protein, one letter each.
     tags : tuple of str
-        As many; none where no tags were asked for.
+        As many.
     row : int
         1-based line on which the sentence starts.
     """
@@ -43,7 +46,7 @@ class TaggedSentence:
     row: int
 
 
-def read_tagged(path: Path, *, labelled: bool = True) -> list[TaggedSentence]:
+def read_tagged(path: Path) -> list[TaggedSentence]:
     """Read sentences with a tag per word.
 
     JSON lines have lists under :data:`WORDS_NAMES` and :data:`TAGS_NAMES`.  A table (CSV, TSV) has such a column each:
@@ -55,8 +58,6 @@ def read_tagged(path: Path, *, labelled: bool = True) -> list[TaggedSentence]:
     ----------
     path : Path
         Plain or gzip.
-    labelled : bool
-        Tags are needed; otherwise none are read.
 
     Returns
     -------
@@ -71,37 +72,110 @@ def read_tagged(path: Path, *, labelled: bool = True) -> list[TaggedSentence]:
     """
     with open_text(path) as stream:
         _, head = first_line(stream)
-        if head.startswith("{") or _is_table(head, Path(path), labelled):
-            found = _from_records(parse_records(stream, str(path)), labelled)
+        if head.startswith("{") or _is_table(head, Path(path)):
+            found = _from_records(parse_records(stream, str(path)))
         else:
-            found = _from_lines(stream, str(path), labelled)
+            found = _from_lines(stream, str(path))
     if not found:
         raise InputError("no sentence found", source=str(path))
     return found
 
 
-def _is_table(head: str, path: Path, labelled: bool) -> bool:
-    suffixes = {suffix.lower() for suffix in path.suffixes}
-    if ".csv" in suffixes:
+def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[str]], list[int]]:
+    """Read texts or sentences that are to be tagged.
+
+    Parameters
+    ----------
+    path : Path
+        A path, or ``"-"`` for standard input: a file as for :func:`read_tagged`, whose tags are not read; a FASTA; a
+        table or JSON lines without tags; or lines of text.  A file is CoNLL if its name says so (``.conll``,
+        ``.conllu``, ``.bio``, ``.iob``, ``.iob2``; then it may have words alone, one a line), if most of its lines end
+        in a known tag, or if a line starts with ``-DOCSTART-``.
+    tags : collection of str
+        That are known.
+
+    Returns
+    -------
+    texts : list of str or list of str
+        Texts, and lists of words where the file has words; in the order of the file.
+    rows : list of int
+        1-based line (of FASTA: record) of each.
+
+    Raises
+    ------
+    InputError
+        As for :func:`read_tagged`, but for tags.
+    """
+    source = str(path)
+    with open_text(path) as stream:
+        _, head = first_line(stream)
+        table = _is_table(head, Path(path))
+        named = bool(_CONLL & {suffix.lower() for suffix in Path(path).suffixes})
+        if named or (not table and _ends_in_tags(stream, tags)):
+            sentences = _from_lines(stream, source, labelled=False)
+            return [list(sentence.words) for sentence in sentences], [sentence.row for sentence in sentences]
+        if table or is_table(head, source, WORDS_NAMES):
+            records = parse_records(stream, source)
+            return _untagged(records), records.rows.tolist()
+        texts, rows = parse_texts(stream, source)
+        return [*texts], rows
+
+
+def _is_table(head: str, path: Path) -> bool:
+    if ".csv" in {suffix.lower() for suffix in path.suffixes}:
         return True
     for delimiter in "\t,;":
         header = {plain_name(field) for field in next(csv.reader([head], delimiter=delimiter))}
-        if header & set(WORDS_NAMES) and (header & set(TAGS_NAMES) or (".tsv" in suffixes and not labelled)):
+        if header & set(WORDS_NAMES) and header & set(TAGS_NAMES):
             return True
     return False
 
 
-def _from_records(records: Records, labelled: bool) -> list[TaggedSentence]:
+def _untagged(records: Records) -> list[str | list[str]]:
+    """Give the words where there are lists, or tags beside a text with blanks; else texts, which no one has split."""
     words = records.need("words", *WORDS_NAMES)
-    tags = records.need("tags", *TAGS_NAMES) if labelled else None
-    spaced = any(isinstance(cell, str) and " " in cell.strip() for cell in records.columns[words])
+    spaced = records.find(*TAGS_NAMES) is not None and _is_spaced(records, words)
+    found: list[str | list[str]] = []
+    for place, (row, cell) in enumerate(zip(records.rows.tolist(), records.columns[words], strict=True)):
+        split = spaced or not isinstance(cell, str)
+        one = list(_pieces(records, words, place, spaced)) if split else cell.strip()
+        if not one:
+            raise InputError("no words", records.source, row, words)
+        found.append(one)
+    if not found:
+        raise InputError("no sentence found", source=records.source)
+    return found
+
+
+def _ends_in_tags(stream: TextIO, tags: Collection[str]) -> bool:
+    """Tell whether most lines have several columns, the last of which is a tag."""
+    stream.seek(0)
+    lines = tagged = 0
+    for line in stream:
+        if line.startswith(_DOCUMENT):
+            return True
+        if line.strip():
+            fields = _fields(line)
+            lines += 1
+            tagged += len(fields) > 1 and fields[-1] in tags
+    return 2 * tagged > lines
+
+
+def _is_spaced(records: Records, words: str) -> bool:
+    return any(isinstance(cell, str) and " " in cell.strip() for cell in records.columns[words])
+
+
+def _from_records(records: Records) -> list[TaggedSentence]:
+    words = records.need("words", *WORDS_NAMES)
+    tags = records.need("tags", *TAGS_NAMES)
+    spaced = _is_spaced(records, words)
     found = []
     for place, row in enumerate(records.rows.tolist()):
         pieces = _pieces(records, words, place, spaced)
         if not pieces:
             raise InputError("no words", records.source, row, words)
-        own = _pieces(records, tags, place, spaced) if tags else ()
-        if tags and len(own) != len(pieces):
+        own = _pieces(records, tags, place, spaced)
+        if len(own) != len(pieces):
             reason = f"{len(pieces)} words but {len(own)} tags"
             raise InputError(reason, records.source, row, tags, hint="every word or residue needs one tag")
         found.append(TaggedSentence(pieces, own, row))
@@ -120,7 +194,13 @@ def _pieces(records: Records, column: str, place: int, spaced: bool) -> tuple[st
     return tuple(cell.split() if spaced else cell.strip())
 
 
-def _from_lines(stream: TextIO, source: str, labelled: bool) -> list[TaggedSentence]:
+def _fields(line: str) -> list[str]:
+    if "\t" in line:
+        return [field.strip() for field in line.split("\t")]
+    return _BLANKS.split(line.strip(" \t\n"))
+
+
+def _from_lines(stream: TextIO, source: str, *, labelled: bool = True) -> list[TaggedSentence]:
     found: list[TaggedSentence] = []
     words: list[str] = []
     tags: list[str] = []
@@ -133,7 +213,7 @@ def _from_lines(stream: TextIO, source: str, labelled: bool) -> list[TaggedSente
                 found.append(TaggedSentence(tuple(words), tuple(tags), start))
             words, tags = [], []
             continue
-        fields = [field.strip() for field in line.split("\t")] if "\t" in line else _BLANKS.split(text)
+        fields = _fields(line)
         width = width or len(fields)
         if len(fields) != width:
             reason = f"the line has {len(fields)} column{'s' * (len(fields) != 1)}, the first line has {width}"
@@ -142,13 +222,40 @@ def _from_lines(stream: TextIO, source: str, labelled: bool) -> list[TaggedSente
             raise InputError("a word without a tag", source, row, value=text, hint="the last column holds the tag")
         if not fields[0] or not fields[-1]:
             raise InputError("a word or its tag is empty", source, row, value=text)
+        if labelled and " " in fields[-1]:
+            hint = f"a table has a header with {WORDS_NAMES[0]} and {TAGS_NAMES[0]}"
+            raise InputError("a tag has a blank", source, row, value=fields[-1], hint=hint)
         if not words:
             start = row
         words.append(fields[0])
-        if labelled:
-            tags.append(fields[-1])
+        tags.append(fields[-1])
     if words:
         found.append(TaggedSentence(tuple(words), tuple(tags), start))
+    return found
+
+
+def are_of_entities(tags: Iterable[str]) -> bool:
+    """Tell whether tags are ``O`` or have a prefix such as ``B-``."""
+    return all(tag == "O" or _PREFIXED.match(tag) for tag in tags)
+
+
+def runs(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Find the runs of one tag, for tags that are not of entities; ``O`` is none.
+
+    Parameters
+    ----------
+    tags : sequence of str
+
+    Returns
+    -------
+    list of (str, int, int)
+        Tag, first word and the word after the last.
+    """
+    found, place = [], 0
+    for tag, run in itertools.groupby(tags):
+        first, place = place, place + sum(1 for _ in run)
+        if tag != "O":
+            found.append((tag, first, place))
     return found
 
 
@@ -210,7 +317,7 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
         raise ValueError(msg)
     accuracy = sum(one == other for one, other in pairs) / len(pairs)
     tags = {tag for pair in pairs for tag in pair}
-    if not all(tag == "O" or _PREFIXED.match(tag) for tag in tags):
+    if not are_of_entities(tags):
         right = Counter(one for one, other in pairs if one == other)
         occurs = Counter(tag for pair in pairs for tag in pair)
         return {"accuracy": accuracy, "macro_f1": sum(2 * right[tag] / occurs[tag] for tag in tags) / len(tags)}

@@ -32,6 +32,14 @@ FILES = {
     "blank.tsv": HEAD + "\tyes\n",
     "ragged.tsv": HEAD + "good\tyes\tmore\n",
     "broken.jsonl": '{"text": "a", "label": \n',
+    "half.jsonl": '{"text": "good", "label": "yes"}\n{"text": "bad \\ud83d", "label": "no"}\n',
+    "half.json": squad("ann", 0, "who \ud83d ?"),
+    "nan.jsonl": '{"text": "good", "label": "yes"}\n{"text": "odd", "label": NaN}\n',
+    "listed.jsonl": '{"question": "who ?", "context": ["ann won"], "answer": "ann"}\n',
+    "masks.txt": "\nthe [MASK]\n\nthe cat\n",
+    "nothing_at_once.yaml": "gradient_accumulation_steps: 0\n",
+    "cold.yaml": "alpha_soft: 1.0\ntemperature: 0\n",
+    "endless.yaml": "learning_rate: .inf\n",
     "array.json": '[{"text": "a"}]',
     "good.json": squad("ann", 0),
     "outside.json": squad("ann", 90),
@@ -120,6 +128,8 @@ MISTAKES = {
     "a field too many": (train(CLASSES, "ragged.tsv"), "ragged.tsv, row 2"),
     "broken JSON lines": (train(CLASSES, "broken.jsonl"), "broken.jsonl, row 1: the line is not JSON"),
     "a JSON array": (train(CLASSES, "array.json"), "a JSON array is not a table"),
+    "half a letter": (train(CLASSES, "half.jsonl"), "half.jsonl, row 2: half of a surrogate pair stands alone"),
+    "a label that is missing": (train(CLASSES, "nan.jsonl"), "nan.jsonl, row 2, column 'label': the field is empty"),
     "a class that training lacks": (
         train(CLASSES, "good.tsv", validation="unseen.tsv"),
         "unseen.tsv, row 2, column 'label': a class that training does not have: 'maybe' (known: no, yes)",
@@ -141,6 +151,8 @@ MISTAKES = {
     ),
     "an offset that disagrees": (train(ASKED, "offset.json"), "at offset 4 stands 'won', not the answer: 'ann'"),
     "an answer that is not there": (train(ASKED, "absent.csv"), "absent.csv, row 2: question"),
+    "half a letter in a question": (train(ASKED, "half.json"), "half.json, row 1: question 'q1': in the question half"),
+    "a list for a context": (train(ASKED, "listed.jsonl"), "listed.jsonl, row 1, column 'context': text is expected"),
     "no contexts": (train(ASKED, "no_context.csv"), "no_context.csv: no column with the contexts"),
     "broken JSON": (train(ASKED, "broken.json"), "broken.json"),
     "JSON of another kind": (train(ASKED, "other.json"), "other.json: data[0] has no 'paragraphs'"),
@@ -153,10 +165,30 @@ MISTAKES = {
     "texts without a token": (pretrain("invisible.txt"), "invisible.txt: there are no examples"),
     "no pair of sentences": (
         pretrain("single.txt", task="next-sentence", more="--model fill-mask"),
-        "at least two texts",
+        "single.txt: at least two texts",
     ),
     "residues for an encoder of peptides": (pretrain("texts.txt", more=""), "texts.txt"),
     # Settings
+    "no examples at once": (train(CLASSES, "good.tsv", more="--batch-size 0"), "--batch-size"),
+    "no epochs": (train(CLASSES, "good.tsv", more="--epochs 0"), "--epochs"),
+    "a seed below zero": (train(CLASSES, "good.tsv", more="--seed -1"), "--seed"),
+    "no batches at once": (
+        train(CLASSES, "good.tsv", model=CLASSES, more="--recipe nothing_at_once.yaml"),
+        "column 'gradient_accumulation_steps': a setting is out of range: '0' (give a number from 1)",
+    ),
+    "a rate without end": (
+        train(CLASSES, "good.tsv", model=CLASSES, more="--recipe endless.yaml"),
+        "column 'learning_rate': a setting is out of range: 'inf' (give a finite number)",
+    ),
+    "no temperature": (
+        distil(CLASSES, CLASSES, "good.tsv", "--recipe cold.yaml"),
+        "column 'temperature': a setting is out of range: '0' (give a number above 0)",
+    ),
+    "a student over its teacher": (
+        f"distill --task {CLASSES} --teacher {CLASSES} --train good.tsv --validation good.tsv --recipe soft.yaml"
+        f" -o {CLASSES}",
+        f"{CLASSES}: would be written over what is read",
+    ),
     "a length beyond the model": (
         train(CLASSES, "good.tsv", more="--max-seq-length 9999"),
         "max_seq_length: not a length that the model can take: '9999' (use 8 to 512",
@@ -237,6 +269,18 @@ MISTAKES = {
         "serves the tasks binding and fill-mask",
     ),
     "run: no mask": ("run --task fill-mask --model fill-mask --text 'the cat'", "row 1: the text has no mask"),
+    "run: a line without a mask": (
+        "run --task fill-mask --model fill-mask masks.txt",
+        "masks.txt, row 4: the text has no mask: 'the cat'",
+    ),
+    "run: answers over the texts": (
+        "run --task fill-mask --model fill-mask masks.txt -o masks.txt",
+        "masks.txt: would be written over what is read",
+    ),
+    "run: bytes that are no text": (
+        f"run --task {CLASSES} --model {CLASSES} --text caf\udce9",
+        "--text: not UTF-8: ''caf\\udce9''",
+    ),
     "run: a mask that is cut off": (
         f"run --task fill-mask --model fill-mask --max-seq-length 8 --text '{'the ' * 20}[MASK]'",
         "row 1: a mask stands behind the 8 tokens",

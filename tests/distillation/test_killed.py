@@ -103,6 +103,7 @@ def test_what_an_earlier_run_has_left(run_folder):
     with pytest.raises(InputError, match=r"did not end.*--resume"):
         clear(run_folder)
     assert last_checkpoint(run_folder)
-    (run_folder / "README.md").touch()
+    for name in ("README.md", "metrics_test.csv"):
+        (run_folder / name).touch()
     clear(run_folder)
     assert [path.name for path in run_folder.rglob("*")] == ["checkpoints", "checkpoint-best"]

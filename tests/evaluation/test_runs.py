@@ -55,6 +55,16 @@ def test_run_without_a_test(make_run):
         compare_runs([folder])
 
 
+def test_test_of_an_earlier_run(make_run):
+    """Prevents the numbers of one model beside the name of another, or a traceback."""
+    folder = make_run("student", 97.0)
+    record = yaml.safe_load((folder / "recipe.yaml").read_text())
+    del record["test"]
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(record))
+    with pytest.raises(InputError, match=r"student: metrics_test.csv is of an earlier run"):
+        compare_runs([folder])
+
+
 def test_command(make_run, tmp_path):
     """Prevents a document that loses what stands around the table."""
     document = tmp_path / "d.md"

@@ -1,5 +1,7 @@
 """Texts of every task at their edges: nothing to tokenize, long contexts, more answers asked for than there are."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline
+from pmhc_distil.models.hf.starting import new_tokenizer
 from pmhc_distil.tasks import TASKS
 
 INVISIBLE = "\u200b"
@@ -40,6 +43,42 @@ def test_words_without_a_token(place, tmp_path, pipe, word_tokenizer):
     answers = pipe("token-classification", ("B-PER", "O"))([words], grouped=False)
     assert [one["word"] for one in answers[0]] == words
     assert answers[0][place]["entity"] == "O" and answers[0][place]["score"] == 0
+
+
+def test_residues_with_blanks_between_them(tmp_path):
+    """Prevents offsets that count residues from being taken for those of the text, which has blanks and line ends."""
+    path = tmp_path / "questions.jsonl"
+    asked = {"question": "AAA", "context": "MKT AYW\nG[MASK]HHH", "answer": "HHH"}
+    path.write_text(json.dumps(asked) + "\n")
+    data = TASKS["question-answering"].read(path, Reading(new_tokenizer("residues"), 32))
+    first, last = data.labels[0]
+    assert (data.places[0][first], data.ends[0][last]) == (15, 18)
+    assert data.input_ids[0][first : last + 1].tolist() == [data.input_ids[0][first]] * 3
+
+
+def test_residues_in_lower_case(tmp_path):
+    """Prevents tagged proteins in lower case from being learned as unknown residues."""
+    for name, sequence in (("upper.csv", "MKTAY"), ("lower.csv", "mktay")):
+        (tmp_path / name).write_text(f"seq,label\n{sequence},HHHCC\n")
+    task, reading = TASKS["token-classification"], Reading(new_tokenizer("residues"), 32)
+    upper, lower = (task.read(tmp_path / name, reading).input_ids.flat for name in ("upper.csv", "lower.csv"))
+    assert upper.tolist() == lower.tolist()
+
+
+def test_segments_of_a_protein(pipe):
+    """Prevents tags without B- and I- from giving no answer."""
+    (found,) = pipe("token-classification", ("C", "H"))([["ann", "ran", "far"]])
+    assert found[0]["start"] == 0 and found[-1]["end"] == 3
+    assert {one["entity_group"] for one in found} <= {"C", "H"}
+
+
+def test_filled_sentences_read_like_the_text(tmp_path, make_text_model, vocabulary):
+    """Prevents word pieces, other masks and unknown words from being lost or shown apart."""
+    tokenizer = new_tokenizer(vocabulary)
+    make_text_model("fill-mask", "bert", tokenizer, (), layers=2).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    first, second = Pipeline("fill-mask", tmp_path)("the [MASK] sat \u2603 [MASK].", top_k=1)
+    assert first[0]["sequence"].endswith("sat [UNK] [MASK].") and second[0]["sequence"].startswith("the [MASK] sat")
 
 
 def test_a_context_without_a_token(pipe, tmp_path, word_tokenizer):

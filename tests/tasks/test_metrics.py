@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pmhc_distil.tasks import TASKS
 from pmhc_distil.tasks.metrics import binary_metrics
 
 
@@ -14,3 +15,12 @@ def test_metrics_tell_perfect_from_inverted():
     )
     assert binary_metrics(labels, -scores, 0.0)["auroc"] == 0.0
     assert np.isnan(binary_metrics(np.ones(3), scores[:3], 0.0)["auroc"])
+
+
+def test_the_second_of_two_classes_is_the_positive_one():
+    """Prevents an AUROC of the wrong class, or one where there are more classes than two."""
+    metrics, truth = TASKS["text-classification"].metrics, np.array([[0], [0], [1], [1]])
+    logits = np.array([[3.0, 0.0], [0.0, 1.0], [2.0, 4.0], [0.0, 5.0]])
+    found = metrics(None, logits, truth)
+    assert found["auroc"] == 1 and found["accuracy"] == 3 / 4 and found["f1"] == pytest.approx(0.8)
+    assert metrics(None, np.eye(3)[[0, 1, 2, 2]], np.array([[0], [1], [2], [1]])).keys() == {"accuracy", "f1", "mcc"}

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.texts.documents import read_texts_or_pairs
 from pmhc_distil.texts.tables import read_labelled
 
 
@@ -79,16 +80,29 @@ def test_numbers(write):
     """Prevents a number from staying text, and words or infinities from becoming NaN in the loss."""
     frame = read_labelled(write("x.csv", "seq,label\nMK,0.5\nML,-1e-1\n"), numeric=True)
     assert frame["label"].tolist() == [0.5, -0.1]
-    for bad in ("high", "nan", "inf", ""):
+    for bad in ("high", "nan", "inf", "1e39", ""):
         with pytest.raises(InputError) as caught:
             read_labelled(write("bad.csv", f"seq,label\nMK,0.5\nML,{bad}\n"), numeric=True)
         assert (caught.value.row, caught.value.column) == (3, "label")
 
 
-def test_without_labels(write):
-    """Prevents texts that are to be predicted from needing labels."""
-    frame = read_labelled(write("x.tsv", "sentence\nOne, two\n"), labelled=False)
-    assert frame.to_dict("list") == {"text": ["One, two"], "text_pair": [""], "row": [2]}
+@pytest.mark.parametrize(
+    ("name", "content", "texts", "pairs", "rows"),
+    [
+        ("x.tsv", "sentence\nOne, two\n", ["One, two"], [""], [2]),
+        ("x.txt", "sentence\n\nOne, two\n", ["sentence", "One, two"], None, [1, 3]),
+        ("lines", "Ann lives, text\nBob\n", ["Ann lives, text", "Bob"], None, [1, 2]),
+        ("x.TXT", "Ann lives\nBob\n", ["Ann lives", "Bob"], None, [1, 2]),
+        ("table", "id,text\n7,Ann\n", ["Ann"], [""], [2]),
+        ("x.txt", "Quality\t#1 String\t#2 String\n1\tAnn\tBob\n", ["Ann"], ["Bob"], [2]),
+        ("x.fasta", ">a\nMKT\n>b\nAEA\n", ["MKT", "AEA"], None, [1, 2]),
+    ],
+)
+def test_what_is_asked_about(write, name, content, texts, pairs, rows):
+    """Prevents texts that are to be predicted from needing labels, a header from being a text, a text a header."""
+    found, lines = read_texts_or_pairs(write(name, content))
+    assert [one["text"] for one in found] == texts and lines == rows
+    assert [one.get("text_pair") for one in found] == (pairs or [None] * len(texts))
 
 
 def test_labels_of_json_keep_their_spelling(write):

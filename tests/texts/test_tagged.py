@@ -5,14 +5,14 @@ import json
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.texts.tagged import TaggedSentence, entities, entity_scores, read_tagged
+from pmhc_distil.texts.tagged import TaggedSentence, entities, entity_scores, read_tagged, read_untagged, runs
 
 CONLL = "-DOCSTART- -X- -X- O\n\nEU NNP I-NP B-ORG\nrejects VBZ I-VP O\n\n\nPeter NNP I-NP B-PER\n"
 
 
-def read(tmp_path, name, content, **options):
+def read(tmp_path, name, content):
     (tmp_path / name).write_text(content)
-    return read_tagged(tmp_path / name, **options)
+    return read_tagged(tmp_path / name)
 
 
 def test_conll(tmp_path):
@@ -23,13 +23,35 @@ def test_conll(tmp_path):
     ]
     assert read(tmp_path, "a.txt", CONLL) == expected
     assert read(tmp_path, "a.conll", CONLL.replace(" ", "\t")) == expected
-    assert [one.tags for one in read(tmp_path, "a.txt", CONLL, labelled=False)] == [(), ()]
 
 
-def test_words_alone(tmp_path):
-    """Prevents text to be tagged from needing tags."""
-    found = read(tmp_path, "a.txt", "Peter\nsleeps\n\nWhy\n", labelled=False)
-    assert [one.words for one in found] == [("Peter", "sleeps"), ("Why",)]
+@pytest.mark.parametrize(
+    ("name", "content", "expected", "rows"),
+    [
+        ("a.conll", "Peter\nsleeps\n\nWhy\n", [["Peter", "sleeps"], ["Why"]], [1, 4]),
+        ("a.txt", CONLL, [["EU", "rejects"], ["Peter"]], [3, 7]),
+        ("a.txt", "Ann B-PER\nlives O\n\nOslo B-LOC\n", [["Ann", "lives"], ["Oslo"]], [1, 4]),
+        ("a.tsv", "Ann\tB-PER\nlives\tO\n", [["Ann", "lives"]], [1]),
+        ("a.txt", "Ann lives here now\n\nBob works there too\n", ["Ann lives here now", "Bob works there too"], [1, 3]),
+        ("lines", "Ann lives\nBob works there\n", ["Ann lives", "Bob works there"], [1, 2]),
+        ("a.fasta", ">a\nMKT\nAY\n>b\nAEA\n", ["MKTAY", "AEA"], [1, 2]),
+        ("a.tsv", "text\nParis\nLondon\n", ["Paris", "London"], [2, 3]),
+        ("a.csv", "text,tags\nEU rejects,B-ORG O\n", [["EU", "rejects"]], [2]),
+        ("a.csv", "seq,label\nMRY,211\n", ["MRY"], [2]),
+        ("a.jsonl", '{"tokens": ["EU", "a b"]}\n{"tokens": ["x"]}\n', [["EU", "a b"], ["x"]], [1, 2]),
+    ],
+)
+def test_what_is_to_be_tagged(tmp_path, name, content, expected, rows):
+    """Prevents lines of text from being read as columns, headers of a FASTA as words, and texts as letters."""
+    (tmp_path / name).write_text(content)
+    assert read_untagged(tmp_path / name, {"B-PER", "B-LOC", "O"}) == (expected, rows)
+
+
+def test_a_table_of_unknown_columns_is_no_conll(tmp_path):
+    """Prevents the header of a table from being learned as a word, and whole sentences of tags as classes."""
+    with pytest.raises(InputError, match="a tag has a blank") as caught:
+        read(tmp_path, "a.tsv", "utterance\tslots\nAnn lives\tB-PER O\n")
+    assert caught.value.row == 2
 
 
 def test_rare_blanks_are_words(tmp_path):
@@ -50,7 +72,6 @@ def test_residues(tmp_path):
     expected = [TaggedSentence(tuple("MRY"), tuple("211"), 2), TaggedSentence(tuple("GG"), tuple("02"), 3)]
     assert read(tmp_path, "a.csv", "seq,label\nMRY,211\nGG,02\n") == expected
     assert read(tmp_path, "a.txt", "label\tsequence\n211\tMRY\n02\tGG\n") == expected
-    assert [one.words for one in read(tmp_path, "b.tsv", "seq\nMRY\n", labelled=False)] == [tuple("MRY")]
 
 
 def test_words_in_a_table(tmp_path):
@@ -125,3 +146,9 @@ def test_what_cannot_be_compared(true, predicted):
     """Prevents a metric over sentences that do not belong together."""
     with pytest.raises(ValueError):
         entity_scores(true, predicted)
+
+
+def test_runs_of_tags_without_prefixes():
+    """Prevents proteins from having no segments, as their tags are of no entities."""
+    assert runs(list("HHHCCE")) == [("H", 0, 3), ("C", 3, 5), ("E", 5, 6)]
+    assert runs(["PER", "PER", "O", "-LRB-"]) == [("PER", 0, 2), ("-LRB-", 3, 4)]

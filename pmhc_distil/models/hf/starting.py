@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer
+from tokenizers.decoders import WordPiece as WordPieceDecoder
 from tokenizers.models import WordLevel, WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, Split
@@ -84,6 +85,7 @@ def new_tokenizer(vocabulary: str | Path) -> PreTrainedTokenizerBase:
     else:
         numbers = _read_vocabulary(Path(vocabulary))
         model = Tokenizer(WordPiece(numbers, unk_token=SPECIAL["unk"]))
+        model.decoder = WordPieceDecoder()
         lower = all(piece == piece.lower() for piece in numbers if not piece.startswith("["))
         model.normalizer = BertNormalizer(lowercase=lower)
         model.pre_tokenizer = BertPreTokenizer()
