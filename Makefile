@@ -19,7 +19,7 @@ TEACHER := data/teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student blended-student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -52,13 +52,11 @@ format: $(STAMP) ## sort imports and lay the code out
 # The bundled student, from data to weights.  The target of a training is its model card, which is written last: a run
 # that was interrupted has none and is continued.  One that is complete but older than its input is for the user to judge.
 
-student: data/bundled.sha256 $(RUNS)/student_labels/README.md ## rebuild the bundled model: DATA=folder PROTEINS=fasta HUMAN=fasta
+student: data/bundled.sha256 ## rebuild the bundled model: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## the same from less data: DATA=folder PROTEINS=fasta HUMAN=fasta
+held-out: $(RUNS)/held_out_student/README.md ## the same from less data, but for the last step: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-blended-student: data/blended_student.sha256 ## rebuild data/blended_student: DATA=folder PROTEINS=fasta HUMAN=fasta
-
-ifneq (,$(filter student blended-student held-out measure,$(MAKECMDGOALS)))
+ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
 $(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
@@ -83,8 +81,8 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# A teacher; its half trained on labels alone; and the student, which learns from both, also about alleles without data:
-# once from all data, which are bundled, and once without what is held out to be measured on.
+# A teacher; its half trained on labels alone; and a student, which learns from both, also about alleles without data:
+# once from all data, and once without what is held out to be measured on.
 define TRAIN_TEACHER
 $(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
 	$$(UNFINISHED)
@@ -117,36 +115,30 @@ $(eval $(call TRAIN_LABELS,clean_,))
 $(eval $(call TRAIN_STUDENT,))
 $(eval $(call TRAIN_STUDENT,held_out_))
 
-# The student once more, after its teacher, itself, and a half that was trained on the ligands alone that label_noise believes.
+# The student once more, after its teacher, itself, and a half that was trained on the ligands alone that label_noise
+# believes: the one that is bundled.
 $(RUNS)/blended_student/README.md: $(RUNS)/student/README.md $(RUNS)/clean_student_labels/README.md recipes/blend.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/student --teacher $(RUNS)/clean_student_labels --student $(RUNS)/student \
 	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
-$(RUNS)/student/calibration.json: $(RUNS)/student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
-	$(CLI) calibrate $(RUNS)/student --proteins $(HUMAN) --recipe recipes/calibrate.yaml
+$(RUNS)/blended_student/calibration.json: $(RUNS)/blended_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
+	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
-data/bundled.sha256: $(RUNS)/student/calibration.json
+data/bundled.sha256: $(RUNS)/blended_student/calibration.json
 	mkdir -p $(BUNDLED) $(TEACHER)
-	install -m 644 $(addprefix $(RUNS)/student/,$(MODEL_FILES)) $(BUNDLED)
+	install -m 644 $(addprefix $(RUNS)/blended_student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
-
-BLENDED_FILES := $(RUN_FILES) training_alleles.csv training_hashes.bin.gz
-
-data/blended_student.sha256: $(RUNS)/blended_student/README.md
-	mkdir -p data/blended_student
-	install -m 644 $(addprefix $(RUNS)/blended_student/,$(BLENDED_FILES)) data/blended_student
-	sha256sum $(addprefix data/blended_student/,$(BLENDED_FILES)) > $@
 
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = --model $(RUNS)/teacher --model $(RUNS)/student --model $(RUNS)/student_labels
+MODELS = --model $(RUNS)/teacher --model $(RUNS)/blended_student --model $(RUNS)/student --model $(RUNS)/clean_student_labels
 HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
