@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pmhc_distil.analysis.pictures import plain_names
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -15,6 +17,7 @@ CHANGES = {"logit": "logit_change", "rank": "log_rank_change"}
 _LABELS = {"logit": "change of the logit", "rank": "change of log10 rank"}
 
 
+@plain_names
 def substitution_figures(table: pd.DataFrame, *, change: str = "logit", apart: bool = False) -> "list[Figure]":
     """Draw substitution matrices: blue binds better, red worse, and the mean of every position above.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pmhc_distil import __version__
+from pmhc_distil.analysis.pictures import plain_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,6 +145,7 @@ def html_facts(facts: Mapping[str, str]) -> str:
     return f'<dl class="facts">{"".join(pairs)}</dl>'
 
 
+@plain_names
 def html_figure(figure: "Figure", caption: str = "") -> str:
     """Put a plot into a page as inline SVG, the same bytes for the same numbers.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.analysis.html_page import html_figure, html_page
 from pmhc_distil.analysis.motif import LIGANDS, PREDICTED
+from pmhc_distil.analysis.pictures import plain_names
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _LEAST = 0.02
 _WIDTH = 0.95
 
 
+@plain_names
 def motif_figures(motifs: pd.DataFrame, lengths: pd.DataFrame, *, rows: int | None = None) -> "list[Figure]":
     """Draw motifs with the length preferences beside them.
 

@@ -1,14 +1,18 @@
 """Plots as PNG, SVG or PDF by the name of the file, the same bytes for the same numbers."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path, check_destination
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 PICTURES = ("png", "svg", "pdf")
 DOTS = 200
@@ -64,6 +68,20 @@ def picture_format(path: str | Path, others: Sequence[str] = ()) -> str:
     return suffix
 
 
+def plain_names(draw: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make a function draw names as they are: what stands between two ``$`` matplotlib takes for a formula."""
+
+    @functools.wraps(draw)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        import matplotlib
+
+        with matplotlib.rc_context({"text.parse_math": False}):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@plain_names
 def save_pictures(figures: "Sequence[Figure]", path: str | Path) -> None:
     """Write a figure, or several as the pages of a PDF.
 

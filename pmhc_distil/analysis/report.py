@@ -10,7 +10,7 @@ from pmhc_distil import __version__
 from pmhc_distil.analysis.html_page import html_facts, html_figure, html_page, html_table
 from pmhc_distil.analysis.logos import logo_cards
 from pmhc_distil.analysis.motif import predicted_lengths, predicted_motifs
-from pmhc_distil.analysis.pictures import require_plots
+from pmhc_distil.analysis.pictures import plain_names, require_plots
 from pmhc_distil.analysis.report_tables import UNCERTAIN, best_rows, flags, heat_map
 from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.explain import FAR
@@ -175,6 +175,7 @@ def _without(predictions: pd.DataFrame) -> int:
     return int(predictions["rank"].isna().sum())
 
 
+@plain_names
 def _counts_figure(counts: pd.DataFrame) -> "Figure":
     """Draw the counts as stacked bars."""
     from matplotlib.figure import Figure

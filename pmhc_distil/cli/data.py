@@ -115,10 +115,11 @@ def benchmark(
 
     from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, read_ligands, simulated_donors
     from pmhc_distil.sequences.csv_tables import write_csv
-    from pmhc_distil.sequences.files import check_destination
+    from pmhc_distil.sequences.files import check_destination, check_not_input
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
     check_destination(output)
+    check_not_input(output, table, proteins, *exclude)
     ligands = read_ligands(table, where)
     excluded = {text for path in (table, *exclude) for text in read_ligands(path)["peptide"]}
     generator = np.random.default_rng(seed)
@@ -150,11 +151,12 @@ def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path
     import numpy as np
 
     from pmhc_distil.sequences.csv_tables import read_rows, write_csv
-    from pmhc_distil.sequences.files import check_destination
+    from pmhc_distil.sequences.files import check_destination, check_not_input
     from pmhc_distil.sequences.sources import TABLE_COLUMNS
     from pmhc_distil.sequences.unlabelled import with_unlabelled
 
     check_destination(output)
+    check_not_input(output, table)
     frame, _ = read_rows(table, TABLE_COLUMNS)
     made = with_unlabelled(frame, alleles, peptides, np.random.default_rng(seed))
     write_csv(made, output)
@@ -181,9 +183,12 @@ def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed:
     Example:
       pmhc-distil data split proteins.fasta.gz -o runs/proteins
     """
+    from pmhc_distil.sequences.files import check_not_input
     from pmhc_distil.sequences.split import split_proteins
     from pmhc_distil.texts.documents import read_texts
 
+    for name in ("train", "validation"):
+        check_not_input(output / f"{name}.fasta.gz", fasta, *exclude)
     excluded = {text for path in exclude for text in read_texts(path)}
     counts = split_proteins(fasta, output, validation_share, seed, excluded)
     click.echo(f"train: {counts[0]:,} proteins, validation: {counts[1]:,}", err=True)
@@ -243,8 +248,11 @@ def texts(
     Example:
       pmhc-distil data texts reviews.jsonl.gz train-v1.1.json.gz --vocabulary 12000 -o runs/texts
     """
+    from pmhc_distil.sequences.files import check_not_input
     from pmhc_distil.texts.corpus import write_corpus
 
+    for name in ("train.txt.gz", "validation.txt.gz", "vocab.txt"):
+        check_not_input(output / name, *files)
     parts = write_corpus(files, output, words=words, validation_share=validation_share, seed=seed)
     click.echo(", ".join(f"{name}: {len(found):,} passages" for name, found in parts.items()), err=True)
     if vocabulary:

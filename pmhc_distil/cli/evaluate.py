@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pmhc_distil.cli.options import document_options
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
@@ -22,6 +26,33 @@ def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple
         except ValueError as error:
             raise click.BadParameter(f"{number!r} is not a number") from error
     return thresholds
+
+
+def _check_outputs(table: str, *outputs: str | None) -> None:
+    """Refuse what cannot be written, is the table, or is named twice."""
+    from pmhc_distil.errors import InputError
+    from pmhc_distil.sequences.files import check_destination, check_not_input
+
+    seen: set[Path] = set()
+    for path in filter(None, outputs):
+        check_destination(path)
+        check_not_input(path, table)
+        if Path(path).resolve() in seen:
+            raise InputError("named for two outputs", source=path, hint="name another")
+        seen.add(Path(path).resolve())
+
+
+def _with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Read as numbers the columns that hold nothing else."""
+    import pandas as pd
+
+    def read(column: "pd.Series[Any]") -> "pd.Series[Any]":
+        try:
+            return pd.to_numeric(column)
+        except (ValueError, TypeError):
+            return column
+
+    return frame.apply(read)
 
 
 @click.command()
@@ -91,18 +122,23 @@ def evaluate(
     from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
     from pmhc_distil.sequences.csv_tables import select_rows
-    from pmhc_distil.sequences.files import atomic_path, check_destination
+    from pmhc_distil.sequences.files import atomic_path
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.small_tables import require_columns
 
-    for path in filter(None, (output, report, document)):
-        check_destination(path)
+    _check_outputs(table, output, report, document)
+    if document:
+        from pmhc_distil.evaluation.markdown import insert
+        from pmhc_distil.sequences.text_files import read_text
+
+        insert(read_text(document), "", block, document)
     pairs = read_peptides(table)
     if where:
-        kept = select_rows(pairs.frame, where, table)
+        kept = select_rows(_with_numbers(pairs.frame), where, table)
         if kept.empty:
             raise InputError("no row meets the condition", source=table, value=where)
-        pairs = replace(pairs, frame=kept.reset_index(drop=True), rows=pairs.rows[kept.index])
+        rows = pairs.frame.loc[kept.index].reset_index(drop=True)
+        pairs = replace(pairs, frame=rows, rows=pairs.rows[kept.index])
     require_columns(pairs.frame, columns, table)
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, summary
@@ -119,6 +155,8 @@ def evaluate(
         evaluate_model(pairs, folder, genotype=genotype, windows=windows, threads=threads, device=device)
         for folder in folders
     ]
+    if len({each.name for each in evaluations}) < len(evaluations):
+        evaluations = [replace(each, name=str(folder)) for each, folder in zip(evaluations, folders, strict=True)]
     overview = summary(evaluations, columns=columns, thresholds=thresholds)
     click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
     if output or report:

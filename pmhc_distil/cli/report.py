@@ -51,13 +51,14 @@ def report(
     """
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.inference.request import resolve_request
-    from pmhc_distil.sequences.files import atomic_path, check_destination
+    from pmhc_distil.sequences.files import atomic_path, check_destination, check_not_input
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.windows import protein_windows
 
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise InputError("a report is a page", source=output, hint="end its name in .html")
     check_destination(output)
+    check_not_input(output, source, hla_fasta)
     require_plots("report")
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.evaluation.labels import affinities_of, labels_of
 from pmhc_distil.evaluation.ranking import (
     DEFAULT_THRESHOLDS,
@@ -91,12 +92,16 @@ def evaluate_model(
     Raises
     ------
     InputError
-        As :func:`labels_of`; or if the folder is no model, or what it tells of its training is damaged.
+        As :func:`labels_of`; or if no row can be measured, the folder is no model, or what it tells of its training is
+        damaged.
     """
     labels = labels_of(table)
     predictor = Predictor(folder, threads=threads, device=device, windows=windows)
     frame = predictor.predict(table, genotype=genotype, progress=True)
     scored = frame["score"].notna().to_numpy() & ~np.isnan(labels)
+    if not scored.any():
+        why = next(iter(frame.loc[frame["score"].isna(), "note"]), "the inequalities leave open what is a binder")
+        raise InputError("no row can be measured", source=table.source, hint=why if len(frame) else "there is none")
     affinities = np.full(len(frame), np.nan)
     if MEASURED in table.frame:
         affinities, inequality = affinities_of(table)
@@ -116,7 +121,7 @@ def evaluate_model(
         training[hashes.seen(hash_peptides(kept["peptide"]))] = "peptide"
         training[hashes.seen(hash_pairs(kept["peptide"], kept["allele"]))] = "pair"
     return Evaluation(
-        name=folder.name,
+        name=folder.resolve().name,
         frame=kept,
         labels=labels[scored] == 1,
         affinities=affinities[scored],
@@ -204,8 +209,10 @@ def _affinity_metrics(each: Evaluation) -> dict[str, float]:
     if exact.sum() < 2:
         return {}
     predicted = affinity_to_unit(each.frame["affinity_nm"].to_numpy())
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN where all are equal
+        pearson = np.corrcoef(predicted[exact], affinity_to_unit(each.affinities[exact]))[0, 1]
     return {
-        "affinity_pearson": float(np.corrcoef(predicted[exact], affinity_to_unit(each.affinities[exact]))[0, 1]),
+        "affinity_pearson": float(pearson),
         "affinity_auroc": float(ranking_metrics(each.labels, predicted)["auroc"][0]),
     }
 

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
+from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED, signs
 from pmhc_distil.sequences.peptide_table import PeptideTable
 
 
@@ -31,7 +31,7 @@ def labels_of(table: PeptideTable) -> NDArray[np.float64]:
         hint = f"1 for presented, 0 for not; or give affinities in a column {MEASURED}"
         raise InputError("the column is missing", source=table.source, column="label", hint=hint)
     affinity, inequality = affinities_of(table)
-    binder = affinity < BINDER_NM
+    binder = (affinity < BINDER_NM) | ((inequality == "<") & (affinity <= BINDER_NM))
     is_open = ((inequality == "<") & ~binder) | ((inequality == ">") & binder)
     return np.where(is_open, np.nan, binder)
 
@@ -42,13 +42,13 @@ def affinities_of(table: PeptideTable) -> tuple[NDArray[np.float64], NDArray[np.
     Raises
     ------
     InputError
-        For an affinity that is not a positive number.
+        For an affinity that is not a positive number, or an inequality that is none.
     """
     frame = table.frame
     affinity = pd.to_numeric(frame[MEASURED], errors="coerce").astype(float)
-    _refuse(~(affinity > 0), table, MEASURED, "not an affinity", "a positive number, in nM")
-    inequality = frame["inequality"].astype(str) if "inequality" in frame else pd.Series("", frame.index)
-    inequality = inequality.where(inequality.isin(["<", ">"]), "=")
+    _refuse(~(affinity > 0) | np.isinf(affinity), table, MEASURED, "not an affinity", "a positive number, in nM")
+    inequality = signs(frame["inequality"] if "inequality" in frame else pd.Series("", frame.index))
+    _refuse(inequality.isna(), table, "inequality", "not an inequality", "use <, = or >")
     return np.asarray(affinity, dtype=np.float64), np.asarray(inequality, dtype=np.str_)
 
 

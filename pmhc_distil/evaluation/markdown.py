@@ -1,6 +1,5 @@
 """Tables in Markdown, and between the markers of a document."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.text_files import read_text
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
@@ -51,10 +51,6 @@ def insert_into(document: str, table: str, block: str) -> None:
     InputError
         If there is no such file, or it lacks the markers.
     """
-    try:
-        before = Path(document).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot be read as text", source=document) from error
-    text = insert(before, table, block, document)
+    text = insert(read_text(document), table, block, document)
     with atomic_path(document) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.analysis.html_page import html_figure, html_page, html_table
-from pmhc_distil.analysis.pictures import require_plots
+from pmhc_distil.analysis.pictures import plain_names, require_plots
 from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import NEUTRAL, calibration_curve, expected_calibration_error
 
@@ -103,6 +103,7 @@ def _number(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.4f}"
 
 
+@plain_names
 def _figure(draw: Callable[[Any], None], caption: str) -> str:
     """Draw one plot."""
     from matplotlib.figure import Figure

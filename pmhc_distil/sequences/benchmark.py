@@ -1,6 +1,7 @@
 """Tables to measure models on: ligands among random windows of proteins, for single alleles or for simulated donors."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.csv_tables import read_rows
+from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.proteins import Proteome
+from pmhc_distil.sequences.residues import peptide_problem
 
 LOCI = ("A", "B", "C")
 
@@ -16,15 +19,29 @@ LOCI = ("A", "B", "C")
 def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
     """Read ``peptide`` and ``allele`` of the rows of a CSV file whose ``label`` is 1, each pair once.
 
+    Peptides are in upper case, alleles canonical.
+
     Raises
     ------
     InputError
-        As :func:`~pmhc_distil.sequences.csv_tables.read_rows`; or if there is none.
+        As :func:`~pmhc_distil.sequences.csv_tables.read_rows`; if there is none; or for what is no peptide or allele.
     """
     frame, _ = read_rows(path, ("peptide", "allele", "label"), where)
     ligands = frame.loc[pd.to_numeric(frame["label"], errors="coerce") == 1, ["peptide", "allele"]]
     if ligands.empty:
         raise InputError("no ligand found", source=str(path), value=where, hint="label 1 is a ligand")
+    ligands["peptide"] = ligands["peptide"].astype(str).str.strip().str.upper()
+    names: dict[str, str] = {}
+    for row, peptide, allele in zip(ligands.index, ligands["peptide"], ligands["allele"].astype(str), strict=True):
+        line = int(row) + 2
+        if problem := peptide_problem(peptide):
+            raise InputError(problem, str(path), line, "peptide", peptide, hint="leave it out with --where")
+        if allele not in names:
+            try:
+                names[allele] = resolve_allele(allele).name
+            except InputError as error:
+                raise replace(error, source=str(path), row=line, column="allele") from error
+    ligands["allele"] = ligands["allele"].map(names)
     return ligands.drop_duplicates(ignore_index=True)
 
 
@@ -117,7 +134,8 @@ def simulated_donors(ligands: pd.DataFrame, donors: int, generator: np.random.Ge
     loci = {locus: [name for name in names if name.startswith(f"HLA-{locus}*")] for locus in LOCI}
     for locus, own in loci.items():
         if len(own) < 2:
-            raise InputError(f"donors need ligands of two alleles of HLA-{locus}", source="ligands", value=len(own))
+            reason, hint = f"donors need ligands of two alleles of HLA-{locus}", "add some, or leave out --donors"
+            raise InputError(reason, source="ligands", value=len(own), hint=hint)
     parts = []
     for donor in range(1, donors + 1):
         genotype = [str(name) for own in loci.values() for name in generator.choice(own, 2, replace=False)]

@@ -48,11 +48,14 @@ def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
     InputError
         If the condition cannot be evaluated.
     """
+    hint = f"the columns are: {', '.join(frame.columns)}"
     try:
-        return frame.query(where)
+        met = frame.eval(where)
     except Exception as error:  # the language of query raises errors of many kinds
-        hint = f"the columns are: {', '.join(frame.columns)}"
         raise InputError("the condition cannot be evaluated", source=source, value=where, hint=hint) from error
+    if not isinstance(met, pd.Series) or met.dtype != bool or len(met) != len(frame):
+        raise InputError("not a condition that is true or false of every row", source=source, value=where, hint=hint)
+    return frame[met]
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

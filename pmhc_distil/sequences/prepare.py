@@ -118,6 +118,9 @@ def prepare(
             raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
     if not isinstance(seed, int) or seed < 0:
         raise InputError("not a seed", column="seed", value=seed, hint="a whole number, not negative")
+    if isinstance(held_out_alleles, str) or not all(isinstance(name, str) for name in _listed(held_out_alleles)):
+        hint = "a list, such as [A*02:01, B*07:02]"
+        raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
@@ -132,9 +135,15 @@ def prepare(
     unique = _one_affinity_per_pair(unique)
     again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
     dropped["affinity measured again, or known from an earlier source"] += again
-    ligands = unique[unique["label"] == 1].drop_duplicates(["peptide", "allele"])
-    dropped["ligand known from an earlier source"] += int((joined["label"] == 1).sum()) - len(ligands)
-    others = unique[unique["label"] != 1]
+    labelled = unique[unique["label"].notna()].drop_duplicates(["peptide", "allele"])
+    ligands, others = labelled[labelled["label"] == 1], labelled[labelled["label"] == 0]
+    for what, label, kept_rows in (("ligand", 1, ligands), ("non-ligand", 0, others)):
+        again = int((joined["label"] == label).sum()) - len(kept_rows)
+        dropped[f"{what} known from an earlier source"] += again
+    others = pd.concat([others, unique[unique["label"].isna()]])
+    if ligands.empty and others.empty:
+        hint = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+        raise InputError("nothing is left to train on", source=str(folder), hint=hint or "the sources have no rows")
     binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
     known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | peptides
     believed_ligands = ligands
@@ -185,6 +194,11 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
+
+
+def _listed(names: Any) -> list[Any]:
+    """Give what stands in a list; of what is none, itself."""
+    return [*names] if isinstance(names, list | tuple) else [names]
 
 
 def _shares_of_lengths(ligands: pd.DataFrame) -> "pd.Series[float]":

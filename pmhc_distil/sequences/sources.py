@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.affinity import MEASURED
+from pmhc_distil.sequences.affinity import MEASURED, signs
 from pmhc_distil.sequences.csv_tables import read_rows
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
@@ -64,7 +64,8 @@ def sources_from_recipe(entries: Any) -> list[Source]:
         if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
             raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
         span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
-        if not (isinstance(span, list) and len(span) == 2 and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
+        numbers = isinstance(span, list) and len(span) == 2 and all(type(one) is int for one in span)
+        if not (numbers and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
             raise InputError(
                 "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
             )
@@ -97,10 +98,8 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     table["offset"] = 0.0
     if MEASURED in frame:
         table["affinity_nm"] = pd.to_numeric(frame[MEASURED], errors="coerce")
-        if "inequality" in frame:
-            table["inequality"] = frame["inequality"]
-        table["inequality"] = table["inequality"].where(table["inequality"].isin(["<", ">"]), "=")
-        bad = table["affinity_nm"].isna()
+        table["inequality"] = signs(frame["inequality"] if "inequality" in frame else table["inequality"])
+        bad = ~(table["affinity_nm"] > 0) | np.isinf(table["affinity_nm"]) | table["inequality"].isna()
     else:
         table["label"] = pd.to_numeric(frame["label"], errors="coerce") if "label" in frame else 1.0
         bad = ~table["label"].isin([0, 1])

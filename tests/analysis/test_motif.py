@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil import InputError, Predictor
+from pmhc_distil.analysis.html_page import html_figure
 from pmhc_distil.analysis.ligands import read_ligands
 from pmhc_distil.analysis.logos import motif_figures, motif_page
 from pmhc_distil.analysis.motif import (
@@ -18,7 +19,7 @@ from pmhc_distil.analysis.motif import (
     predicted_motifs,
     trained_alleles,
 )
-from pmhc_distil.analysis.pictures import picture_format, save_pictures
+from pmhc_distil.analysis.pictures import picture_format, plain_names, save_pictures
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.residues import RESIDUES
@@ -185,3 +186,17 @@ def test_command(tmp_path, monkeypatch, capsys):
         error = capsys.readouterr().err
         assert told in error and error.count("\n") == 1
     assert not (tmp_path / "x.png").exists()
+
+
+def test_names_are_no_formulas(tmp_path):
+    """Prevents a traceback where a name has two dollar signs, between which matplotlib looks for a formula."""
+    from matplotlib.figure import Figure
+
+    @plain_names
+    def draw():
+        figure = Figure()
+        figure.subplots().set_title(r"my$x_$ and $\frac$")
+        return figure
+
+    save_pictures([draw()], tmp_path / "a.svg")
+    assert "my$x_$" in html_figure(draw())

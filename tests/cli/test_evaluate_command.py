@@ -121,3 +121,68 @@ def test_measured_affinities(tmp_path, binding_folder, pairs):
     assert overview["n"] == 37 and overview["unscored"] == 3
     assert overview["affinity_auroc"] == 1 and 0.8 < overview["affinity_pearson"] <= 1
     assert 0 <= overview["auroc_mean_by_half"] <= 1
+
+
+ROWS = "peptide,allele,label,year\nSLYNTVATL,A*02:01,1,2020\nGILGFVFTL,A*02:01,1,2009\nGGGGGGGGG,A*02:01,0,2020\n"
+
+
+@pytest.fixture
+def run_on(tmp_path, binding_folder, monkeypatch):
+    """Give a function that writes a table and evaluates a small model on it, in its folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text, *more):
+        (tmp_path / "t.csv").write_text(text)
+        arguments = ["evaluate", "t.csv", "--windows", "100", "--resamples", "0", "--threads", "1", *more]
+        arguments += [] if "--model" in more else ["--model", str(binding_folder)]
+        result = CliRunner().invoke(cli.group, arguments, standalone_mode=False)
+        if result.exception is not None:
+            raise result.exception
+        return pd.read_csv(io.StringIO(result.stdout))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "expected"),
+    [
+        (ROWS, ("-o", "t.csv"), "t.csv: would be written over what is read"),
+        (ROWS, ("-o", "m.csv", "--report", "m.csv"), "m.csv: named for two outputs"),
+        (ROWS, ("-o", "m.csv", "--insert", "gone.md"), "gone.md: no such file"),
+        (ROWS, ("-o", "m.csv", "--insert", "t.csv"), "t.csv: would be written over what is read"),
+        (ROWS, ("--where", "1"), "not a condition that is true or false of every row"),
+        (ROWS, ("--where", "label"), "not a condition that is true or false of every row"),
+        (ROWS, ("--where", "year > 2030"), "no row meets the condition"),
+        ("peptide,allele,label\n", (), "t.csv: no row can be measured"),
+        ("peptide,allele,label\nSLYN,A*02:01,1\n", (), "no row can be measured (length 4"),
+        ("peptide,allele,measurement_nM\nSLYNTVATL,A*02:01,inf\n", (), "not an affinity: 'inf'"),
+        ("peptide,allele,measurement_nM,inequality\nSLYNTVATL,A*02:01,5,?\n", (), "not an inequality: '?'"),
+    ],
+)
+def test_mistakes(run_on, tmp_path, text, more, expected):
+    """Prevents a traceback, an input that is lost, and hours of work before a mistake is told."""
+    with pytest.raises(InputError) as caught:
+        run_on(text, *more)
+    assert expected in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"] and (tmp_path / "t.csv").read_text() == text
+
+
+def test_conditions_on_numbers(run_on):
+    """Prevents the columns of a table from being texts to its conditions."""
+    assert run_on(ROWS, "--where", "label == 1")["n"].tolist() == [2, 2]
+    assert run_on(ROWS, "--where", "year >= 2010 and allele == 'A*02:01'")["n"].tolist() == [2, 2]
+
+
+def test_models_of_one_name(run_on, binding_folder, tmp_path):
+    """Prevents two models of equally named folders from being one in tables and plots."""
+    for parent in ("a", "b"):
+        shutil.copytree(binding_folder, tmp_path / parent / "student")
+    found = run_on(ROWS, "--model", "a/student", "--model", "b/student")
+    assert found["model"].tolist() == ["a/student"] * 2 + ["b/student"] * 2
+
+
+def test_signs_of_affinities(run_on):
+    """Prevents a bound from being taken for the affinity itself."""
+    rows = "SLYNTVATL,A*02:01,100, >\nGILGFVFTL,A*02:01,500,<\nGGGGGGGGG,A*02:01,9000,>=\nAAAAAAAAA,A*02:01,9000,\n"
+    found = run_on("peptide,allele,measurement_nM,inequality\n" + rows)
+    assert found["n"].tolist() == [3, 3] and found["unscored"].tolist() == [1, 1]

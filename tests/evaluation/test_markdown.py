@@ -20,7 +20,7 @@ def test_results_replace_only_their_block():
 
 def test_a_document_that_is_not_there(tmp_path):
     """Prevents a traceback after a long evaluation."""
-    with pytest.raises(InputError, match=r"gone.md: cannot be read"):
+    with pytest.raises(InputError, match=r"gone.md: no such file"):
         insert_into(str(tmp_path / "gone.md"), "new", "one")
 
 

@@ -100,9 +100,14 @@ def test_at_most_of_a_donor(ligands, generator):
 def test_ligands_of_a_file(tmp_path):
     """Prevents negatives, affinities and repeated rows from being taken for ligands."""
     path = tmp_path / "table.csv"
-    rows = [("SLYNTVATL", "a", 1), ("SLYNTVATL", "a", 1), ("NLVPMVATV", "a", 0), ("GILGFVFTL", "b", 1)]
+    rows = [("SLYNTVATL", "A0201", 1), ("slyntvatl", "A*02:01", 1), ("NLVPMVATV", "a", 0), ("GILGFVFTL", "B0702", 1)]
     pd.DataFrame([*rows, ("GLCTLVAML", "b", "")], columns=["peptide", "allele", "label"]).to_csv(path, index=False)
-    assert read_ligands(path)["peptide"].tolist() == ["SLYNTVATL", "GILGFVFTL"]
-    assert read_ligands(path, "allele == 'b'")["peptide"].tolist() == ["GILGFVFTL"]
+    assert read_ligands(path).to_numpy().tolist() == [["SLYNTVATL", "HLA-A*02:01"], ["GILGFVFTL", "HLA-B*07:02"]]
+    assert read_ligands(path, "allele == 'B0702'")["peptide"].tolist() == ["GILGFVFTL"]
     with pytest.raises(InputError, match="no ligand"):
         read_ligands(path, "allele == 'c'")
+    for bad, column in ((("GIL", "B0702", 1), "peptide"), (("GILGFVFTL", "ZZ", 1), "allele")):
+        pd.DataFrame([*rows, bad], columns=["peptide", "allele", "label"]).to_csv(path, index=False)
+        with pytest.raises(InputError) as caught:
+            read_ligands(path)
+        assert (caught.value.row, caught.value.column) == (6, column)

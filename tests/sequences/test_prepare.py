@@ -11,7 +11,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.overlap import HASHES_FILE
 from pmhc_distil.sequences.prepare import prepare, write_prepared
 from pmhc_distil.sequences.proteins import Proteome
-from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, sources_from_recipe
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
 A1, A2, B7 = "HLA-A*01:01", "HLA-A*02:01", "HLA-B*07:02"
@@ -180,6 +180,32 @@ def test_first_source_counts(tmp_path, proteome):
         "affinity measured again, or known from an earlier source": 3,
         "ligand known from an earlier source": 1,
     }
+
+
+def test_a_pair_that_sources_disagree_on(tmp_path, proteome):
+    """Prevents a pair from being learned as a ligand and as none."""
+    for name, label in (("one", [1, 0]), ("two", [0, 1])):
+        pairs = {"peptide": ["SLYNTVATL", "NLVPMVATV"], "allele": "A0201", "label": label}
+        pd.DataFrame(pairs).to_csv(tmp_path / f"{name}.csv", index=False)
+    made = prepare(tmp_path, [Source("one.csv"), Source("two.csv")], proteome, **SETTINGS)
+    table = whole(made)
+    known = table[table["source"] != "negative"].set_index("peptide")["label"].to_dict()
+    assert known == {"SLYNTVATL": 1, "NLVPMVATV": 0}
+    assert made.dropped["ligand known from an earlier source"] == 1
+    assert made.dropped["non-ligand known from an earlier source"] == 1
+
+
+def test_nothing_to_train_on(tmp_path, proteome):
+    """Prevents empty tables that are told to be a success, and settings that end in a traceback."""
+    pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"], "label": [1]}).to_csv(tmp_path / "one.csv")
+    with pytest.raises(InputError, match=r"nothing is left to train on .*not label == 7"):
+        prepare(tmp_path, [Source("one.csv", where="label == 7")], proteome, **SETTINGS)
+    for bad in (5, [5], "A*02:01"):
+        with pytest.raises(InputError, match="not a list of alleles"):
+            prepare(tmp_path, [Source("one.csv")], proteome, **SETTINGS, held_out_alleles=bad)
+    for entry in ({"lengths": [8.0, 11.0]}, {"lengths": [[8], 11]}):
+        with pytest.raises(InputError, match="not a range of lengths"):
+            sources_from_recipe([{"file": "one.csv", **entry}])
 
 
 def test_dropped_rows_of_a_source_are_counted(prepared):

@@ -45,12 +45,14 @@ def test_dropped_rows_are_counted(tmp_path):
 
 def test_affinities(tmp_path):
     """Prevents an affinity from being taken for a ligand, and a sign that is none from being taken for a limit."""
-    signs = ["<", ">", "=", "", "~"]
-    affinities = {"peptide": "SLYNTVATL", "allele": "A0201", "measurement_nM": [5, 6, 7, 8, 9], "inequality": signs}
+    signs = ["<", ">", "=", "", "~", " >", "<=", "?", "=", "=", "="]
+    measured = [5, 6, 7, 8, 9, 10, 11, 12, 0, -5, float("inf")]
+    affinities = {"peptide": "SLYNTVATL", "allele": "A0201", "measurement_nM": measured, "inequality": signs}
     pd.DataFrame(affinities).to_csv(tmp_path / "a.csv", index=False)
-    table = read_source(tmp_path, Source("a.csv"), Counter())
-    assert table["label"].isna().all() and table["affinity_nm"].tolist() == [5, 6, 7, 8, 9]
-    assert table["inequality"].tolist() == ["<", ">", "=", "=", "="]
+    table = read_source(tmp_path, Source("a.csv"), dropped := Counter())
+    assert table["label"].isna().all() and table["affinity_nm"].tolist() == [5, 6, 7, 8, 9, 10, 11]
+    assert table["inequality"].tolist() == ["<", ">", "=", "=", "=", ">", "<"]
+    assert dropped["a.csv: no usable measurement"] == 4
 
 
 def test_bad_sources(tmp_path):
