@@ -52,7 +52,7 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
             for text, *cells in _windows(proteins.sequences[protein], mutant, lengths)
         ]
         rows += own or [["", "no peptide of these lengths is over the change", protein, one.text, pd.NA, "", ""]]
-    for place, row in sorted((r for v, r in refused.items() if v not in usable), key=lambda r: r[0], reverse=True):
+    for place, row in reversed(sorted((r for v, r in refused.items() if v not in usable), key=lambda r: r[0])):
         rows.insert(place, row)
     frame = pd.DataFrame(rows, columns=WINDOW_COLUMNS)
     return frame.astype(dict.fromkeys(WINDOW_COLUMNS, "str") | {"position": "Int64"})

@@ -1,6 +1,7 @@
 """Options of long predictions: a shard of the input, and a run that another can continue."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,7 +67,12 @@ def facts_of(predictor: "Predictor", rows: "PeptideSource") -> dict[str, Any]:
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name and parameter.name not in _NO_DIFFERENCE and value not in (None, (), False):
-            options[parameter.name] = file_sha256(value) if parameter.metavar == "FILE" else value
+            if parameter.metavar == "FILE":
+                if not Path(value).is_file():
+                    reason = "a pipe can be read once, and cannot be compared with that of another run"
+                    raise InputError(reason, source=max(parameter.opts, key=len), value=value, hint="give a file")
+                value = file_sha256(value)
+            options[parameter.name] = value
     run = {"version": __version__, "schema": SCHEMA_VERSION, **predictor.identity()}
     return {**run, "input": rows.digest(), "options": options}
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.inference.request import resolve_request
+from pmhc_distil.sequences.residues import peptide_problem
 from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_NAMES, WEAK_BINDER_RANK, written_rank
 
 
@@ -123,6 +124,12 @@ def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
     for row in np.flatnonzero(unscored & ~unscored[best][owner]).tolist():
         told = [str(kept["note"].iat[int(owner[row])]), f"{frame['allele'].iat[row]}: {frame['note'].iat[row]}"]
         kept.loc[owner[row], "note"] = "; ".join(filter(None, told))
+    ends = np.searchsorted(owner, np.arange(len(kept) + 1))
+    for number in np.flatnonzero(unscored[best]).tolist():
+        if not peptide_problem(str(kept["peptide"].iat[number])):
+            own = frame.iloc[ends[number] : ends[number + 1]]
+            notes = [f"{name}: {note}" if name else note for name, note in zip(own["allele"], own["note"], strict=True)]
+            kept.loc[number, "note"] = "; ".join(dict.fromkeys(notes))
     kept.loc[unscored[best], "allele"] = ""
     bound = np.bincount(owner[written_rank(rank) <= WEAK_BINDER_RANK], minlength=len(kept))
     (column,) = GENOTYPE_COLUMNS

@@ -23,7 +23,7 @@ _RANGE = re.compile(rf"({_NAME})(\d+)(?:_({_NAME})(\d+))?(delins|del|dup|ins)((?
 _FRAMESHIFT = re.compile(rf"({_NAME})(\d+)(?:{_NAME})?fs.*")
 FRAMESHIFT = "a frameshift: the protein after it depends on the transcript, which is not read here"
 _STOP = "a stop: it makes no new peptide"
-_EXTENSION = "a change of the start or the end of the protein, which is not read here"
+START_OR_END = "a change of the start or the end of the protein, which is not read here"
 _SILENT = "the protein does not change"
 _EXAMPLE = "write a change such as G12D, p.Gly12Asp or E746_A750del"
 
@@ -108,11 +108,11 @@ def read_change(text: str) -> Change:
         plain = plain.upper()
     if match := _SUBSTITUTION.fullmatch(plain):
         old, place, new = _one(match[1]), int(match[2]), _one(match[3])
-        for reason, made in ((_SILENT, ("=", old)), (_STOP, ("*",)), (_EXTENSION, ("?",))):
+        for reason, made in ((_SILENT, ("=", old)), (_STOP, ("*",)), (START_OR_END, ("?",))):
             if new in made:
                 raise InputError(reason, value=text)
         if old == "*":
-            raise InputError(_EXTENSION, value=text)
+            raise InputError(START_OR_END, value=text)
         return _checked(Change(place, place, ((place, old),), new), text)
     if match := _RANGE.fullmatch(plain):
         first, kind, inserted = int(match[2]), match[5], _letters(match[6])
@@ -132,7 +132,7 @@ def read_change(text: str) -> Change:
     if _FRAMESHIFT.fullmatch(plain):
         raise InputError(FRAMESHIFT, value=text)
     if "ext" in plain or plain in ("0", "0?", "?", "Met1?"):
-        raise InputError(_EXTENSION, value=text)
+        raise InputError(START_OR_END, value=text)
     if plain in ("=", "(=)"):
         raise InputError(_SILENT, value=text)
     raise InputError("not a change of a protein", value=text, hint=_EXAMPLE)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find_column
+from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find_column, plain_name
 from pmhc_distil.sequences.delimited import read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.shards import Shard, cut_fasta, cut_lines, cut_table
@@ -128,10 +128,10 @@ def _numbered(parts: Callable[[], Iterator[Part]], before: int) -> Iterator[Part
 def _delimiter(head: str, peptide_column: str | None) -> str | None:
     """Choose the delimiter under which the line has a peptide column, else the most fields; None for a plain list."""
     best, best_fields = None, 1
-    accepted = {*PEPTIDE_NAMES, (peptide_column or "").strip().lower()} - {""}
+    accepted = {*PEPTIDE_NAMES, plain_name(peptide_column or "")} - {""}
     for delimiter in "\t,;":
         fields = next(csv.reader([head], delimiter=delimiter))
-        if any(field.strip().lower() in accepted for field in fields):
+        if any(plain_name(field) in accepted for field in fields):
             return delimiter
         if len(fields) > best_fields:
             best, best_fields = delimiter, len(fields)

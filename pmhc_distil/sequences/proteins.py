@@ -45,11 +45,26 @@ def _titled(handle: TextIO, source: str, *, may_be_none: bool = False) -> Iterat
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
     found = False
-    for title, sequence in SimpleFastaParser(handle):
+    for title, sequence in SimpleFastaParser(_from_first_title(handle, source)):
         found = True
         yield title, sequence.upper().rstrip("*")
     if not found and not may_be_none:
         raise InputError("no protein found", source=source, hint="a FASTA file of proteins is expected")
+
+
+def _from_first_title(handle: TextIO, source: str) -> Iterator[str]:
+    """Leave out the comments before the first title, and refuse residues there, which belong to no protein."""
+    stray: tuple[int, str] | None = None
+    for row, line in enumerate(handle, 1):
+        if line.startswith(">"):
+            if stray is not None:
+                reason, hint = "residues before the first title", "begin every protein with a line such as >name"
+                raise InputError(reason, source=source, row=stray[0], value=stray[1], hint=hint)
+            yield line
+            break
+        if stray is None and line.strip() and line[0] not in ";#":
+            stray = row, line.strip()
+    yield from handle
 
 
 class Proteome:

@@ -55,11 +55,11 @@ def read_small_table(
     source = str(path)
     expected = f"a table with the columns {' and '.join(columns)} is expected"
     stream = open_text(path)
-    head = stream.readline()
-    if not head.strip():
+    skipped, head = next(((n, line) for n, line in enumerate(stream) if line.strip()), (0, ""))
+    if not head:
         raise InputError("the table is empty", source=source, hint=expected)
     delimiter = max("\t,;", key=head.count)
-    header, row = read_header(stream, source, 0, delimiter)
+    header, row = read_header(stream, source, skipped, delimiter)
     plain = {name: "".join(c for c in name.lower() if c.isalnum()) for name in header}
     found: dict[str, str] = {}
     for new, names in {**columns, **(optional or {})}.items():
@@ -73,7 +73,7 @@ def read_small_table(
         elif new in columns:
             hint = f"columns are: {', '.join(header)}"
             raise InputError(f"no column {new}", source=source, row=row, hint=hint)
-    parts = list(read_parts(stream, source, 0, delimiter, header))
+    parts = list(read_parts(stream, source, skipped, delimiter, header))
     if not parts:
         raise InputError("the table has no rows", source=source, hint=expected)
     cells = {new: [text.strip() for part, _ in parts for text in part[header.index(old)]] for old, new in found.items()}

@@ -30,6 +30,7 @@ _SIGNATURES = (
     (b"\xfd7zXZ", "an xz file", "unpack it, or pack it with gzip"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it, or pack it with gzip"),
     (b"%PDF", "a PDF", "give text"),
+    (b"PAR1", "a Parquet file", "save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
     (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
     (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.mutations import FRAMESHIFT, Change, Mutation, mutation
+from pmhc_distil.sequences.mutations import FRAMESHIFT, START_OR_END, Change, Mutation, mutation
 from pmhc_distil.sequences.text_files import open_text
 
 _FORMAT = re.compile(r'##INFO=<ID=CSQ,.*Format: ?([^">]+)')
@@ -101,6 +101,8 @@ def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, varia
     text = hgvs or f"{old}{entry.get('Protein_position', '')}{new}"
     if "frameshift_variant" in consequences:
         return Mutation(names, text, None, FRAMESHIFT, variant)
+    if "start_lost" in consequences:
+        return Mutation(names, text, None, START_OR_END, variant)
     if not slash or place is None or set(old + new) & set("*X?"):
         if hgvs:
             return mutation(names, hgvs, variant)

@@ -99,6 +99,12 @@ def test_readings_of_one_variant():
     assert made["note"].iloc[8] == "no protein called x in proteins" and (made["note"] != "").sum() == 1
 
 
+def test_order_of_what_cannot_be_used():
+    """Prevents neighbouring variants that are refused from changing places."""
+    some = [mutation(["x"], change, change) for change in ("L9D", "L9E", "L9K")]
+    assert mutant_windows(PROTEINS, some, (8,))["mutation"].tolist() == ["L9D", "L9E", "L9K"]
+
+
 def test_ranks_of_both(predictor, oncogenes):
     """Prevents the wild type from being scored with another allele, and a fold change that is upside down."""
     made = mutants(oncogenes, ["KRAS:G12D"], HLA, predictor=predictor)

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -290,6 +291,16 @@ def test_a_folder_that_cannot_be_written(run_command, peptides, fake_predictor, 
     status, _, err = run_command("predict", peptides, *HLA, "-o", "out.csv", *option)
     assert status == 2 and "out.csv: cannot write: no permission in its folder" in err
     assert [path.name for path in Path().iterdir()] == ["in.csv"]
+
+
+def test_shards_of_samples_from_a_pipe(run_command, peptides):
+    """Prevents shards of different sample sheets from being gathered, because of a pipe nothing is left to compare."""
+    os.mkfifo("sheet")
+    writer = threading.Thread(target=lambda: Path("sheet").write_text("sample,alleles\none,A0201\n"))
+    writer.start()
+    status, _, err = run_command("predict", peptides, "--samples", "sheet", "-o", "out.csv", "--shard", "1/2")
+    writer.join()
+    assert status == 2 and "--samples: a pipe can be read once" in err and not Path("out.csv").exists()
 
 
 def test_shards_of_samples(run, peptides):

@@ -161,6 +161,14 @@ def test_best_rows():
     assert best_rows(frame[:0], np.empty(0, dtype=int)).empty
 
 
+def test_a_person_without_any_known_allele():
+    """Prevents all but one of the reasons from being lost, and the alleles that they are about."""
+    notes = ["a serotype", "of class II"]
+    frame = pd.DataFrame({"peptide": ["SLYNTVATL"] * 2, "allele": ["A2", "DRB1"], "rank": np.nan, "note": notes})
+    kept = best_rows(frame, np.array([0, 0]))
+    assert kept[["allele", "note"]].to_numpy().tolist() == [["", "A2: a serotype; DRB1: of class II"]]
+
+
 @pytest.mark.parametrize("alleles", [None, []])
 def test_no_alleles(alleles):
     """Prevents a default allele nobody asked for."""

@@ -20,6 +20,17 @@ def test_reading(tmp_path):
     assert list(read_proteins(tmp_path / "a.fasta.gz")) == expected
 
 
+def test_residues_without_a_title(tmp_path):
+    """Prevents the first protein from being left out where its title was not copied; comments may stand there."""
+    path = tmp_path / "x.fasta"
+    path.write_text("; from a list\n\n>b\nACD\n")
+    assert list(read_proteins(path)) == [("b", "ACD")]
+    path.write_text("\nMKTAYIAK\n>b\nACD\n")
+    with pytest.raises(InputError, match="residues before the first title: 'MKTAYIAK'") as caught:
+        list(read_proteins(path))
+    assert caught.value.row == 2
+
+
 @pytest.mark.parametrize("content", ["", "peptide,allele\nA,B\n", None])
 def test_files_without_proteins(tmp_path, content):
     """Prevents an empty proteome from being found out only when peptides are drawn."""

@@ -140,6 +140,12 @@ def test_empty_input(write, content):
     assert table.frame.shape == (0, 2) and "holds no peptides" in table.warnings[0]
 
 
+@pytest.mark.parametrize("header", ["Peptide_Sequence", "epitope seq", "PEPTIDE"])
+def test_header_of_a_single_column(write, header):
+    """Prevents the header of a list from being scored as a peptide, however it is spelt."""
+    assert read_peptides(write(f"{header}\nSLYNTVATL\n")).frame["peptide"].tolist() == ["SLYNTVATL"]
+
+
 def test_header_alone(write):
     """Prevents a table without rows from losing its columns."""
     table = read_peptides(write("peptide,allele,own\n"))

@@ -30,6 +30,15 @@ def test_tables_of_samples(tmp_path, text):
     assert read_samples(path) == TWO
 
 
+def test_blank_lines_before_the_header(tmp_path):
+    """Prevents a sheet from being called empty."""
+    path = tmp_path / "samples.csv"
+    path.write_text("\n\nsample,alleles\np1,A9999\n")
+    with pytest.raises(InputError) as caught:
+        read_samples(path)
+    assert caught.value.row == 4
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

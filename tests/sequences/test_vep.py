@@ -58,6 +58,7 @@ def test_changes(read, annotation, change):
         ("T|stop_gained|TP53|G|T|P|P.4:p.Arg213Ter|213/393|R/*", "a stop"),
         ("T|stop_gained|TP53|G|T|P||213/393|R/*", "the change R/* makes no peptide"),
         ("T|start_lost|TP53|G|T|P|P.4:p.Met1%3F|1/393|M/?", "the start or the end"),
+        ("T|start_lost|TP53|G|T|P|P.4:p.Met1?|1/393|M/V", "the start or the end"),
         ("T|coding_sequence_variant|TP53|G|T|P||?-213/393|", "no residues and position"),
     ],
 )
