@@ -68,9 +68,9 @@ $(eval $(call ENCODER_TASK,english,nsp,next-sentence,$(RUNS)/english/texts/train
 
 PROTEIN_SET = $(PROTEIN_TASKS)/$(1).$(2).csv.gz
 $(eval $(call ENCODER_TASK,proteins,structure,token-classification,$(call PROTEIN_SET,secondary_structure,valid),$(call PROTEIN_SET,secondary_structure,test),256,--epochs 6))
-$(eval $(call ENCODER_TASK,proteins,homology,text-classification,$(call PROTEIN_SET,remote_homology,train),$(call PROTEIN_SET,remote_homology,test),256,--epochs 6))
-$(eval $(call ENCODER_TASK,proteins,stability,regression,$(call PROTEIN_SET,stability,train),$(call PROTEIN_SET,stability,test),64,--epochs 2))
-$(eval $(call ENCODER_TASK,proteins,signal,text-classification,$(call PROTEIN_SET,signalP_binary,train),$(call PROTEIN_SET,signalP_binary,test),80,))
+$(eval $(call ENCODER_TASK,proteins,homology,text-classification,$(call PROTEIN_SET,remote_homology,train),$(call PROTEIN_SET,remote_homology,test),256,))
+$(eval $(call ENCODER_TASK,proteins,stability,regression,$(call PROTEIN_SET,stability,train),$(call PROTEIN_SET,stability,test),64,--epochs 1))
+$(eval $(call ENCODER_TASK,proteins,signal,text-classification,$(call PROTEIN_SET,signalP_binary,train),$(call PROTEIN_SET,signalP_binary,test),80,--epochs 2))
 
 english: $(addprefix english-,mlm sst2 conll squad mrpc rte nsp) ## English encoders from scratch, measured in data/english.md: TEXT=folder
 
