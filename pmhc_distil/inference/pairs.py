@@ -120,16 +120,20 @@ def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:
     order = np.lexsort((np.where(unscored, np.inf, rank), owner))
     best = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
     kept = frame.iloc[best].reset_index(drop=True)
+    notes = kept["note"].to_numpy(dtype=object).copy()
+    alleles, reasons = (frame[name].to_numpy(dtype=object) for name in ("allele", "note"))
+
+    def told(row: int) -> str:
+        return f"{alleles[row]}: {reasons[row]}" if alleles[row] else str(reasons[row])
+
     # An allele that cannot be scored must not be missed for another of the same person that can.
     for row in np.flatnonzero(unscored & ~unscored[best][owner]).tolist():
-        told = [str(kept["note"].iat[int(owner[row])]), f"{frame['allele'].iat[row]}: {frame['note'].iat[row]}"]
-        kept.loc[owner[row], "note"] = "; ".join(filter(None, told))
+        notes[owner[row]] = "; ".join(filter(None, [notes[owner[row]], told(row)]))
     ends = np.searchsorted(owner, np.arange(len(kept) + 1))
     for number in np.flatnonzero(unscored[best]).tolist():
         if not peptide_problem(str(kept["peptide"].iat[number])):
-            own = frame.iloc[ends[number] : ends[number + 1]]
-            notes = [f"{name}: {note}" if name else note for name, note in zip(own["allele"], own["note"], strict=True)]
-            kept.loc[number, "note"] = "; ".join(dict.fromkeys(notes))
+            notes[number] = "; ".join(dict.fromkeys(map(told, range(ends[number], ends[number + 1]))))
+    kept["note"] = pd.Series(notes, dtype="str")
     kept.loc[unscored[best], "allele"] = ""
     bound = np.bincount(owner[written_rank(rank) <= WEAK_BINDER_RANK], minlength=len(kept))
     (column,) = GENOTYPE_COLUMNS

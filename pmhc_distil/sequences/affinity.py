@@ -28,7 +28,7 @@ def signs(cells: "pd.Series[str]") -> "pd.Series[str]":
     Series of str
         ``<``, ``=`` or ``>``; NaN for any other sign.
     """
-    return cells.fillna("").astype(str).str.strip().map(_SIGNS)
+    return cells.astype(object).where(cells.notna(), "").astype(str).str.strip().map(_SIGNS)
 
 
 def affinity_to_unit(affinity_nm: np.ndarray) -> np.ndarray:
