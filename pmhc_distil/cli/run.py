@@ -127,11 +127,12 @@ def _given(
         raise InputError(reason, source=", ".join(asked) if asked else "run")
     if (question is None) != (context is None):
         raise InputError("--question and --context go together", source="run")
+    from pmhc_distil.texts.records import is_unicode
+
     said = {"--text": texts, "--text-pair": [text_pair], "--question": [question], "--context": [context]}
     for name, words in said.items():
         for word in words:
-            # What is not UTF-8 comes as halves of surrogate pairs.
-            if word is not None and any("\ud800" <= letter <= "\udfff" for letter in word):
+            if word is not None and not is_unicode(word):
                 raise InputError("not UTF-8", source=name, value=ascii(word))
     if text_pair is not None and len(texts) != 1:
         raise InputError("goes with one --text", source="--text-pair")

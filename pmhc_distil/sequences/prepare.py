@@ -118,7 +118,7 @@ def prepare(
             raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
     if not isinstance(seed, int) or seed < 0:
         raise InputError("not a seed", column="seed", value=seed, hint="a whole number, not negative")
-    if isinstance(held_out_alleles, str) or not all(isinstance(name, str) for name in _listed(held_out_alleles)):
+    if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
         raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
     dropped: Counter[str] = Counter()
@@ -194,11 +194,6 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
-
-
-def _listed(names: Any) -> list[Any]:
-    """Give what stands in a list; of what is none, itself."""
-    return [*names] if isinstance(names, list | tuple) else [names]
 
 
 def _shares_of_lengths(ligands: pd.DataFrame) -> "pd.Series[float]":
