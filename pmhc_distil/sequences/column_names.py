@@ -13,6 +13,9 @@ Only ``peptides`` spells a peptide that could be scored; as the first line of a 
 ALLELE_NAMES = ("allele", "alleles", "hla", "mhc", "hlaallele", "mhcallele", "hlatype")
 """Headers of an allele column, in lower case without separators."""
 
+SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient")
+"""Headers of a column of samples, in lower case without separators."""
+
 
 def plain_name(column: str) -> str:
     """Give a column's name in lower case without blanks and ``_-.``."""

@@ -61,6 +61,8 @@ def read_parts(
 ) -> Iterator[tuple[list[Sequence[str]], NDArray[np.int64]]]:
     """Read all rows below the header, a bounded number at a time; blank lines are none.
 
+    In a table of one column only empty lines are blank: one of spaces is a row whose cell says nothing.
+
     Parameters
     ----------
     stream, source, skipped, delimiter, quoted
@@ -96,7 +98,7 @@ def read_parts(
         chunk, numbers = chunk[below_header:], numbers[below_header:]
         below_header = 0
         if set(map(len, chunk)) - {width}:
-            kept = np.array([i for i, fields in enumerate(chunk) if not _is_blank(fields)], dtype=np.intp)
+            kept = np.array([i for i, fields in enumerate(chunk) if not _is_blank(fields, width)], dtype=np.intp)
             chunk, numbers = [chunk[i] for i in kept], numbers[kept]
             for fields, number in zip(chunk, numbers, strict=True):
                 if len(fields) != width:
@@ -126,8 +128,9 @@ def _plain_columns(text: str, delimiter: str, width: int, quoted: bool) -> list[
     return [cells[place::width] for place in range(width)]
 
 
-def _is_blank(fields: list[str]) -> bool:
-    return not fields or (len(fields) == 1 and fields[0].isspace())
+def _is_blank(fields: list[str], width: int) -> bool:
+    """Tell whether a line is none of the table: in one of a single column, blanks are a cell like any other."""
+    return not fields or (len(fields) == 1 < width and fields[0].isspace())
 
 
 def _chunks(

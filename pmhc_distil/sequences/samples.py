@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.column_names import ALLELE_NAMES
+from pmhc_distil.sequences.column_names import ALLELE_NAMES, SAMPLE_NAMES, recognised
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_formats import Part
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
@@ -24,7 +24,6 @@ from pmhc_distil.sequences.result_columns import SAMPLE
 from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
 _SEPARATORS = re.compile(r"[,;|\s]+")
-_SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient")
 _PART = 50_000
 _MOST_OF_A_GENE = 2
 
@@ -56,7 +55,7 @@ def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, lis
         If the file cannot be read or has no such columns, a sample is named twice or has no alleles, or an allele does
         not exist.
     """
-    table, rows = read_small_table(path, {SAMPLE: _SAMPLE_NAMES, "alleles": ALLELE_NAMES})
+    table, rows = read_small_table(path, {SAMPLE: SAMPLE_NAMES, "alleles": ALLELE_NAMES})
     samples = samples_from(table, str(path), rows)
     for alleles, row in zip(samples.values(), rows.tolist(), strict=True):
         for allele in alleles:
@@ -104,7 +103,8 @@ def with_samples(
     Parameters
     ----------
     peptides : DataFrame or sequence of str
-        Peptides, or rows with ``peptide``.  A row that has a ``sample`` meets that one's alleles, others those of all.
+        Peptides, or rows with ``peptide``.  A row that has a ``sample`` (or ``donor``, ``patient``, ``Sample_ID``) meets
+        that one's alleles, others those of all.
     samples : DataFrame or mapping
         ``sample`` and ``alleles``, or sample to alleles.
     genotype : bool
@@ -118,9 +118,10 @@ def with_samples(
     Raises
     ------
     InputError
-        As :func:`samples_from`.
+        As :func:`samples_from`; or if several columns of the peptides could be the sample.
     """
     frame = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)})
+    frame.columns = _with_sample([str(name) for name in frame.columns], "the table of peptides")
     alleles = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
     own = frame[SAMPLE].astype(str).tolist() if SAMPLE in frame else None
     place, names, cells = _expand(len(frame), own, alleles, genotype)
@@ -133,8 +134,8 @@ class PeptidesOfSamples(PeptideSource):
     Parameters
     ----------
     peptides : PeptideSource
-        Without alleles.  If it has a column ``sample``, each row meets the alleles of its own sample; a row whose
-        sample is not known cannot be scored and says so.
+        Without alleles.  If it has a column ``sample`` (or ``donor``, ``patient``, ``Sample_ID``, which is then called
+        so), each row meets the alleles of its own sample; a row whose sample is not known cannot be scored and says so.
     samples : mapping of str to sequence of str
     genotype : bool
         As for :func:`with_samples`.
@@ -142,7 +143,7 @@ class PeptidesOfSamples(PeptideSource):
     Raises
     ------
     InputError
-        If the peptides have alleles of their own.
+        If the peptides have alleles of their own, or several columns that could be the sample.
     """
 
     def __init__(self, peptides: PeptideSource, samples: Mapping[str, Sequence[str]], *, genotype: bool) -> None:
@@ -152,6 +153,7 @@ class PeptidesOfSamples(PeptideSource):
             reason = "the table has alleles for each peptide, and --samples gives others"
             raise InputError(reason, source=peptides.source, column=records.allele, hint=hint)
         self._peptides, self._samples, self._genotype = peptides, samples, genotype
+        records = replace(records, columns=tuple(_with_sample(records.columns, peptides.source)))
         self._joined = SAMPLE in records.columns
         allele = "alleles"
         while allele in records.columns:
@@ -176,12 +178,13 @@ class PeptidesOfSamples(PeptideSource):
 
     def _parts(self) -> Iterator[Part]:
         records = self._peptides.records
+        sample = self.records.columns.index(SAMPLE)
         most = 1 if self._genotype else max(map(len, self._samples.values()))
         step = max(1, _PART // (most if self._joined else most * len(self._samples)))
         for columns, rows in records.parts():
             for start in range(0, len(rows), step):
                 some = [column[start : start + step] for column in columns]
-                own = [text.strip() for text in some[records.columns.index(SAMPLE)]] if self._joined else None
+                own = [text.strip() for text in some[sample]] if self._joined else None
                 place, names, cells = _expand(len(rows[start : start + step]), own, self._samples, self._genotype)
                 repeated: list[Sequence[Any]] = [[column[i] for i in place] for column in some]
                 yield [*repeated, *([] if self._joined else [names]), cells], rows[start : start + step][place]
@@ -216,6 +219,15 @@ def genotype_warnings(alleles: Sequence[str], whose: str) -> list[str]:
         for gene, count in genes.items()
         if count > _MOST_OF_A_GENE
     ]
+
+
+def _with_sample(columns: Sequence[str], source: str) -> list[str]:
+    """Call the column that names samples so."""
+    found = recognised(columns, SAMPLE_NAMES)
+    if len(found) > 1:
+        hint = "rename or remove one of them"
+        raise InputError("more than one column could be the sample", source=source, value=", ".join(found), hint=hint)
+    return [SAMPLE if name in found else name for name in columns]
 
 
 def _expand(

@@ -33,6 +33,7 @@ def compare(text, delimiter, quoted, skipped=0):
 
 @given(st.text('ab,\t"\n\r é\udce9', max_size=60), st.sampled_from(",\t"), st.booleans())
 @example("a\n\nb\nc\nd\n\ne\n", ",", True)
+@example("a\n \nb\nc\nd\n\ne\n", ",", True)
 @example("a\r\nb\r\nc", ",", True)
 @example("a,b\n1,2\n3,4\n5,6\n7\n8,9,10\n", ",", True)
 @example('a,b\n1,2\n3,4\n5,6\n"7\n7",8\n9,10\n', ",", True)

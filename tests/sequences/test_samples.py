@@ -119,6 +119,30 @@ def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
         PeptidesOfSamples(open_peptides(path, strict=True), TWO, genotype=False).check()
 
 
+@pytest.mark.parametrize("name", ["Sample_ID", "donor", "Patient", "SAMPLE"])
+def test_a_sample_by_another_name(tmp_path, name):
+    """Prevents every peptide from meeting every sample where the column is called as the sheet of samples may call it."""
+    path = tmp_path / "cohort.csv"
+    path.write_text(f"peptide,{name}\nSLYNTVATL,p2\nGILGFVFTL,p1\n")
+    source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)
+    (table,) = source.tables()
+    assert table.frame[["sample", "allele"]].to_numpy().tolist() == [["p2", "A0101"], ["p1", "A0201"], ["p1", "B0702"]]
+    pd.testing.assert_frame_equal(
+        with_samples(pd.read_csv(path, dtype="str"), TWO, genotype=False),
+        table.frame[["peptide", "sample", "allele"]],
+    )
+
+
+def test_several_columns_of_samples(tmp_path):
+    """Prevents a guess at whose alleles a peptide meets, unless one of them is called just so."""
+    path = tmp_path / "cohort.csv"
+    path.write_text("peptide,donor,patient\nSLYNTVATL,p2,p1\n")
+    with pytest.raises(InputError, match="more than one column could be the sample: 'donor, patient'"):
+        PeptidesOfSamples(open_peptides(path), TWO, genotype=True)
+    path.write_text("peptide,donor,sample\nSLYNTVATL,p2,p1\n")
+    assert PeptidesOfSamples(open_peptides(path), TWO, genotype=True).own_columns == ["donor", "sample"]
+
+
 def test_alleles_of_two_places_are_refused(tmp_path):
     """Prevents one of two allele columns from being ignored without a word."""
     path = tmp_path / "pairs.csv"
