@@ -1,6 +1,6 @@
 """Mutant peptides beside their wild type: what a change of a protein does to presentation."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,7 @@ def mutants(
     request: MutantRequest,
     *,
     predictor: "Predictor",
-    proteome: Callable[[], Iterable[str]] | None = None,
+    proteome: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Predict all peptides over each change, beside those of the wild type.
 
@@ -78,8 +78,8 @@ def mutants(
         :mod:`~pmhc_distil.sequences.mutations` has read.
     request : MutantRequest
     predictor : Predictor
-    proteome : callable, optional
-        Gives the proteins in which mutant peptides are looked up, each time it is called.
+    proteome : collection of str, optional
+        Proteins in which mutant peptides are looked up.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def mutant_parts(
     mutations: Sequence[Mutation],
     request: MutantRequest,
     load: "Callable[[], Predictor]",
-    proteome: Callable[[], Iterable[str]] | None = None,
+    proteome: Collection[str] | None = None,
 ) -> Iterator[tuple[pd.DataFrame, int]]:
     """Give what :func:`mutants` gives, some mutations at a time.
 
@@ -125,7 +125,7 @@ def mutant_parts(
         frame = _with_wild_type(frame, predictor, request)
         frame["anchor"] = request.anchors.at_anchor(predictor, frame, request.grooves)
         if proteome is not None:
-            found = occurring(frame["peptide"].tolist(), proteome())
+            found = occurring(frame["peptide"].tolist(), proteome)
             frame["in_proteome"] = pd.Series(found, dtype="boolean").where(frame["peptide"] != "")
         yield _finished(frame, request), len(some)
 

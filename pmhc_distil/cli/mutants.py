@@ -91,12 +91,12 @@ def mutants(
     """
     from pmhc_distil.analysis.anchors import Anchors
     from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts
-    from pmhc_distil.sequences.mutations import named_mutations, read_mutations
+    from pmhc_distil.sequences.mutations import named_mutations
     from pmhc_distil.sequences.protein_names import NamedProteins
     from pmhc_distil.sequences.proteins import read_proteins
     from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS
     from pmhc_distil.sequences.tables import PREDICTION_COLUMNS
-    from pmhc_distil.sequences.vep import is_vcf, read_vep
+    from pmhc_distil.sequences.vep import read_changes
 
     format_ = check_result(output, format_, source, mutations, samples, hla_fasta, proteome)
     check_model(model)
@@ -107,16 +107,13 @@ def mutants(
     if not texts and mutations is None:
         raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
     found = named_mutations(texts)
-    if mutations is not None and is_vcf(mutations):
-        read, silent = read_vep(mutations)
+    if mutations is not None:
+        read, silent = read_changes(mutations)
         found += read
         if silent:
             tell(f"{mutations}: {silent:,} of the variants change no protein")
-    elif mutations is not None:
-        found += read_mutations(mutations)
     proteins = NamedProteins.read(source)
-    if proteome is not None:
-        next(iter(read_proteins(proteome)))  # refused before anything is predicted
+    looked_up = None if proteome is None else [sequence for _, sequence in read_proteins(proteome)]
     request = MutantRequest(
         alleles=alleles,
         samples=people,
@@ -131,7 +128,7 @@ def mutants(
         found,
         request,
         lambda: load_predictor(model, **options),
-        None if proteome is None else lambda: (sequence for _, sequence in read_proteins(proteome)),
+        looked_up,
     )
     unused = 0
 

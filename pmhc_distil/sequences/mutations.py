@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 from Bio.Data.IUPACData import protein_letters_3to1
@@ -164,8 +165,14 @@ def named_mutations(texts: Sequence[str], source: str = "--mutation") -> list[Mu
     return found
 
 
-def read_mutations(path: str | Path) -> list[Mutation]:
+def read_mutations(path: str | Path, stream: TextIO | None = None) -> list[Mutation]:
     """Read a table with the columns ``protein`` and ``mutation``.
+
+    Parameters
+    ----------
+    path : str or Path
+    stream : TextIO, optional
+        The file, if it is open already.
 
     Raises
     ------
@@ -173,7 +180,7 @@ def read_mutations(path: str | Path) -> list[Mutation]:
         If the file cannot be read or has no such columns.
     """
     columns = {"protein": ("protein", "gene", "symbol", "name"), "mutation": ("mutation", "change", "hgvsp", "variant")}
-    table, _ = read_small_table(path, columns)
+    table, _ = read_small_table(path, columns, stream=stream)
     return mutations_from(table)
 
 

@@ -103,7 +103,7 @@ def with_samples(
     Parameters
     ----------
     peptides : DataFrame or sequence of str
-        Peptides, or rows with ``peptide``.  A row that has a ``sample`` (or ``donor``, ``patient``, ``Sample_ID``) meets
+        Peptides, or rows with ``peptide``.  A row that has a ``sample`` (``donor``, ``patient``, ``Sample_ID``) meets
         that one's alleles, others those of all.
     samples : DataFrame or mapping
         ``sample`` and ``alleles``, or sample to alleles.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,11 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], source: str) ->
 
 
 def read_small_table(
-    path: str | Path, columns: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]] | None = None
+    path: str | Path,
+    columns: Mapping[str, Sequence[str]],
+    optional: Mapping[str, Sequence[str]] | None = None,
+    *,
+    stream: TextIO | None = None,
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Read the columns of a CSV or TSV file that are asked for.
 
@@ -39,6 +44,8 @@ def read_small_table(
         What to call each column, and the names by which it is found, in lower case without separators.
     optional : mapping, optional
         Columns that need not be there.
+    stream : TextIO, optional
+        The file, seekable, if it is open already.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def read_small_table(
     """
     source = str(path)
     expected = f"a table with the columns {' and '.join(columns)} is expected"
-    stream = open_text(path)
+    stream = stream or open_text(path)
     skipped, head = next(((n, line) for n, line in enumerate(stream) if line.strip()), (0, ""))
     if not head:
         raise InputError("the table is empty", source=source, hint=expected)

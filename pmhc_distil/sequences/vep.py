@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import unquote
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.mutations import FRAMESHIFT, START_OR_END, Change, Mutation, mutation
+from pmhc_distil.sequences.mutations import FRAMESHIFT, START_OR_END, Change, Mutation, mutation, read_mutations
 from pmhc_distil.sequences.text_files import open_text
 
 _FORMAT = re.compile(r'##INFO=<ID=CSQ,.*Format: ?([^">]+)')
@@ -26,20 +27,16 @@ _NAMES = ("ENSP", "Feature", "SWISSPROT", "SYMBOL", "Gene")
 _PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/\d+)?")
 
 
-def is_vcf(path: str | Path) -> bool:
-    """Tell by its first line whether a file is a VCF."""
-    return open_text(path).readline().startswith("##fileformat=VCF")
-
-
-def read_vep(path: str | Path) -> tuple[list[Mutation], int]:
-    """Read the protein changes of a VCF.
+def read_changes(path: str | Path) -> tuple[list[Mutation], int]:
+    """Read the protein changes of a VCF or of a table, which are told apart by the first line.
 
     Of every variant the transcripts whose protein changes are read, or only the picked ones if VEP has picked any.
 
     Parameters
     ----------
     path : str or Path
-        Plain or gzip, with ``CSQ`` in INFO and its format in the header.
+        Plain or gzip: a VCF with ``CSQ`` in INFO and its format in the header, or what
+        :func:`~pmhc_distil.sequences.mutations.read_mutations` reads.
 
     Returns
     -------
@@ -51,13 +48,19 @@ def read_vep(path: str | Path) -> tuple[list[Mutation], int]:
     Raises
     ------
     InputError
-        If the file cannot be read, has no annotation, or a line is no variant.
+        If the file cannot be read, has no annotation, or a line is no variant; or as ``read_mutations``.
     """
-    source = str(path)
+    stream = open_text(path)
+    is_vcf = stream.readline().startswith("##fileformat=VCF")
+    stream.seek(0)
+    return _read_vcf(stream, str(path)) if is_vcf else (read_mutations(path, stream), 0)
+
+
+def _read_vcf(stream: TextIO, source: str) -> tuple[list[Mutation], int]:
     fields: list[str] | None = None
     found: list[Mutation] = []
     silent = 0
-    for row, line in enumerate(open_text(path), 1):
+    for row, line in enumerate(stream, 1):
         if line.startswith("#"):
             if match := _FORMAT.match(line):
                 fields = match[1].strip().split("|")

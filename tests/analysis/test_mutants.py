@@ -13,7 +13,7 @@ from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.mutations import mutation, named_mutations, read_mutations
 from pmhc_distil.sequences.protein_names import NamedProteins
 from pmhc_distil.sequences.tables import PREDICTION_NAMES
-from pmhc_distil.sequences.vep import read_vep
+from pmhc_distil.sequences.vep import read_changes
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 PROTEIN = "MKGSWAYLLKKCHTVPDEFIRNQ"
@@ -148,13 +148,13 @@ def test_genotypes_samples_and_a_limit(predictor, oncogenes):
 
 def test_parts_make_the_same_table(predictor, oncogenes, monkeypatch):
     """Prevents a long list from giving another table than its parts."""
-    found = [*read_vep(EXAMPLES / "variants.vcf")[0], *read_mutations(EXAMPLES / "mutations.csv")]
+    found = [*read_changes(EXAMPLES / "variants.vcf")[0], *read_mutations(EXAMPLES / "mutations.csv")]
     found[1:1] = [mutation(["KRAS"], "Q61H", "v1"), mutation(["P01116"], "Q61H", "v1"), mutation(["x"], "Q61H", "v1")]
     proteome = [*oncogenes.sequences.values(), "WWKLVVVGADGVGKWW"]
     request = MutantRequest(["A*11:01"], lengths=(9, 10))
-    whole = mutants(oncogenes, found, request, predictor=predictor, proteome=lambda: proteome)
+    whole = mutants(oncogenes, found, request, predictor=predictor, proteome=proteome)
     monkeypatch.setattr("pmhc_distil.analysis.mutants._AT_ONCE", 2)
-    parts = mutant_parts(oncogenes, found, request, lambda: predictor, lambda: proteome)
+    parts = mutant_parts(oncogenes, found, request, lambda: predictor, proteome)
     frames, counts = zip(*parts, strict=True)
     pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), whole)
     assert sum(counts) == len(found) == 14

@@ -2,6 +2,8 @@
 
 import functools
 import io
+import os
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +45,18 @@ def test_a_vcf_and_a_proteome(run):
     rows = pd.read_csv(io.StringIO(out), keep_default_na=False)
     assert status == 0 and set(rows.loc[rows["peptide"] != "", "in_proteome"]) == {"False"}
     assert "variants.vcf: 1 of the variants change no protein" in err and "1 of 3 mutations cannot be used" in err
+
+
+def test_pipes(run, tmp_path):
+    """Prevents what can be read only once, as ``--mutations <(bcftools view ...)``, from being called empty."""
+    pipes = {}
+    for name in ("variants.vcf", "protein.fasta"):
+        pipes[name] = tmp_path / name
+        os.mkfifo(pipes[name])
+        threading.Thread(target=pipes[name].write_bytes, args=[(EXAMPLES / name).read_bytes()], daemon=True).start()
+    piped = run("--mutations", pipes["variants.vcf"], "--hla", "A0201", "--proteome", pipes["protein.fasta"])
+    files = run("--mutations", EXAMPLES / "variants.vcf", "--hla", "A0201", "--proteome", EXAMPLES / "protein.fasta")
+    assert piped[:2] == files[:2]
 
 
 @pytest.mark.parametrize(

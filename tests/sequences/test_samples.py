@@ -121,7 +121,7 @@ def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["Sample_ID", "donor", "Patient", "SAMPLE"])
 def test_a_sample_by_another_name(tmp_path, name):
-    """Prevents every peptide from meeting every sample where the column is called as the sheet of samples may call it."""
+    """Prevents every peptide from meeting every sample where their column is called as the sheet may call it."""
     path = tmp_path / "cohort.csv"
     path.write_text(f"peptide,{name}\nSLYNTVATL,p2\nGILGFVFTL,p1\n")
     source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)

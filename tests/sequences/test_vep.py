@@ -7,7 +7,7 @@ import pytest
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.mutations import Change
-from pmhc_distil.sequences.vep import is_vcf, read_vep
+from pmhc_distil.sequences.vep import read_changes
 
 FIELDS = "Allele|Consequence|SYMBOL|Gene|Feature|ENSP|HGVSp|Protein_position|Amino_acids"
 HEADER = f"""##fileformat=VCFv4.2
@@ -28,8 +28,7 @@ def read(tmp_path):
             f"1\t{i}\t.\tA\tC\t.\tPASS\tDP=9;CSQ={text};SOMATIC\tGT\t0/1\n" for i, text in enumerate(annotations, 1)
         ]
         path.write_bytes(gzip.compress((header + "".join(lines)).encode()))
-        assert is_vcf(path)
-        return read_vep(path)
+        return read_changes(path)
 
     return read
 
@@ -85,8 +84,8 @@ def test_transcripts_of_a_variant(read):
 
 def test_the_example():
     """Prevents an example that shows less than it says."""
-    found, silent = read_vep(EXAMPLES / "variants.vcf")
-    assert len(found) == 3 and silent == 1 and not is_vcf(EXAMPLES / "mutations.csv")
+    found, silent = read_changes(EXAMPLES / "variants.vcf")
+    assert len(found) == 3 and silent == 1
 
 
 def test_mistakes_name_their_row(tmp_path, read):
@@ -94,10 +93,10 @@ def test_mistakes_name_their_row(tmp_path, read):
     path = tmp_path / "plain.vcf"
     path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\n")
     with pytest.raises(InputError, match="no CSQ with its format in the header"):
-        read_vep(path)
+        read_changes(path)
     path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\n1\t2\t.\tA\tC\t.\t.\tDP=1\n")
     with pytest.raises(InputError, match=r"plain.vcf, row 3: no CSQ .*vep --vcf"):
-        read_vep(path)
+        read_changes(path)
     path.write_text(HEADER + "1\t2\t.\n")
     with pytest.raises(InputError, match="row 5: a variant has at least 8 fields, and this has 3"):
-        read_vep(path)
+        read_changes(path)
