@@ -35,9 +35,10 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     Example:
       pmhc-distil data prepare my_data --proteins human.fasta.gz --recipe recipes/data.yaml -o runs/data
     """
-    from pmhc_distil.sequences.files import check_folder
+    from pmhc_distil.sequences.files import check_folder, check_not_input
     from pmhc_distil.sequences.label_noise import label_noise_from_recipe
     from pmhc_distil.sequences.negatives import hard_negatives_from_recipe
+    from pmhc_distil.sequences.prepare import FILES
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
     from pmhc_distil.sequences.prepare import write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
@@ -54,6 +55,9 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     sources = sources_from_recipe(settings.pop("sources"))
     if "held_out" in settings:
         settings["held_out"] = sources_from_recipe(settings["held_out"])
+    read = [folder / source.file for source in (*sources, *settings.get("held_out", ()))]
+    for name in FILES:
+        check_not_input(output / name, proteins, *recipes, *read)
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
     prepared = prepare_tables(folder, sources, proteome, **settings)
     write_prepared(prepared, output, written)
@@ -88,7 +92,7 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     type=click.Path(path_type=Path),
     help="Table like TABLE, of which no ligand may be a decoy; repeatable.",
 )
-@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
 def benchmark(
     table: Path,
@@ -137,7 +141,7 @@ def benchmark(
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--alleles", type=click.IntRange(min=1), default=3000, show_default=True, help="Without data in TABLE.")
 @click.option("--peptides", type=click.IntRange(min=2), default=96, show_default=True, help="For each of them.")
-@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
 def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path) -> None:
     """Add pairs that nobody has measured to the training TABLE, for `pmhc-distil distill`.
@@ -172,7 +176,7 @@ def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path
     type=click.Path(path_type=Path),
     help="Sequences to leave out: a table or FASTA; repeatable.",
 )
-@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the two files.")
 def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed: int, output: Path) -> None:
     """Split a FASTA of proteins for pretraining: train.fasta.gz and validation.fasta.gz.
@@ -198,7 +202,7 @@ def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed:
 @click.option(
     "--examples", type=click.IntRange(min=10), default=4000, show_default=True, help="Notes, with four questions each."
 )
-@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
 def clinic_notes(examples: int, seed: int, output: Path) -> None:
     """Make up notes of an eye clinic, with questions and answers as in SQuAD 2.0.
@@ -229,7 +233,7 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
 @click.option("--vocabulary", type=click.IntRange(min=100), help="Also learn so many word pieces: vocab.txt.")
 @click.option("--lower", is_flag=True, help="Word pieces in lower case only.")
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
-@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
 def texts(
     files: tuple[Path, ...],

@@ -60,7 +60,7 @@ def draw_negatives(
     ligands : DataFrame
         ``peptide, allele, source``.
     sources : sequence of Source
-        Where the ligands come from; a source has negatives of its own lengths only.
+        Where the ligands come from; a source has negatives of its own lengths only.  Those of one file count as one.
     shares : Series
         Of the ligands, by length.  A source restricted to some lengths counts as if it had its missing lengths too.
     proteome : Proteome
@@ -84,10 +84,13 @@ def draw_negatives(
     """
     generator = np.random.default_rng(seed)
     frames = [pd.DataFrame({"peptide": [], "allele": []}, dtype="str")]
+    lengths_of: dict[str, set[int]] = {}
     for source in sources:
-        counts = ligands.loc[ligands["source"] == source.name, "allele"].value_counts().sort_index()
-        covered = float(shares.reindex(list(source.lengths)).sum())
-        for length in source.lengths:
+        lengths_of.setdefault(source.name, set()).update(source.lengths)
+    for name, lengths in lengths_of.items():
+        counts = ligands.loc[ligands["source"] == name, "allele"].value_counts().sort_index()
+        covered = float(shares.reindex(sorted(lengths)).sum())
+        for length in sorted(lengths):
             numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
             if not numbers.any():
                 continue

@@ -6,7 +6,7 @@ Peptides are split, not rows, so that no peptide is in two tables.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,17 @@ from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
 """Name of the report beside training tables."""
+
+FILES = (
+    "train.csv.gz",
+    "validation.csv.gz",
+    TRAINING_FILE,
+    "held_out_ligands.csv.gz",
+    "held_out_affinities.csv.gz",
+    HASHES_FILE,
+    REPORT_FILE,
+)
+"""Names of all files that :func:`write_prepared` writes, the two of what is held out only where there is something."""
 
 
 @dataclass
@@ -114,9 +125,9 @@ def prepare(
             ("hard_negatives: least_kept", hard_negatives.least_kept, 1),
         ]
     for name, value, most in ranges:
-        if not isinstance(value, int | float) or not 0 < value <= most:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
             raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
-    if not isinstance(seed, int) or seed < 0:
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise InputError("not a seed", column="seed", value=seed, hint="a whole number, not negative")
     if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
@@ -125,7 +136,7 @@ def prepare(
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
     peptides = {text for part in held_out for text in read_source(folder, part, Counter())["peptide"]}
-    alleles = [resolve_allele(name).name for name in held_out_alleles]
+    alleles = [_held_out(name) for name in held_out_alleles]
     reason = pd.Series("", joined.index).mask(joined["peptide"].isin(peptides), "peptide")
     reason = reason.mask(joined["allele"].isin(alleles), "allele")
     absent = joined.assign(held_out=reason)[reason != ""]
@@ -164,6 +175,9 @@ def prepare(
     table["offset"] = table["peptide"].str.len().map(for_lengths).where(table["label"].notna(), 0.0)
     in_split = validation_mask(table["peptide"], validation_share, seed)
     train, validation = table[~in_split], table[in_split]
+    if not ((train["label"] == 1) | train["affinity_nm"].notna()).any():
+        hint = f"validation_share is {validation_share:g}, and there are {len(positives):,} measured pairs"
+        raise InputError("no ligand and no affinity is left for training", source=str(folder), hint=hint)
     presented, random = train["label"] == 1, train["source"] == "negative"
     if hard_negatives and presented.any() and random.any():
         motifs = Motifs(train[presented], train[random])
@@ -194,6 +208,13 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
+
+
+def _held_out(name: str) -> str:
+    try:
+        return resolve_allele(name).name
+    except InputError as error:
+        raise replace(error, source="--recipe", column="held_out_alleles") from error
 
 
 def _shares_of_lengths(ligands: pd.DataFrame) -> "pd.Series[float]":
@@ -241,15 +262,12 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
     The report holds what was dropped, the settings in ``recipe`` and the checksums of the tables.
     """
     create_folder(folder)
-    tables = {
-        "train.csv.gz": prepared.train,
-        "validation.csv.gz": prepared.validation,
-        TRAINING_FILE: prepared.alleles,
-    }
+    parts = [prepared.train, prepared.validation, prepared.alleles]
     if len(prepared.held_out):
         measured = prepared.held_out[MEASURED].notna()
-        tables["held_out_ligands.csv.gz"] = prepared.held_out[~measured].drop(columns=[MEASURED, "inequality"])
-        tables["held_out_affinities.csv.gz"] = prepared.held_out[measured].drop(columns="label")
+        parts.append(prepared.held_out[~measured].drop(columns=[MEASURED, "inequality"]))
+        parts.append(prepared.held_out[measured].drop(columns="label"))
+    tables = dict(zip(FILES, parts, strict=False))
     for name, table in tables.items():
         write_csv(table, folder / name)
     write_hashes(prepared.measured["peptide"], prepared.measured["allele"], folder / HASHES_FILE)

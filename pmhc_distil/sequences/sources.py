@@ -15,6 +15,7 @@ import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import MEASURED, signs
+from pmhc_distil.sequences.column_names import plain_name, recognised
 from pmhc_distil.sequences.csv_tables import read_rows
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, peptide_problem
@@ -85,12 +86,21 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     Returns
     -------
     DataFrame with :data:`TABLE_COLUMNS`
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has a column whose name is nearly that of one that is read.
     """
     frame, left_out = read_rows(folder / source.file, ("peptide", "allele"), source.where)
     dropped[f"{source.file}: not {source.where}"] += left_out
     names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
     table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
     table["allele"] = frame["allele"].map(names)
+    for name in ("label", MEASURED, "inequality"):
+        if name not in frame and (alike := recognised(frame.columns, [plain_name(name)])):
+            hint = f"call it '{name}', or leave the column out"
+            raise InputError(f"is this the column '{name}'?", str(folder / source.file), column=alike[0], hint=hint)
     table["source"] = source.name
     table["label"] = np.nan
     table["affinity_nm"] = np.nan

@@ -2,7 +2,6 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ from transformers.utils import ModelOutput
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import MASK, PAD, encode
-from pmhc_distil.sequences.affinity import affinity_to_unit
+from pmhc_distil.sequences.affinity import affinity_to_unit, signs
+from pmhc_distil.sequences.csv_tables import line_of_row
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.sources import TABLE_COLUMNS
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import binary_metrics
 
+_HINT = "make the table with `pmhc-distil data prepare`"
 COLUMNS = tuple(name for name in TABLE_COLUMNS if name != "source")
 USES = (
     "Ranks peptides of 8 to 15 standard residues by how likely an HLA class I molecule presents them. Research "
@@ -32,6 +33,7 @@ USES = (
     "allele's groove is from those of the training data, the less a score can be trusted "
     "(`pmhc-distil hla explain`)."
 )
+_SIGNS = {"<": -1.0, "=": 0.0, ">": 1.0}
 AFFINITY_WEIGHT = 2.0
 """Weight of the squared error of the affinity (0 to 1) beside the cross-entropy of presentation."""
 
@@ -51,7 +53,7 @@ class PairData:
         self.grooves = encode([resolve_allele(str(name)).groove for name in alleles])
         self.peptides = encode(frame["peptide"].tolist(), MAX_PEPTIDE_LENGTH)
         self.lengths = (self.peptides != PAD).sum(1)
-        inequality = frame["inequality"].map({"<": -1.0, "=": 0.0, ">": 1.0}).to_numpy(np.float32)
+        inequality = frame["inequality"].map(_SIGNS).to_numpy(np.float32)
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
         offset = frame["offset"].to_numpy(np.float32)
         self.unlabelled = int((frame["label"].isna() & frame["affinity_nm"].isna()).sum())
@@ -91,9 +93,9 @@ class PairData:
         }
 
     def fingerprint(self) -> str:
-        """Give a SHA-256 of peptides and grooves in their order; labels do not matter to a teacher."""
+        """Give a SHA-256 of peptides, grooves and what was measured, in their order."""
         digest = hashlib.sha256()
-        for table in (self.peptides, self.grooves, self.allele):
+        for table in (self.peptides, self.grooves, self.allele, self.labels):
             digest.update(np.ascontiguousarray(table).tobytes())
         return digest.hexdigest()
 
@@ -104,38 +106,44 @@ def read_pairs(path: Path, _: Reading | None = None) -> PairData:
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a column, or holds a peptide or an allele that cannot be scored.
+        If the file cannot be read, lacks a column, or holds a peptide or an allele that cannot be scored, a label that
+        is neither 1 nor 0, an affinity that is not above 0, or an inequality that is none.
     """
-    hint = "make the table with `pmhc-distil data prepare`"
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     try:
         frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""], "affinity_nm": [""]})
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError("cannot be read as a table of pairs", source=str(path), hint=hint) from error
+        raise InputError("cannot be read as a table of pairs", source=str(path), hint=_HINT) from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
+        raise InputError("the rows have more fields than the header", source=str(path), row=2, hint=_HINT)
     for column in COLUMNS:
         if column not in frame:
             there = ", ".join(frame.columns)
-            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column, hint=hint)
+            raise InputError(f"the column is missing; there are: {there}", source=str(path), column=column, hint=_HINT)
     for column in ("label", "affinity_nm", "offset"):
         numbers = pd.to_numeric(frame[column], errors="coerce")
-        bad = (numbers.isna() & frame[column].notna()).to_numpy()
-        if bad.any():
-            row = int(bad.argmax())
-            value = frame[column].iloc[row]
-            raise InputError("not a number", source=str(path), row=row + 2, column=column, value=value, hint=hint)
+        _refuse(frame, column, numbers.isna() & frame[column].notna(), "not a number", path)
+        _refuse(frame, column, np.isinf(numbers), "not a finite number", path)
         frame[column] = numbers
-    _check(frame, "peptide", peptide_problem, path, hint)
-    _check(frame, "allele", _allele_problem, path, hint)
+    _refuse(frame, "label", frame["label"].notna() & ~frame["label"].isin([0, 1]), "neither 1 (presented) nor 0", path)
+    _refuse(frame, "affinity_nm", frame["affinity_nm"] <= 0, "not above 0", path)
+    inequality = signs(frame["inequality"])
+    bad = inequality.isna() & frame["affinity_nm"].notna()
+    _refuse(frame, "inequality", bad, "none of <, = and >", path)
+    frame["inequality"] = inequality.where(frame["affinity_nm"].notna(), "")
+    for column, problem in (("peptide", peptide_problem), ("allele", _allele_problem)):
+        found = {value: reason for value in frame[column].unique() if (reason := problem(value))}
+        for reason in dict.fromkeys(found.values()):
+            _refuse(frame, column, frame[column].map(found) == reason, reason, path)
     return PairData(frame)
 
 
-def _check(frame: pd.DataFrame, column: str, problem: Callable[[str], str], path: Path, hint: str) -> None:
-    """Refuse the first row whose value has a problem."""
-    bad = {value: reason for value in frame[column].unique() if (reason := problem(value))}
-    if bad:
-        row = int(frame[column].isin(bad).to_numpy().argmax())
-        value = frame[column].iloc[row]
-        raise InputError(bad[value], source=str(path), row=row + 2, column=column, value=value, hint=hint)
+def _refuse(frame: pd.DataFrame, column: str, bad: "pd.Series[bool]", reason: str, path: Path) -> None:
+    """Refuse the first row that is bad, by its line in the file."""
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        line, value = line_of_row(path, row), frame[column].iloc[row]
+        raise InputError(reason, source=str(path), row=line, column=column, value=value, hint=_HINT)
 
 
 def _allele_problem(text: str) -> str:
@@ -186,7 +194,7 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Measure presentation on labelled pairs, and the rank correlation of the affinity on exact measurements."""
     labelled = ~np.isnan(targets[:, 0])
-    result = binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
+    result = binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0) if labelled.any() else {}
     exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
     if exact.sum() > 2:
         result["affinity_spearman"] = float(spearmanr(predicted[exact, 1], targets[exact, 1]).statistic)

@@ -219,8 +219,12 @@ class TextData:
         return {name: torch.from_numpy(table) for name, table in batch.items()}
 
     def fingerprint(self) -> str:
-        """Give a SHA-256 of the tokens and segments in their order."""
-        return hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest()).hexdigest()
+        """Give a SHA-256 of the tokens, segments and labels in their order."""
+        digest = hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest())
+        if self.labels is not None:
+            labels = self.labels.digest() if isinstance(self.labels, Ragged) else self.labels.tobytes()
+            digest.update(labels)
+        return digest.hexdigest()
 
 
 def _tell_of_cut(cut: int, texts: int, longest: int) -> None:

@@ -30,7 +30,27 @@ def test_selected_rows_keep_their_labels(table):
     assert select_rows(table, "n != 2", "table").index.tolist() == [5, 7]
 
 
-@pytest.mark.parametrize("where", ["m > 1", "n >", "n.nothing()"])
+@pytest.mark.parametrize(
+    "where", ["@pd.io.common.os.remove('x') == 0", "n.to_csv('made.csv') == 1", "n.__class__ == 1", "print(n) == 1"]
+)
+def test_a_condition_that_does_something(tmp_path, monkeypatch, table, where):
+    """Prevents the recipe of somebody else from running code or writing files."""
+    monkeypatch.chdir(tmp_path)
+    write_csv(table, tmp_path / "table.csv")
+    with pytest.raises(InputError, match="the condition is not allowed"):
+        read_rows(tmp_path / "table.csv", ["n"], where)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize("where", ["peptide.str.startswith('S') and (n == 1)", "peptide == '@print(1)' or n.isin([1])"])
+def test_a_condition_may_ask(tmp_path, table, where):
+    """Prevents questions about texts, or what stands in quotation marks, from being refused."""
+    write_csv(table, tmp_path / "table.csv")
+    kept, left_out = read_rows(tmp_path / "table.csv", ["n"], where)
+    assert kept["n"].tolist() == [1] and left_out == len(table) - 1
+
+
+@pytest.mark.parametrize("where", ["m > 1", "n >", "n.nothing"])
 def test_a_condition_that_means_nothing(tmp_path, table, where):
     """Prevents a traceback out of pandas where the user has mistyped a condition."""
     write_csv(table, tmp_path / "table.csv")

@@ -207,14 +207,52 @@ def test_bad_peptides_and_alleles_are_named(tmp_path, pairs, column, value, reas
     assert reason in str(error) and "\n" not in str(error)
 
 
-@pytest.mark.parametrize(("column", "value"), [("label", "yes"), ("affinity_nm", "strong"), ("offset", "none")])
-def test_text_in_place_of_a_number_is_one_line(tmp_path, pairs, column, value):
-    """Prevents a traceback from a table that was edited by hand."""
-    bad = pairs.astype({column: object})
-    bad.loc[4, column] = value
-    bad.to_csv(tmp_path / "pairs.csv", index=False)
-    with pytest.raises(InputError, match=r"pairs\.csv"):
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("label", "yes", "not a number"),
+        ("label", "0.5", "neither 1 (presented) nor 0"),
+        ("label", "-1", "neither 1 (presented) nor 0"),
+        ("label", "inf", "not a finite number"),
+        ("affinity_nm", "strong", "not a number"),
+        ("affinity_nm", "0", "not above 0"),
+        ("affinity_nm", "-5", "not above 0"),
+        ("offset", "none", "not a number"),
+        ("offset", "inf", "not a finite number"),
+        ("inequality", "about", "none of <, = and >"),
+    ],
+)
+def test_measurements_that_mean_nothing(tmp_path, pairs, column, value, reason):
+    """Prevents a table that was edited by hand from ending in a traceback, or from being learned as it is."""
+    bad = pairs.astype(dict.fromkeys(("label", "affinity_nm", "offset"), object))
+    row = int(bad["affinity_nm"].notna().argmax())
+    bad.loc[row, column] = value
+    text = bad.to_csv(index=False)
+    (tmp_path / "pairs.csv").write_text(text.replace("\n", "\n\n", 1))  # a blank line is no row
+    with pytest.raises(InputError) as caught:
         read_pairs(tmp_path / "pairs.csv")
+    error = caught.value
+    assert (error.reason, error.row, error.column) == (reason, row + 3, column)
+
+
+def test_more_fields_than_the_header(tmp_path, pairs):
+    """Prevents columns from being shifted by one, so that alleles are read where peptides stand."""
+    lines = pairs.to_csv(index=False).splitlines()
+    (tmp_path / "pairs.csv").write_text("\n".join([lines[0], *(f"{line}," for line in lines[1:])]))
+    with pytest.raises(InputError, match="more fields than the header"):
+        read_pairs(tmp_path / "pairs.csv")
+
+
+def test_what_was_measured_is_in_the_fingerprint(pairs):
+    """Prevents a run from being continued, or compared, with other labels of the same pairs."""
+    changed = pairs.assign(label=1 - pairs["label"])
+    assert PairData(changed).fingerprint() != PairData(pairs).fingerprint()
+
+
+def test_nothing_labelled_to_measure(pairs):
+    """Prevents a traceback after the first epoch where validation holds affinities alone."""
+    targets = np.array([[NAN, x, 0, 0] for x in (0.1, 0.5, 0.9)])
+    assert metrics(PairData(pairs), np.zeros((3, 2)) + np.arange(3)[:, None], targets) == {"affinity_spearman": 1.0}
 
 
 def test_hidden_residues_of_the_groove(pairs):
