@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,18 @@ import yaml
 from pmhc_distil.errors import InputError
 
 _FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+").fullmatch
+
+
+class _Once(yaml.SafeLoader):
+    """A loader that refuses a key that is there twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise InputError("the setting is there twice", row=key.start_mark.line + 1, column=key.value)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def read_recipe(path: Path, allowed: set[str], required: set[str] | None = None) -> dict[str, Any]:
@@ -50,11 +63,13 @@ def read_recipes(paths: Sequence[Path], allowed: set[str], required: set[str] | 
 def _read(path: Path) -> dict[Any, Any]:
     """Read a YAML mapping."""
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe = yaml.load(path.read_text(encoding="utf-8"), _Once)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("not YAML", source=str(path), hint=str(error)) from error
+    except InputError as error:
+        raise replace(error, source=str(path)) from error
     if not isinstance(recipe, dict):
         raise InputError("not a mapping of settings", source=str(path))
     return recipe

@@ -46,7 +46,12 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--max-steps", type=click.IntRange(min=1), help="Stop after so many batches, whatever the epochs."
         ),
-        click.option("--batch-size", "per_device_train_batch_size", type=click.IntRange(min=1)),
+        click.option(
+            "--batch-size",
+            "per_device_train_batch_size",
+            type=click.IntRange(min=1),
+            help="Of a process; pairs of the task binding come in blocks of 32, of which as many as fit, at least one.",
+        ),
         click.option("--eval-batch-size", "per_device_eval_batch_size", type=click.IntRange(min=1)),
         click.option("--learning-rate", type=click.FloatRange(min=0)),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1)),
@@ -143,6 +148,10 @@ def distill(
         --validation dev.tsv --recipe recipes/english/distill.yaml -o runs/small_sentiment
     """
     settings = _settings(options, student, *teachers)
+    if no_teacher and (len(teachers) > 1 or cache):
+        needless = "--cache" if cache else "--teacher"
+        hint = "give one --teacher, for its layers, and no --cache"
+        raise InputError("nobody asks it with --no-teacher", source=needless, value=cache or teachers[1], hint=hint)
     _refuse_sizes(settings.pop("sizes"), "the sizes of the student come from the teacher")
     choice = layers or settings["values"].pop("layers", "distilbert")
     settings["values"].pop("layers", None)
@@ -169,6 +178,9 @@ def _start(task: str, model: str | None, vocabulary: str | None, settings: dict[
     """Start from a model, or without one from random weights of the sizes in the settings."""
     sizes = settings.pop("sizes")
     architecture = settings["values"].pop("model_type", None)
+    if "layers" in settings["values"]:
+        hint = "only distill takes layers of a teacher"
+        raise InputError("is of no use here", source="--recipe", column="layers", hint=hint)
     if model is not None:
         given = sizes if architecture is None else {"model_type": architecture, **sizes}
         _refuse_sizes(given, "the sizes of the encoder come from the model")
@@ -200,12 +212,14 @@ def _settings(options: dict[str, Any], *models: str | None) -> dict[str, Any]:
     from pmhc_distil.sequences.files import check_not_input
 
     check_not_input(places["output"], *models)
-    from pmhc_distil.distillation.settings import FIXED_SETTINGS, check_settings
-    from pmhc_distil.distillation.trainer import DistillationArguments
+    for path in filter(None, (places["train"], places["validation"], places["test"], recipe)):
+        if path.parent.resolve() == places["output"].resolve():
+            reason = f"the run folder holds what the run reads, {path.name}"
+            raise InputError(reason, source=str(places["output"]), hint="choose another folder")
+    from pmhc_distil.distillation.settings import SETTINGS, check_settings
     from pmhc_distil.models.shape import EncoderShape
 
-    known = {field.name for field in fields(DistillationArguments)} - FIXED_SETTINGS
-    known |= {"max_seq_length", "doc_stride", "layers", "model_type"}
+    known = SETTINGS | {"max_seq_length", "doc_stride", "layers", "model_type"}
     shape = {field.name for field in fields(EncoderShape)} | TEXT_SIZES
     values = read_recipe(recipe, known | shape) if recipe else {}
     values |= {name: value for name, value in options.items() if value is not None}

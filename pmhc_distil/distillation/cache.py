@@ -33,7 +33,13 @@ def weights_hash(model: nn.Module) -> str:
 
 def cache_key(task: Task, teacher: Teacher, data: TaskData) -> str:
     """Give the key under which the teacher's rows for these examples are stored."""
-    facts = [FORMAT_VERSION, task.name, weights_hash(teacher), teacher.config.vocab_size, data.fingerprint()]
+    facts = [
+        FORMAT_VERSION,
+        task.name,
+        weights_hash(teacher),
+        teacher.config.vocab_size,
+        data.fingerprint(labels=False),
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

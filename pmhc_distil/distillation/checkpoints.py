@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from pmhc_distil.distillation.card import CARD_FILE
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.explain import TRAINING_FILE
+from pmhc_distil.sequences.overlap import HASHES_FILE
 
 CHECKPOINTS = "checkpoints"
 """The folder of the checkpoints within that of a run."""
@@ -17,13 +20,14 @@ TEST_FILE = "metrics_test.csv"
 """What a run measured on its test data."""
 
 _STATE_FILE = "trainer_state.json"
+_STATE_PATTERNS = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", SAFE_WEIGHTS_NAME)
 
 
 def last_checkpoint(output: Path) -> Path | None:
     """Find the last whole checkpoint of a run.
 
     The Trainer writes a checkpoint file by file, its own state last, and where the file of the optimizer is missing it
-    begins with a new one.  So a checkpoint that a kill has left unfinished must not be taken.
+    begins with a new one.  So a checkpoint that a kill has left unfinished must not be taken, nor one that lacks files.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ def last_checkpoint(output: Path) -> Path | None:
 
 
 def clear(output: Path) -> None:
-    """Remove what tells of an earlier run: its checkpoints, which must never be continued, its card and its test.
+    """Remove what an earlier run has left: its checkpoints, which must never be continued, its weights and its tables.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def clear(output: Path) -> None:
             source=str(output),
             hint="continue it with --resume, remove the folder, or choose another",
         )
-    for name in (CARD_FILE, TEST_FILE):
+    for name in (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE):
         (output / name).unlink(missing_ok=True)
     for _, folder in _checkpoints(output):
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,4 +77,4 @@ def _is_whole(folder: Path) -> bool:
         json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return True
+    return all(any(folder.glob(pattern)) for pattern in _STATE_PATTERNS)

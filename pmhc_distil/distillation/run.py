@@ -22,7 +22,7 @@ from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, wr
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
-from pmhc_distil.distillation.trainer import DistilTrainer
+from pmhc_distil.distillation.trainer import DistilTrainer, check_losses
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
@@ -87,6 +87,10 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     arguments = training_arguments(request.output, settings)
     set_seed(arguments.seed)
     model, teacher = start.build(classes)
+    check_losses(arguments, model, teacher, cached=teacher is not None and request.cache is not None)
+    if teacher is None and getattr(train, "unlabelled", 0) == len(train):
+        hint = "only a student with a teacher learns from such rows"
+        raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
     if arguments.device.type == "cpu":
         # The fused kernel takes several times as long backwards on a processor.
         for each in (model, teacher):
@@ -206,12 +210,12 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     """Write down what the run depends on, and refuse to resume a run that depended on something else."""
     path = request.output / "recipe.yaml"
-    if not request.resume:
+    if not request.resume or not last_checkpoint(request.output):
         clear(request.output)
-    elif last_checkpoint(request.output) and path.exists():
+    else:
         # What earlier versions did not write down.
         unsaid = {"processes": 1, "begun_from": record["begun_from"], "begun_weights": record["begun_weights"]}
-        before = unsaid | yaml.safe_load(path.read_text(encoding="utf-8"))
+        before = unsaid | _record_of(path)
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
             raise InputError(
@@ -224,13 +228,38 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 
 
+def _record_of(path: Path) -> dict[str, Any]:
+    """Read what the run that is to be continued depended on."""
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        record = None
+    if not isinstance(record, dict):
+        hint = "remove the folder, or choose another"
+        raise InputError("does not tell what the run to resume depended on", source=str(path), hint=hint)
+    return record
+
+
 def _data_recipe(train: Path) -> dict[str, Any]:
     """Give the settings that the training table was made with, if the report beside it tells."""
-    report = train.parent / REPORT_FILE
-    return json.loads(report.read_text(encoding="utf-8")).get("recipe", {}) if report.is_file() else {}
+    try:
+        report = json.loads((train.parent / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    recipe = report.get("recipe", {}) if isinstance(report, dict) else {}
+    return recipe if isinstance(recipe, dict) else {}
 
 
 def save_model(model: PreTrainedModel, folder: Path) -> None:
-    """Save the weights in half precision, as they are shipped and loaded."""
-    model.half().save_pretrained(folder)
+    """Save the weights in half precision, as they are shipped and loaded.
+
+    Raises
+    ------
+    InputError
+        If one of them is no number, or too large for half precision.
+    """
+    if not all(weight.isfinite().all() for weight in model.half().parameters()):
+        hint = "a lower learning rate, or a lower weight decay, may help"
+        raise InputError("the weights have grown beyond half precision", source=str(folder), hint=hint)
+    model.save_pretrained(folder)
     model.float()

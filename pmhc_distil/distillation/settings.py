@@ -14,7 +14,18 @@ from pmhc_distil.errors import InputError
 
 _SCALARS = {bool, int, float, str, type(None)}
 
-_POSITIVE = {"num_train_epochs", "temperature"}
+SETTINGS = {
+    *("num_train_epochs", "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size"),
+    *("gradient_accumulation_steps", "learning_rate", "muon_learning_rate", "lr_scheduler_type", "warmup_steps"),
+    *("weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "bf16", "fp16", "tf32", "use_cpu"),
+    *("seed", "save_strategy", "save_steps", "logging_steps", "load_best_model_at_end", "metric_for_best_model"),
+    *("greater_is_better", "dataloader_pin_memory", "ddp_backend", "ddp_timeout"),
+    *("alpha_hard", "alpha_soft", "alpha_cosine", "alpha_hidden", "temperature"),
+}
+"""Training arguments that a recipe may hold: those that do here what they say."""
+_SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
+_POSITIVE = {"num_train_epochs", "temperature", "adam_epsilon", "save_steps", "logging_steps"}
+_BELOW_ONE = {"adam_beta1", "adam_beta2"}
 _LEAST = {
     "per_device_train_batch_size": 1,
     "per_device_eval_batch_size": 1,
@@ -29,6 +40,8 @@ _LEAST = {
     "alpha_soft": 0,
     "alpha_cosine": 0,
     "alpha_hidden": 0,
+    "adam_beta1": 0,
+    "adam_beta2": 0,
 }
 LARGEST_SEED = 2**32 - 1
 
@@ -36,10 +49,6 @@ LARGEST_SEED = 2**32 - 1
 def _fixed(output: Path) -> dict[str, Any]:
     """Give what a recipe cannot change, because the run directory depends on it."""
     return {"output_dir": str(output / CHECKPOINTS), "eval_strategy": "epoch", "report_to": [], "save_total_limit": 2}
-
-
-FIXED_SETTINGS = frozenset(_fixed(Path()))
-"""Training arguments that a recipe cannot hold."""
 
 
 def check_settings(settings: dict[str, Any]) -> None:
@@ -77,6 +86,10 @@ def _range_left(name: str, value: Any) -> str:
         return "a number above 0"
     if value is not None and name in _LEAST and value < _LEAST[name]:
         return f"a number from {_LEAST[name]}"
+    if name in _BELOW_ONE and value >= 1:
+        return "a number from 0 to below 1"
+    if name == "max_steps" and value < 1 and value != -1:
+        return "a number from 1, or -1 for all epochs"
     return f"a number up to {LARGEST_SEED}" if name == "seed" and value > LARGEST_SEED else ""
 
 
@@ -89,11 +102,17 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
         For a setting that cannot be used.
     """
     check_settings(settings)
+    if (schedule := settings.get("lr_scheduler_type", "linear")) not in _SCHEDULES:
+        hint = f"use {', '.join(_SCHEDULES)}"
+        raise InputError("no schedule of this name", "recipe", column="lr_scheduler_type", value=schedule, hint=hint)
+    if settings.get("fp16") and not torch.cuda.is_available():
+        raise InputError("needs a GPU", "recipe", column="fp16", value=True, hint="use bf16, or leave it out")
     common = {
         # Mixed precision on a CPU is refused unless the CPU is asked for by name.
         "use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()),
         "save_strategy": "epoch",
         "logging_steps": 50,
+        "logging_nan_inf_filter": False,
         "optim": "adamw_torch_fused",
         "disable_tqdm": not sys.stderr.isatty(),
     }

@@ -49,8 +49,8 @@ class TaskData(Protocol):
         """Build one batch."""
         ...
 
-    def fingerprint(self) -> str:
-        """Give a SHA-256 of everything that the model will see."""
+    def fingerprint(self, *, labels: bool = True) -> str:
+        """Give a SHA-256 of everything that the model will see and, unless a teacher answers, learn."""
         ...
 
 

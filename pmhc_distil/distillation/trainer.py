@@ -40,6 +40,46 @@ class DistillationArguments(TrainingArguments):
         super().__post_init__()
 
 
+def check_losses(
+    args: DistillationArguments, student: PreTrainedModel, teacher: Teacher | None, *, cached: bool = False
+) -> None:
+    """Refuse weights of losses that cannot be computed, or of none at all.
+
+    Parameters
+    ----------
+    args : DistillationArguments
+    student : PreTrainedModel
+    teacher : Teacher, optional
+        Runs live beside the student, unless its answers are cached.
+    cached : bool
+
+    Raises
+    ------
+    InputError
+        Naming the setting.
+    """
+    live = None if cached else teacher
+    hidden = args.alpha_cosine or args.alpha_hidden
+    if hidden and live is None:
+        raise InputError(
+            "the cosine and hidden losses compare hidden states and need a live teacher",
+            source="alpha_cosine, alpha_hidden",
+            hint="set both to 0 or give a teacher without a cache",
+        )
+    if hidden and live is not None and live.config.hidden_size != student.config.hidden_size:
+        widths = f"{live.config.hidden_size} of the teacher, {student.config.hidden_size} of the student"
+        raise InputError(
+            "the cosine and hidden losses compare hidden states of one width",
+            source="alpha_cosine, alpha_hidden",
+            value=widths,
+            hint="set both to 0, or use a student of the teacher's width",
+        )
+    if args.alpha_soft and teacher is None and not cached:
+        raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
+    if not (args.alpha_hard or args.alpha_soft or hidden):
+        raise InputError("no loss is left to learn from", source="alpha_hard", value=0, hint="set it to 1")
+
+
 class DistilTrainer(Trainer):
     """Trains a model on labels, on a teacher, or on both.
 
@@ -68,23 +108,7 @@ class DistilTrainer(Trainer):
         teacher_rows: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
-        hidden = args.alpha_cosine or args.alpha_hidden
-        if hidden and teacher is None:
-            raise InputError(
-                "the cosine and hidden losses compare hidden states and need a live teacher",
-                source="alpha_cosine, alpha_hidden",
-                hint="set both to 0 or give a teacher without a cache",
-            )
-        if hidden and teacher is not None and teacher.config.hidden_size != model.config.hidden_size:
-            widths = f"{teacher.config.hidden_size} of the teacher, {model.config.hidden_size} of the student"
-            raise InputError(
-                "the cosine and hidden losses compare hidden states of one width",
-                source="alpha_cosine, alpha_hidden",
-                value=widths,
-                hint="set both to 0, or use a student of the teacher's width",
-            )
-        if args.alpha_soft and teacher is None and teacher_rows is None:
-            raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
+        check_losses(args, model, teacher, cached=teacher_rows is not None)
         self.task = task
         self.teacher_rows = None if teacher_rows is None else torch.from_numpy(teacher_rows)
         super().__init__(
@@ -220,6 +244,10 @@ class DistilTrainer(Trainer):
         self.measured_data = data
 
     def _metrics(self, prediction: EvalPrediction) -> dict[str, float]:
+        answers = prediction.predictions
+        if any(np.isnan(part).any() for part in (answers if isinstance(answers, tuple) else [answers])):
+            hint = "a lower learning rate may help; or the model that it began from is damaged"
+            raise InputError("the model's answers are no numbers any more", source="training", hint=hint)
         found = self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)
         best = self.args.metric_for_best_model
         if best is not None and best.removeprefix("eval_") not in {"loss", *found}:

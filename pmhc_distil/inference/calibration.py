@@ -21,6 +21,7 @@ from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
 PARTIAL_FILE = "ranks.partial.safetensors"
+PARTIAL_WINDOWS = "background.partial.txt.gz"
 _KEPT_EVERY = 100
 _CHECKED_GROOVES = 8
 _CHECKED_RANKS = (20, 2, 0.5, 0.1)
@@ -161,18 +162,20 @@ def calibrate_model(
         or of one, among some grooves drawn at random.
     """
     for name, value, least in (("windows", windows, 1), ("seed", seed, 0)):
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InputError("not a number in its range", column=name, value=value, hint=f"whole, at least {least}")
     if not isinstance(exhaustive, bool):
         raise InputError("neither true nor false", column="exhaustive", value=exhaustive, hint="use true or false")
     engine = Engine(folder, threads=threads, device=device)
     drawn = draw_windows(Proteome([sequence for _, sequence in read_proteins(proteins)]), windows, seed)
-    write_windows(drawn, folder / FILE_NAME)
-    random = read_windows(folder / FILE_NAME)
+    # Beside the former table the windows that it was made with must stay until there is a new one.
+    windows_file = folder / PARTIAL_WINDOWS
+    write_windows(drawn, windows_file)
+    random = read_windows(windows_file)
     grooves = groove_table().unique_grooves()
     facts = {
         "weights": file_sha256(folder / "model.safetensors"),
-        "background": file_sha256(folder / FILE_NAME),
+        "background": file_sha256(windows_file),
         "hla_release": groove_table().release,
         "seed": str(seed),
         "precision": "half" if engine.half else "single",
@@ -185,6 +188,7 @@ def calibrate_model(
     table = calibrate(engine, grooves, random, facts=facts, partial=partial, thoroughness=thoroughness)
     table.save(partial)
     table.save(folder / RANKS_FILE)
+    windows_file.replace(folder / FILE_NAME)
     report: dict[str, Any] = {**facts, "grooves": len(grooves), "peptides": windows * len(random)}
     if thoroughness:
         report["largest_error"] = _largest_error(engine, table, random, np.random.default_rng(seed))

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -212,13 +213,18 @@ def read_weights(folder: Path) -> tuple[EncoderShape, dict[str, np.ndarray]]:
             source=str(folder),
             hint=reason,
         ) from error
-    shape = EncoderShape.from_mapping(config)
+    try:
+        shape = EncoderShape.from_mapping(config)
+    except InputError as error:
+        raise replace(error, source=str(folder / "config.json")) from error
     expected = shape.weight_shapes()
     found = {name: weight.shape for name, weight in weights.items()}
     if wrong := sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name)):
         name = wrong[0]
         hint = f"{name} is {found.get(name, 'missing')}, should be {expected.get(name, 'absent')}"
         raise InputError("not a binding model", source=str(folder), hint=hint)
+    if bad := [name for name, weight in weights.items() if not np.isfinite(weight).all()]:
+        raise InputError("the weights are not all numbers", source=str(folder), value=bad[0], hint="train it anew")
     return shape, weights
 
 

@@ -14,8 +14,9 @@ from pmhc_distil.inference.calibration import Background, calibrate_groove
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable
 from pmhc_distil.models import BUNDLED_MODEL
-from pmhc_distil.sequences.files import create_folder
+from pmhc_distil.sequences.files import create_folder, file_sha256
 
+_REMEDY = "remove it, or run `pmhc-distil calibrate` again"
 logger = logging.getLogger(__name__)
 
 
@@ -33,7 +34,7 @@ class GrooveRanks:
     Raises
     ------
     InputError
-        If the table in the model folder belongs to other weights, or is damaged.
+        If the table in the model folder belongs to other weights or other random peptides, or is damaged.
     """
 
     def __init__(self, engine: Engine, weights: str, windows: int | None = None) -> None:
@@ -46,9 +47,7 @@ class GrooveRanks:
             table = RankTable.load(self.folder / RANKS_FILE)
             if table.facts.get("weights") != self.weights:
                 raise InputError(
-                    "the rank table was made for other weights",
-                    source=str(self.folder / RANKS_FILE),
-                    hint="remove it, or run `pmhc-distil calibrate` again",
+                    "the rank table was made for other weights", str(self.folder / RANKS_FILE), hint=_REMEDY
                 )
             self._tables.append(table)
 
@@ -58,7 +57,8 @@ class GrooveRanks:
             if groove in table:
                 return table
         # What a run finds must be what it would have made itself, whichever ran before it.
-        made_with = f"{self.weights}{groove}{self.windows or ''}{'half' if self.engine.half else ''}"
+        random = file_sha256(self._background_file)
+        made_with = f"{self.weights}{random}{groove}{self.windows or ''}{'half' if self.engine.half else ''}"
         digest = hashlib.sha256(made_with.encode()).hexdigest()
         path = cache_folder() / f"ranks-{digest[:32]}.safetensors"
         try:
@@ -69,10 +69,19 @@ class GrooveRanks:
         return table
 
     @cached_property
+    def _background_file(self) -> Path:
+        """Find the random peptides, which must be those that the table of the model folder was made with."""
+        own = self.folder / background.FILE_NAME
+        path = own if own.exists() else BUNDLED_MODEL / background.FILE_NAME
+        made_with = {table.facts["background"] for table in self._tables if "background" in table.facts}
+        if made_with and file_sha256(path) not in made_with:
+            raise InputError("the rank table was made with other random peptides", str(path), hint=_REMEDY)
+        return path
+
+    @cached_property
     def random_peptides(self) -> Background:
         """Random human peptides, as tokens, by length; those of one row are the beginnings of one window."""
-        folder = self.folder if (self.folder / background.FILE_NAME).exists() else BUNDLED_MODEL
-        random = background.read_windows(folder / background.FILE_NAME)
+        random = background.read_windows(self._background_file)
         return {length: tokens[: self.windows] for length, tokens in random.items()}
 
     def _calibrate(self, groove: str, path: Path) -> RankTable:

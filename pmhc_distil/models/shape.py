@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 
@@ -25,6 +26,25 @@ class EncoderShape:
     dropout: float = 0.0
     groove_dropout: float = 0.0
     layer_norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no encoder has.
+
+        Raises
+        ------
+        InputError
+            Naming the size.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = isinstance(field.default, int)
+            if not (type(value) is int and value > 0 if whole else type(value) in (int, float) and 0 <= value < 1):
+                wanted = "a whole number above 0 is" if whole else "a number from 0 to 1 is"
+                raise InputError(f"{wanted} expected", column=field.name, value=value)
+        if self.hidden_size % self.num_attention_heads:
+            sizes = f"{self.hidden_size}, {self.num_attention_heads}"
+            column = "hidden_size, num_attention_heads"
+            raise InputError("the width is no multiple of the heads", column=column, value=sizes)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "EncoderShape":

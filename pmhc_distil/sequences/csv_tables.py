@@ -15,10 +15,10 @@ from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.text_files import open_text
 
-
-_METHODS = frozenset(
-    "abs between contains endswith fullmatch isin isna isnull len lower match notna notnull startswith strip upper".split()
-)
+_METHODS = {
+    *("abs", "between", "isin", "isna", "isnull", "notna", "notnull"),
+    *("contains", "endswith", "fullmatch", "len", "lower", "match", "startswith", "strip", "upper"),
+}
 """What a condition may call; others of a column's methods write files."""
 
 

@@ -92,22 +92,29 @@ class PairData:
             "labels": torch.from_numpy(labels),
         }
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, labels: bool = True) -> str:
         """Give a SHA-256 of peptides, grooves and what was measured, in their order."""
         digest = hashlib.sha256()
-        for table in (self.peptides, self.grooves, self.allele, self.labels):
+        for table in (self.peptides, self.grooves, self.allele, *([self.labels] if labels else [])):
             digest.update(np.ascontiguousarray(table).tobytes())
         return digest.hexdigest()
 
 
-def read_pairs(path: Path, _: Reading | None = None) -> PairData:
+def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
     """Read a table of training pairs (CSV, plain or gzip) as written by ``pmhc-distil data prepare``.
+
+    Parameters
+    ----------
+    path : Path
+    reading : Reading, optional
+        Tells the longest peptide: its tokens and one more.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a column, or holds a peptide or an allele that cannot be scored, a label that
-        is neither 1 nor 0, an affinity that is not above 0, or an inequality that is none.
+        If the file cannot be read, lacks a column, or holds a peptide or an allele that cannot be scored, a peptide too
+        long for the model, a label that is neither 1 nor 0, an affinity that is not above 0, or an inequality that is
+        none.
     """
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     try:
@@ -135,6 +142,9 @@ def read_pairs(path: Path, _: Reading | None = None) -> PairData:
         found = {value: reason for value in frame[column].unique() if (reason := problem(value))}
         for reason in dict.fromkeys(found.values()):
             _refuse(frame, column, frame[column].map(found) == reason, reason, path)
+    if reading is not None:
+        most = reading.max_seq_length - 1
+        _refuse(frame, "peptide", frame["peptide"].str.len() > most, f"longer than {most}, the model's longest", path)
     return PairData(frame)
 
 

@@ -94,7 +94,7 @@ class WindowData:
             "asked": torch.from_numpy(framed != IGNORED),
         }
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, labels: bool = True) -> str:
         """Give a SHA-256 of the tokens and the window."""
         return hashlib.sha256(self.tokens.digest() + str(self.window).encode()).hexdigest()
 

@@ -218,12 +218,11 @@ class TextData:
             batch["asked"] = self.asked[places] & real
         return {name: torch.from_numpy(table) for name, table in batch.items()}
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, labels: bool = True) -> str:
         """Give a SHA-256 of the tokens, segments and labels in their order."""
         digest = hashlib.sha256(self.input_ids.digest() + self.token_type_ids.digest())
-        if self.labels is not None:
-            labels = self.labels.digest() if isinstance(self.labels, Ragged) else self.labels.tobytes()
-            digest.update(labels)
+        if labels and self.labels is not None:
+            digest.update(self.labels.digest() if isinstance(self.labels, Ragged) else self.labels.tobytes())
         return digest.hexdigest()
 
 

@@ -79,6 +79,10 @@ def test_every_setting_is_needed(prepare, key, tmp_path):
         {"label_noise": {"reference": "ligands.csv"}},
         {"label_noise": {"reference": "ligands.csv", "least_ligands": 0}},
         {"label_noise": {"reference": "other.csv", "least_ligands": 100}},
+        {"negatives_per_positive": True},
+        {"seed": True},
+        {"validation_share": 1},
+        {"held_out_alleles": ["A*99:99"]},
     ],
     ids=str,
 )
@@ -87,6 +91,16 @@ def test_mistakes_are_one_line(prepare, changed, tmp_path):
     with pytest.raises(InputError) as caught:
         prepare({**RECIPE, **changed})
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+def test_tables_are_not_written_over_a_source(prepare, tmp_path):
+    """Prevents the loss of the raw data where a source has the name of a table that is made."""
+    (tmp_path / "out").mkdir()
+    source = (tmp_path / "ligands.csv").rename(tmp_path / "out" / "train.csv.gz")
+    source.write_bytes(before := gzip.compress(source.read_bytes()))
+    with pytest.raises(InputError, match=r"train\.csv\.gz: would be written over what is read"):
+        prepare({**RECIPE, "sources": [{"file": "out/train.csv.gz"}]})
+    assert source.read_bytes() == before
 
 
 def test_a_setting_in_two_recipes(prepare, tmp_path):

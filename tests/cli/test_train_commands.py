@@ -118,6 +118,14 @@ MISTAKES = {
     "evaluation": ("eval_strategy: steps\n", [], "unknown setting: 'eval_strategy'"),
     "reports": ("report_to: wandb\n", [], "unknown setting: 'report_to'"),
     "checkpoints": ("save_total_limit: 9\n", [], "unknown setting: 'save_total_limit'"),
+    "a hub": ("push_to_hub: true\n", [], "unknown setting: 'push_to_hub'"),
+    "what does nothing here": ("label_smoothing_factor: 0.1\n", [], "unknown setting: 'label_smoothing_factor'"),
+    "twice": ("alpha_soft: 1.0\nseed: 1\nseed: 2\n", [], "r.yaml, row 3, column 'seed': the setting is there twice"),
+    "no batches": ("alpha_soft: 1.0\nmax_steps: 0\n", [], "a number from 1, or -1 for all epochs"),
+    "a moment of 2": ("alpha_soft: 1.0\nadam_beta1: 2.0\n", [], "a number from 0 to below 1"),
+    "a second teacher": ("alpha_soft: 1.0\n", ["--no-teacher", "--cache", "c.h5"], "nobody asks it"),
+    "a folder that is read": ("alpha_soft: 1.0\n", ["-o", "."], "the run folder holds what the run reads, r.yaml"),
+    "a folder that is no hub": ("alpha_soft: 1.0\n", ["--teacher", "here/nothing"], "not a model folder"),
     "text for a number": ("alpha_soft: 1.0\nweight_decay: heavy\n", [], "weight_decay"),
     "list for a number": ("alpha_soft: 1.0\nwarmup_steps: [1, 2]\n", [], "a setting cannot be used"),
     "text for a loss weight": ("alpha_soft: much\n", [], "much"),
@@ -137,6 +145,7 @@ def test_mistakes(chain, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text, extra, expected = MISTAKES[name]
     (tmp_path / "r.yaml").write_text(text)
+    (tmp_path / "here").mkdir()
     with pytest.raises(InputError) as caught:
         call("distill", *chain[1], "--recipe", "r.yaml", "-o", tmp_path / "out", *extra)
     assert expected in str(caught.value) and "\n" not in str(caught.value)

@@ -82,18 +82,21 @@ def test_killed_training_ends_with_the_same_weights(tmp_path, pair_files, bindin
 
 @pytest.fixture
 def run_folder(tmp_path):
-    """Folder with two whole checkpoints and three that are none."""
-    for step, state in ((2, "{}"), (10, "{}"), (11, None), (12, '{"epoch'), (13, "")):
+    """Folder with two whole checkpoints and four that are none."""
+    for step, state in ((2, "{}"), (10, "{}"), (11, None), (12, '{"epoch'), (13, ""), (14, "{}")):
         folder = tmp_path / f"checkpoints/checkpoint-{step}"
         folder.mkdir(parents=True)
         if state is not None:
             (folder / "trainer_state.json").write_text(state)
+        for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"):
+            (folder / name).touch()
+    (folder / "optimizer.pt").unlink()
     (tmp_path / "checkpoints/checkpoint-best").mkdir()
     return tmp_path
 
 
 def test_last_whole_checkpoint(run_folder, tmp_path_factory):
-    """Prevents step 2 from coming after step 10, and a checkpoint without its state from counting."""
+    """Prevents step 2 from coming after step 10, and a checkpoint without its state or optimizer from counting."""
     assert last_checkpoint(run_folder).name == "checkpoint-10"
     assert last_checkpoint(tmp_path_factory.mktemp("empty")) is None
 
@@ -103,7 +106,7 @@ def test_what_an_earlier_run_has_left(run_folder):
     with pytest.raises(InputError, match=r"did not end.*--resume"):
         clear(run_folder)
     assert last_checkpoint(run_folder)
-    for name in ("README.md", "metrics_test.csv"):
+    for name in ("README.md", "metrics_test.csv", "model.safetensors", "training_alleles.csv"):
         (run_folder / name).touch()
     clear(run_folder)
     assert [path.name for path in run_folder.rglob("*")] == ["checkpoints", "checkpoint-best"]

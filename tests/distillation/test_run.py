@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from pmhc_distil.distillation.epochs import epoch_rows
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.run import RunRequest, run
+from pmhc_distil.distillation.run import RunRequest, run, save_model
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model
@@ -225,6 +225,74 @@ def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, mon
             begin(make_model(num_hidden_layers=1)),
         )
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
+
+
+def test_a_run_that_diverges(make_model, pair_files, tmp_path):
+    """Prevents a traceback out of a metric, or a model that gives no numbers, after too high a learning rate."""
+    settings = {**SETTINGS, "alpha_soft": 0.0, "learning_rate": 1e30}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings)
+    with pytest.raises(InputError, match=r"no numbers any more.*learning rate"):
+        run(request, begin(make_model(num_hidden_layers=1)))
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_weights_beyond_half_precision(make_model, tmp_path):
+    """Prevents a model of infinite weights from being written as a result."""
+    model = make_model(num_hidden_layers=1)
+    with torch.no_grad():
+        next(model.parameters()).fill_(1e6)
+    with pytest.raises(InputError, match="beyond half precision"):
+        save_model(model, tmp_path)
+
+
+def test_nothing_to_learn(make_model, pair_files, tmp_path, pairs):
+    """Prevents random weights from passing for a trained model, and a refused run from clearing one that ended."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "README.md").touch()
+    (tmp_path / "empty.csv").write_text(pairs.assign(label=None, affinity_nm=None).to_csv(index=False))
+    begun = begin(make_model(num_hidden_layers=1))
+    settings = {**SETTINGS, "alpha_soft": 0.0}
+    for files, weight, expected in (
+        (pair_files, 0.0, "no loss is left"),
+        ((tmp_path / "empty.csv", pair_files[1]), 1.0, "no row has a label"),
+    ):
+        request = RunRequest(TASKS["binding"], "finetune", *files, tmp_path / "run", {**settings, "alpha_hard": weight})
+        with pytest.raises(InputError, match=expected):
+            run(request, begun)
+    assert (tmp_path / "run" / "README.md").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "[1, 2]", "a: ["])
+def test_resuming_without_a_recipe(finished, make_model, pair_files, tmp_path, text):
+    """Prevents a run from being continued with other settings, because nothing tells what they were."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "run" / "recipe.yaml").unlink()
+    if text is not None:
+        (tmp_path / "run" / "recipe.yaml").write_text(text)
+    teacher = make_model()
+    request = RunRequest(TASKS["binding"], "distill", *pair_files, tmp_path / "run", SETTINGS, resume=True)
+    with pytest.raises(InputError, match="what the run to resume depended on"):
+        run(request, begin(halve(teacher, [0, 3]), teacher))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "no JSON", '{"recipe": 3}'])
+def test_a_foreign_report_beside_the_table(make_model, pair_files, tmp_path, text):
+    """Prevents a traceback after hours of training, for a file that is not ours."""
+    for path in pair_files:
+        shutil.copyfile(path, tmp_path / path.name)
+    (tmp_path / "report.json").write_text(text)
+    files = [tmp_path / path.name for path in pair_files]
+    settings = {**SETTINGS, "alpha_soft": 0.0, "max_steps": 1}
+    run(RunRequest(TASKS["binding"], "finetune", *files, tmp_path / "run", settings), begin(make_model()))
+    assert "data prepare" not in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_peptides_too_long_for_the_model(make_model, pair_files, tmp_path):
+    """Prevents a traceback out of the encoder."""
+    begun = Start(PMHCTokenizer(), 9, lambda _: (make_model(max_half_length=4), None))
+    with pytest.raises(InputError, match="longer than 8, the model's longest") as caught:
+        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", {"use_cpu": True}), begun)
+    assert caught.value.column == "peptide"
 
 
 @pytest.mark.parametrize(

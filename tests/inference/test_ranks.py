@@ -16,6 +16,7 @@ from pmhc_distil.inference import calibration
 from pmhc_distil.inference.background import draw_windows, read_windows, write_windows
 from pmhc_distil.inference.calibration import calibrate, calibrate_groove, calibrate_model, score_all
 from pmhc_distil.inference.engine import Engine
+from pmhc_distil.inference.groove_ranks import GrooveRanks
 from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, mean_score, percent_rank, to_milli
 from pmhc_distil.inference.score_estimates import Thoroughness
 from pmhc_distil.models.vocabulary import encode
@@ -242,7 +243,18 @@ def test_a_model_folder_is_calibrated(tmp_path, make_model, grooves, protein_fas
     assert calibrate_model(tmp_path, protein_fasta, **arguments) == report
     assert (tmp_path / "ranks.safetensors").read_bytes() == written
     again = RankTable.load(tmp_path / "ranks.safetensors")
-    assert again.facts == table.facts
+    assert again.facts == table.facts and not list(tmp_path.glob("*.partial.*"))
+    # A calibration that ends early leaves table and random peptides as they were.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "_knots", lambda _: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            calibrate_model(tmp_path, protein_fasta, **{**arguments, "seed": 2})
+    engine = Engine(tmp_path, threads=1, device="cpu")
+    ranks = GrooveRanks(engine, table.facts["weights"])
+    assert len(next(iter(ranks.random_peptides.values()))) == 400
+    (tmp_path / "background.partial.txt.gz").replace(tmp_path / "background.txt.gz")
+    with pytest.raises(InputError, match="made with other random peptides"):
+        GrooveRanks(engine, table.facts["weights"]).table("Y" * 34)
     np.testing.assert_array_equal(again.knots, table.knots)
 
 

@@ -43,6 +43,21 @@ def test_few_negatives_from_a_proteome_of_many_ligands():
         assert len(found) >= 1 and set(found["peptide"]) <= set(windows[11:])
 
 
+def test_two_sources_of_one_file_count_as_one(tmp_path):
+    """Prevents twice the negatives, and so another meaning of the score, where a file is listed in parts."""
+    generator = np.random.default_rng(5)
+    proteome = Proteome(random(generator, [500] * 20))
+    ligands = random(generator, [8] * 10 + [9] * 40 + [10] * 20)
+    pd.DataFrame({"peptide": ligands, "allele": "A*02:01"}).to_csv(tmp_path / "l.csv", index=False)
+    whole = prepare(tmp_path, [Source("l.csv", (8, 9, 10))], proteome, **SETTINGS)
+    parts = prepare(tmp_path, [Source("l.csv", (8, 9)), Source("l.csv", (10,))], proteome, **SETTINGS)
+    for one, other in ((whole.train, parts.train), (whole.validation, parts.validation)):
+        columns = ["peptide", "label", "offset"]
+        pd.testing.assert_frame_equal(
+            *(table[columns].sort_values("peptide", ignore_index=True) for table in (one, other))
+        )
+
+
 @pytest.fixture(scope="module")
 def motif_folder(tmp_path_factory):
     """Ligands with anchors at both ends, so that a motif can tell most windows from them."""

@@ -65,6 +65,15 @@ def test_bad_sources(tmp_path):
         assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("column", ["Label", " label", "LABEL", "measurement_nm", "Inequality"])
+def test_columns_that_are_nearly_known(tmp_path, column):
+    """Prevents non-ligands from being learned as ligands, because their column is spelt otherwise."""
+    (tmp_path / "a.csv").write_text(f"peptide,allele,{column}\nSLYNTVATL,A0201,0\n")
+    with pytest.raises(InputError, match="is this the column") as caught:
+        read_source(tmp_path, Source("a.csv"), Counter())
+    assert caught.value.column == column
+
+
 def test_sources_of_a_recipe():
     """Prevents a misspelt key from being ignored."""
     assert sources_from_recipe([{"file": "a.csv"}, {"file": "b.csv", "lengths": [8, 11], "where": "n > 1"}]) == [

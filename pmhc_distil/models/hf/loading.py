@@ -4,6 +4,7 @@ A folder on disk is read and nothing else; the network is asked only for a name 
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers.utils import logging
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.configuration import PMHCConfig
+from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.residues import RESIDUES
 
@@ -69,6 +71,11 @@ def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, 
     inside = f"{model.base_model_prefix}."
     # A weight of another size is reinitialised like one that is missing.
     without = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    if bad := next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), None):
+        raise InputError("the weights are not all numbers", source=str(source), value=bad, hint="train it anew")
+    beyond = sorted(name for name in report["unexpected_keys"] if name.startswith(inside))
+    if beyond and config.model_type == PMHCConfig.model_type:  # ours have no others than those of their sizes
+        raise InputError("there are weights that its sizes do not have", source=str(source), value=beyond[0])
     missing = sorted(
         name
         for name in without
@@ -98,6 +105,8 @@ def load_config(source: str | Path) -> PreTrainedConfig:
         raise InputError("not a model folder: config.json is missing", source=str(source), hint=FOLDER)
     try:
         return AutoConfig.from_pretrained(str(source), local_files_only=folder)
+    except InputError as error:
+        raise replace(error, source=str(Path(source) / "config.json")) from error
     except (OSError, ValueError, KeyError) as error:
         reason = "the model cannot be loaded" if folder else "no such folder, and no model of that name can be fetched"
         raise InputError(reason, source=str(source), hint=_first_line(error)) from error
@@ -119,6 +128,10 @@ def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError("the tokenizer cannot be loaded", source=str(source), hint=_first_line(error)) from error
+    if isinstance(tokenizer, PMHCTokenizer) and tokenizer.get_vocab() != {
+        token: i for i, token in enumerate(VOCABULARY)
+    }:
+        raise InputError("the vocabulary is another than that of peptides", source=str(source), hint=FOLDER)
     for name in ("local_files_only", "is_local"):  # would be saved with it, though true of this loading alone
         tokenizer.init_kwargs.pop(name, None)
     return tokenizer
@@ -142,9 +155,10 @@ def longest_input(model_config: Any) -> int:
 
 
 def _is_folder(source: str | Path) -> bool:
-    """Tell a path from the name of a model: what exists, or looks like a path, is one."""
+    """Tell a path from the name of a model: what exists, looks like a path, or would lie in a folder here, is one."""
     text = str(source)
-    return Path(text).exists() or isinstance(source, Path) or text.startswith((".", os.sep, "~")) or text.count("/") > 1
+    looks = isinstance(source, Path) or text.startswith((".", os.sep, "~")) or text.count("/") > 1
+    return Path(text).exists() or looks or ("/" in text and Path(text).parent.is_dir())
 
 
 def _first_line(error: Exception) -> str:

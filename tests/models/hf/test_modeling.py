@@ -1,5 +1,6 @@
 """The models are ordinary transformers models: saved, loaded, reused and put in pipelines."""
 
+import json
 import shutil
 
 import pytest
@@ -8,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.loading import load_model
+from pmhc_distil.inference.engine import Engine
+from pmhc_distil.models.hf.loading import load_model, load_tokenizer
 from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClassification, PMHCModel
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 
@@ -100,6 +102,13 @@ def test_ambiguous_input_is_refused(teacher, given):
         teacher(**given)
 
 
+SIZES = {
+    "three heads": {"num_attention_heads": 3},
+    "no heads": {"num_attention_heads": 0},
+    "text": {"hidden_size": "16"},
+}
+
+
 def damaged(folder, tmp_path, how):
     copy = tmp_path / "model"
     shutil.copytree(folder, copy)
@@ -120,6 +129,16 @@ def damaged(folder, tmp_path, how):
             weights,
             {"format": "pt"},
         )
+    elif how in ("no numbers", "a layer too many"):
+        found = load_file(weights)
+        if how == "no numbers":
+            found["encoder.layers.0.qkv.bias"][0] = float("nan")
+        else:
+            found["encoder.layers.9.qkv.bias"] = found["encoder.layers.0.qkv.bias"].clone()
+        save_file(found, weights, {"format": "pt"})
+    elif how in SIZES:
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps(config | SIZES[how]))
     elif how == "layer missing":
         save_file(
             {name: value for name, value in load_file(weights).items() if ".layers.1." not in name},
@@ -140,6 +159,9 @@ def damaged(folder, tmp_path, how):
         "broken config",
         "other shapes",
         "layer missing",
+        "no numbers",
+        "a layer too many",
+        *SIZES,
     ],
 )
 @pytest.mark.parametrize("new_head", [False, True])
@@ -150,6 +172,24 @@ def test_bad_folders_are_one_line(binding_folder, tmp_path, how, new_head):
         load_model(PMHCForSequenceClassification, folder, new_head=new_head)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["no numbers", "a layer too many", *SIZES])
+def test_prediction_refuses_them_as_well(binding_folder, tmp_path, how):
+    """Prevents a traceback, or empty scores, from the fast path, which reads the same files by itself."""
+    folder = damaged(binding_folder, tmp_path, how)
+    with pytest.raises(InputError) as caught:
+        Engine(folder, threads=1, device="cpu")
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{}", '["[MASK]", "[PAD]"]'])
+def test_another_vocabulary_is_refused(binding_folder, tmp_path, text):
+    """Prevents a student that reads other residues than its teacher did."""
+    shutil.copytree(binding_folder, tmp_path / "copy")
+    (tmp_path / "copy" / "vocab.json").write_text(text)
+    with pytest.raises(InputError, match="vocabulary|tokenizer"):
+        load_tokenizer(tmp_path / "copy")
 
 
 def test_other_head_is_refused_unless_asked_for(tmp_path, make_model):
