@@ -4,10 +4,15 @@ Every room raises :class:`InputError` for a mistake that the user can mend; the 
 exits with status 2.  Mistakes of our own are ordinary exceptions and keep their traceback.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 
-@dataclass
+class InputWarning(UserWarning):
+    """What a user should know of an input that is used all the same."""
+
+
+@dataclass(eq=False)
 class InputError(Exception):
     """A mistake in what the user gave.
 
@@ -33,6 +38,10 @@ class InputError(Exception):
     column: str | None = None
     value: object = None
     hint: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied with all that it says, also from one process to another."""
+        return type(self), astuple(self)
 
     def __str__(self) -> str:
         """One line: place, reason, value and remedy."""

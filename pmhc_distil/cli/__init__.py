@@ -1,16 +1,18 @@
 """The command line: parse, call one library function, print.  No science lives here."""
 
 import contextlib
+import errno
 import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 
 import click
 
 from pmhc_distil import __version__
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
@@ -36,6 +38,7 @@ COMMANDS = {
 }
 """Command name to the module that defines it, imported only when the command is called."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
 
@@ -94,9 +97,28 @@ def _named(context: click.Context) -> str:
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    # A stream that was closed before is None: what is told there is lost, and results for there cannot be written.
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (until the end)
+    out = sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
+    warnings.simplefilter("ignore", InputWarning)  # commands tell them in lines of their own
     try:
         with _ending_in_order():
             group.main(standalone_mode=False)
+            if sys.stdout.writable():
+                sys.stdout.flush()
+    except SystemExit:
+        if sys.stdout is out:
+            raise
+        # A reader has seen enough, for which click has replaced the stream.
+    except BrokenPipeError:
+        # The same outside of click.  The interpreter flushes once more when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"error: cannot write: {error.strerror}", err=True)
+        sys.exit(2)
     except InputError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

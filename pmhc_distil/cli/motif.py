@@ -94,7 +94,7 @@ def motif(
     predictor = load_predictor(model, **options)
     if every:
         names = trained_alleles(predictor)
-        known = None if ligands is None else read_ligands(ligands, resolve_alleles(names))
+        known = None if ligands is None else read_ligands(ligands, resolve_alleles(names, option="--hla"))
     motifs, shares = compared_motifs(predictor, names, known, grooves=grooves, lengths=lengths, top=top, progress=True)
     if table:
         write_predictions(motifs, table, columns=MOTIF_COLUMNS)

@@ -88,7 +88,7 @@ def known_alleles(names: list[str] | None, grooves: dict[str, str] | None) -> "R
     """Find the alleles of :func:`named_alleles`, and tell what to mind about them."""
     from pmhc_distil.inference.request import resolve_alleles
 
-    request = resolve_alleles(names, grooves)
+    request = resolve_alleles(names, grooves, option="--hla")
     for line in request.warnings:
         warn(line)
     return request

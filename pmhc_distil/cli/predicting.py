@@ -139,6 +139,7 @@ def predict_rows(
         source=rows.source,
         rows=overview.first_rows(),
         column=rows.allele_column or "allele",
+        option="--hla",
     )
     warnings = (*overview.warnings, *request.warnings)
     if not overview.rows and not shard and (empty := f"{rows.source} holds no peptides") not in warnings:

@@ -66,7 +66,7 @@ def report(
         table = read_peptides(source)
     else:
         (table,) = protein_windows(source, lengths).tables()
-    request = resolve_request(table.frame, names, grooves=grooves, source=source, rows=table.rows)
+    request = resolve_request(table.frame, names, grooves=grooves, source=source, rows=table.rows, option="--hla")
     for line in (*table.warnings, *request.warnings):
         warn(line)
     from pmhc_distil.analysis.report import report_of

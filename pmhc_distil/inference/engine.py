@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,11 @@ class Engine:
         device: str | None = None,
         precision: Precision = "auto",
     ) -> None:
+        if precision not in get_args(Precision):
+            hint = f"use {', '.join(get_args(Precision))}"
+            raise InputError("no such precision", source="precision", value=precision, hint=hint)
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise InputError("a whole number above 0 is expected", source="threads", value=threads)
         self.folder = folder
         self.threads = threads or available_cores()
         shape, weights = read_weights(folder)

@@ -6,10 +6,11 @@ precision, and the logits of a peptide do not depend on its neighbours, to the l
 """
 
 import ctypes
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,7 @@ class NativeBackend:
         self._single = Weights(shape, weights, panels)
         self._weights = Weights(shape, weights, tiles) if half else self._single
         self._tokens: dict[int, tuple[Tokens, Floats, Floats | Halves]] = {}
+        self._pool_of = 0
 
     def prefix(self, groove: str) -> NativePrefix:
         """Compute the keys and values of a groove, always in single precision."""
@@ -130,9 +132,12 @@ class NativeBackend:
             list(self._pool.map(lambda part: self._score(prefix, *part), slices))
         return logits
 
-    @cached_property
+    @property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads)
+        """The threads of this process; those of the process that it was forked from are not there."""
+        if self._pool_of != os.getpid():
+            self._threads, self._pool_of = ThreadPoolExecutor(self.threads), os.getpid()
+        return self._threads
 
     def _score(self, prefix: NativePrefix, tokens: NDArray[np.uint8], logits: Floats) -> None:
         """Fill in the logits; the kernel lets other threads work meanwhile."""

@@ -34,6 +34,8 @@ class Pairs:
         34 residues each.
     allele_names : list of str
         One per groove.
+    warnings : tuple of str
+        Of the alleles, one line each.
     """
 
     frame: pd.DataFrame
@@ -41,6 +43,7 @@ class Pairs:
     allele_index: NDArray[np.intp]
     grooves: list[str]
     allele_names: list[str]
+    warnings: tuple[str, ...]
 
 
 def make_pairs(
@@ -97,7 +100,7 @@ def make_pairs(
     frame = frame.assign(allele=pd.Series(names, dtype="str"), note=pd.Series(notes, dtype="str"))
     frame = frame[["peptide", "allele", "note", *own]]
     index = np.where(bad, -1, index)
-    return Pairs(frame, owner, index, request.grooves, request.allele_names)
+    return Pairs(frame, owner, index, request.grooves, request.allele_names, request.warnings)
 
 
 def best_rows(frame: pd.DataFrame, owner: np.ndarray) -> pd.DataFrame:

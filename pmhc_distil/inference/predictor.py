@@ -2,13 +2,16 @@
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.inference import background
 from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine, Precision
@@ -67,13 +70,30 @@ class Predictor:
         precision: Precision = "auto",
         windows: int | None = None,
     ) -> None:
+        if windows is not None and (not isinstance(windows, int) or windows < 1):
+            raise InputError("a whole number above 0 is expected", source="windows", value=windows)
         self.folder = BUNDLED_MODEL if model is None else Path(model)
+        self._arguments: dict[str, Any] = {
+            "threads": threads,
+            "device": device,
+            "precision": precision,
+            "windows": windows,
+        }
         self.engine = Engine(self.folder, threads=threads, device=device, precision=precision)
         self.weights = file_sha256(self.folder / "model.safetensors")
         self.device = device
         training = self.folder / TRAINING_FILE
         self.training = TrainingDistance(read_training_alleles(training) if training.is_file() else {})
         self._ranks = GrooveRanks(self.engine, self.weights, windows)
+
+    def __repr__(self) -> str:
+        """Tell what would make it again."""
+        said = (f"{name}={value!r}" for name, value in self._arguments.items() if value not in (None, "auto"))
+        return f"{type(self).__name__}({', '.join([repr(str(self.folder)), *said])})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied to another process as what made it: the model is loaded again there."""
+        return partial(type(self), self.folder, **self._arguments), ()
 
     def identity(self) -> dict[str, str]:
         """Tell what its numbers depend on: the files of the model, and how it computes.
@@ -133,13 +153,22 @@ class Predictor:
         ------
         InputError
             For an allele in ``alleles`` that does not exist, or none at all.
+
+        Warns
+        -----
+        InputWarning
+            For what was not asked for just so: an allele that is named twice and scored once, one that is weakly
+            expressed, columns that are renamed.  What the command line says of a file it says itself.
         """
         table = peptides if isinstance(peptides, PeptideTable) else table_from(peptides)
         pairs = make_pairs(table.frame, alleles, genotype=genotype, grooves=grooves)
+        if table is not peptides:
+            for text in (*table.warnings, *pairs.warnings):
+                warnings.warn(text, InputWarning, stacklevel=2)
         frame = pairs.frame
         numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
-        frame["binder"] = binder_class(numbers["rank"])
+        frame["binder"] = pd.Series(binder_class(numbers["rank"]), frame.index, dtype="str")
         self._mind_distance(frame, pairs.allele_index, pairs.grooves)
         frame["uncertainty"] = uncertainty(frame["score"].to_numpy(), frame["distance"].to_numpy())
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]

@@ -3,7 +3,7 @@
 Alleles are resolved once per distinct spelling, before a model is loaded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.samples import genotype_warnings, split_alleles
 
-EXAMPLE = "for example --hla A*02:01"
+_ALLELE = "A*02:01"
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ def resolve_request(
     source: str | None = None,
     rows: NDArray[np.int64] | None = None,
     column: str = "allele",
+    option: str = "alleles",
 ) -> Request:
     """Find the alleles of a request, and refuse it where it is ambiguous or names an allele that does not exist.
 
@@ -139,6 +140,8 @@ def resolve_request(
         Refuse a table with an allele that cannot be scored.
     source, rows, column : optional
         The table's file, line of each row and name of its allele column, for messages.
+    option : str
+        What `alleles` is called where the user gave it, for messages.
 
     Returns
     -------
@@ -148,18 +151,23 @@ def resolve_request(
     Raises
     ------
     InputError
-        If there are no alleles, alleles from two places, a refused one in `alleles`, or `strict` and one in the table.
+        If there are no alleles, alleles from two places, a refused one in `alleles` or what is no text, or `strict` and
+        a refused one in the table.
     """
     own = dict(grooves or {})
     paired = "allele" in table.columns
     if paired and alleles is not None:
         raise InputError(
-            "the table has alleles for each peptide, and --hla asks for others",
+            f"the table has alleles for each peptide, and {option} asks for others",
             source=source,
             column=column,
-            hint="leave out --hla to score the pairs, or pass --allele-column '' to ignore that column",
+            hint=f"leave out {option} to score the pairs, or "
+            + ("pass --allele-column '' to ignore" if option.startswith("-") else "drop")
+            + " that column",
         )
     for name, groove in own.items():
+        if not isinstance(name, str) or not isinstance(groove, str):
+            raise InputError("names and grooves are texts", source="grooves", value=f"{name}: {groove}")
         if len(groove) != GROOVE_LENGTH or set(groove) - set(RESIDUES):
             raise InputError(f"the groove of '{name}' is not of {GROOVE_LENGTH} standard residues", value=groove)
     found = _Alleles(own)
@@ -168,14 +176,18 @@ def resolve_request(
     if alleles is None:
         alleles = list(own)
         if not own and len(table):
-            raise InputError("no HLA alleles are given", hint=f"{EXAMPLE}, or an allele column in the table")
-    elif not len(alleles):
-        raise InputError("the list of HLA alleles is empty", hint=EXAMPLE)
+            raise InputError("no HLA alleles are given", hint=f"{_example(option)}, or an allele column in the table")
     elif isinstance(alleles, str):
         alleles = [alleles]
+    elif not isinstance(alleles, Iterable):
+        raise InputError("a list of HLA alleles is expected", source=option, value=alleles, hint=_example(option))
+    elif not (alleles := list(alleles)):
+        raise InputError("the list of HLA alleles is empty", hint=_example(option))
     repeated = []
     for text in alleles:
-        place, new, _ = found.place(text.strip(), "--hla", None, None)
+        if not isinstance(text, str):
+            raise InputError("not an allele name", source=option, value=text, hint=_example(option))
+        place, new, _ = found.place(text.strip(), option, None, None)
         if not new:
             repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
     none = np.empty(0, dtype=np.intp)
@@ -184,12 +196,18 @@ def resolve_request(
     return Request(found.names, found.grooves, True, none, [], none, [], none, [], found.notes, warnings)
 
 
-def resolve_alleles(alleles: Sequence[str] | None, grooves: Mapping[str, str] | None = None) -> Request:
+def _example(option: str) -> str:
+    return f"for example --hla {_ALLELE}" if option.startswith("-") else f"for example [{_ALLELE!r}]"
+
+
+def resolve_alleles(
+    alleles: Sequence[str] | None, grooves: Mapping[str, str] | None = None, *, option: str = "alleles"
+) -> Request:
     """Find alleles that no peptides come with.
 
     Parameters
     ----------
-    alleles, grooves
+    alleles, grooves, option
         As for :func:`resolve_request`.
 
     Raises
@@ -198,7 +216,7 @@ def resolve_alleles(alleles: Sequence[str] | None, grooves: Mapping[str, str] | 
         If there are no alleles, or one does not exist.
     """
     table = pd.DataFrame({"peptide": [""], "note": [""]}, dtype="str")
-    return resolve_request(table, alleles, grooves=grooves)
+    return resolve_request(table, alleles, grooves=grooves, option=option)
 
 
 def _resolve_rows(

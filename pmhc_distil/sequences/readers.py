@@ -3,7 +3,7 @@
 A peptide that cannot be scored keeps its row and says why in the column ``note``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -102,8 +102,11 @@ def table_from(
     """
     if isinstance(data, str):
         raise InputError("a list of peptides is expected, not one text", source=source, value=data)
+    if isinstance(data, Mapping) or not isinstance(data, Iterable) or getattr(data, "ndim", 1) == 0:
+        hint = "a data frame is a table"
+        raise InputError("a list of peptides is expected", source=source, value=type(data).__name__, hint=hint)
     if not isinstance(data, pd.DataFrame):
-        columns: dict[str, Any] = {"peptide": _texts(pd.Series(list(data), dtype=object))}
+        columns: dict[str, Any] = {"peptide": _texts(list(data), source, "peptide")}
         peptide, allele = "peptide", None
     else:
         header = [str(name) for name in data.columns]
@@ -115,12 +118,21 @@ def table_from(
             raise InputError("no peptide column", source=source, hint=f"columns are: {', '.join(header)}")
         peptide, allele = found, find_column(header, allele_column, ALLELE_NAMES, source)
         for name in filter(None, (peptide, allele)):
-            columns[name] = _texts(columns[name])
+            columns[name] = _texts(columns[name], source, name, several=name == allele)
     rows = np.arange(1, len(columns[peptide]) + 1)
     renamed = unclashing_names(name for name in columns if name not in (peptide, allele))
     table = make_table(columns, peptide, allele, renamed, source, rows, strict=strict)
     return replace(table, warnings=table_warnings(renamed, scorable_letters(table), source))
 
 
-def _texts(values: pd.Series) -> list[str]:
-    return ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+def _texts(values: Iterable[Any], source: str, column: str, *, several: bool = False) -> list[str]:
+    """Read cells as texts, missing ones as empty; a cell may hold a list of several texts if that is allowed."""
+    texts = []
+    for row, value in enumerate(values, 1):
+        if several and isinstance(value, list | tuple | np.ndarray):
+            value = ";".join(map(str, value))
+        if isinstance(value, bytes | bytearray | list | tuple | set | dict | np.ndarray):
+            hint = "decode it" if isinstance(value, bytes | bytearray) else "give one text in each row"
+            raise InputError("not a text", source=source, row=row, column=column, value=value, hint=hint)
+        texts.append("" if pd.isna(value) else str(value))
+    return texts

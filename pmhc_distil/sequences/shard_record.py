@@ -56,7 +56,12 @@ class ShardRecord:
         path = record_path(table)
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**entry, "shard": Shard(**entry["shard"]), "tally": Tally(**entry["tally"])})
+            record = cls(**{**entry, "shard": Shard(**entry["shard"]), "tally": Tally(**entry["tally"])})
+            kinds = (record.facts, dict), (record.format, str), (record.header, int), (record.sha256, str)
+            numbers = ((number, int) for part in (record.shard, record.tally) for number in vars(part).values())
+            if not all(isinstance(value, kind) for value, kind in (*kinds, *numbers)):
+                raise TypeError
+            return record
         except FileNotFoundError as error:
             hint = f"{path.name} is written with it by predict --shard and scan --shard, and must stay beside it"
             raise InputError("there is no record of its shard", source=str(table), hint=hint) from error

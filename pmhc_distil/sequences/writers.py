@@ -149,7 +149,12 @@ def open_raw(destination: str | Path) -> Iterator[BinaryIO]:
     """Open what is to be written as bytes; `destination` as for :func:`open_predictions`."""
     with told(shown_name(destination)), contextlib.ExitStack() as stack:
         if str(destination) == STDOUT:
-            yield cast("BinaryIO", sys.stdout.buffer)
+            out = sys.stdout.buffer
+            if isinstance(out, io.RawIOBase):  # unbuffered: its writes may be short
+                out = io.BufferedWriter(out)
+                stack.callback(out.detach)
+            yield cast("BinaryIO", out)
+            out.flush()
             return
         raw: BinaryIO = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
         if Path(destination).suffix == ".gz":

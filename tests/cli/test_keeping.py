@@ -99,6 +99,18 @@ def edit_input(run, peptides):
     remake()(run, peptides)
 
 
+DAMAGED = json.dumps(
+    {
+        "shard": {"number": "a", "of": None},
+        "facts": 1,
+        "tally": {"rows": 0},
+        "format": "csv",
+        "header": 0,
+        "sha256": "x",
+    }
+)
+
+
 def edit_record(name, value):
     def edit(run, peptides):
         record = json.loads(Path("2.csv.shard.json").read_text())
@@ -123,6 +135,7 @@ def edit_record(name, value):
         (lambda run, peptides: Path("2.csv").unlink(), "123", "2.csv: cannot read"),
         (lambda run, peptides: Path("2.csv.shard.json").unlink(), "123", "2.csv: there is no record of its shard"),
         (lambda run, peptides: Path("2.csv.shard.json").write_text("{}"), "123", "record of a shard is damaged"),
+        (lambda run, peptides: Path("2.csv.shard.json").write_text(DAMAGED), "123", "record of a shard is damaged"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(run, run_command, peptides, change, given, message):

@@ -92,7 +92,7 @@ def test_notes_of_peptide_and_allele_are_both_kept():
 def test_a_bad_allele_of_the_option_is_an_error():
     """Prevents a whole run against an allele that does not exist."""
     with pytest.raises(InputError, match=r"^--hla: no such allele: 'foo'"):
-        resolve_request(table_from(["SLYNTVATL"]).frame, ["A2", "foo"])
+        resolve_request(table_from(["SLYNTVATL"]).frame, ["A2", "foo"], option="--hla")
 
 
 def test_an_allele_named_twice_is_scored_once():

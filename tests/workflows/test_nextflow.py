@@ -262,5 +262,5 @@ def test_the_pipeline_uses_what_there_is():
         assert process.name == name
         assert set(re.findall(rf"{name}\.out\.(\w+)", text)) <= set(process.outputs)
     config = (FOLDER / "nextflow.config").read_text()
-    known = set(re.findall(r"^    (\w+) =", config[: config.index("process {")], re.M))
+    known = set(re.findall(r"^    (\w+) =", config[config.index("params {") : config.index("process {")], re.M))
     assert set(re.findall(r"params\.(\w+)", text + config)) == known

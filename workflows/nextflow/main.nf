@@ -9,7 +9,7 @@ include { PMHCDISTIL_GATHER  } from './modules/pmhcdistil/gather/main'
 // Read the sample sheet, and stop with what is wrong with it before any task begins.
 def readSamples(sheet) {
     def columns = ['sample', 'alleles', 'file']
-    def rows = file(sheet, checkIfExists: true).splitCsv(header: true)
+    def rows = file(sheet, checkIfExists: true).splitCsv(header: true, quote: '"')
     rows.eachWithIndex { row, index ->
         def missing = columns.findAll { name -> row[name] == null }
         if (missing) {
@@ -38,7 +38,7 @@ workflow {
             def of = Math.max(1, Math.ceil(input.size() / (params.shard_megabytes * 1000000)) as int)
             (1..of).collect { number ->
                 def meta = [id: "${row.sample}.${number}-of-${of}", sample: row.sample, of: of]
-                tuple(meta, input, row.alleles.replace(';', ','), "${number}/${of}")
+                tuple(meta, input, row.alleles.tokenize(';')*.trim().findAll { name -> name }.join(','), "${number}/${of}")
             }
         }
 
@@ -55,7 +55,7 @@ workflow {
     ch_samples = ch_tables
         .join(ch_records)
         .map { meta, table, record -> tuple(groupKey(meta.sample, meta.of), table, record) }
-        .groupTuple()
+        .groupTuple(sort: true)
         .map { sample, tables, records -> tuple([id: sample.toString()], tables, records) }
     PMHCDISTIL_GATHER(ch_samples)
 

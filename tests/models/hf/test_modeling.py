@@ -188,7 +188,7 @@ def test_another_vocabulary_is_refused(binding_folder, tmp_path, text):
     """Prevents a student that reads other residues than its teacher did."""
     shutil.copytree(binding_folder, tmp_path / "copy")
     (tmp_path / "copy" / "vocab.json").write_text(text)
-    with pytest.raises(InputError, match="vocabulary|tokenizer"):
+    with pytest.raises(InputError, match=r"vocabulary|tokenizer"):
         load_tokenizer(tmp_path / "copy")
 
 

@@ -30,6 +30,11 @@ def problems(instance, schema, place):
     return list(told.values())
 
 
+def names(row):
+    """Give the alleles of a sample."""
+    return [name for name in map(str.strip, row["alleles"].split(";")) if name]
+
+
 def unknown_alleles(row, place):
     """Give one line for every allele that does not exist; if the program is in another environment, its jobs do."""
     if find_spec("pmhc_distil") is None or "--hla-fasta" in config["options"]:
@@ -38,7 +43,7 @@ def unknown_alleles(row, place):
     from pmhc_distil.sequences.hla import resolve_allele
 
     told = []
-    for name in filter(None, map(str.strip, row["alleles"].split(";"))):
+    for name in names(row):
         try:
             resolve_allele(name)
         except InputError as error:
@@ -93,8 +98,8 @@ def shards(pattern):
 
 def alleles(sample):
     """Give the option with the alleles of a sample, if it has any."""
-    names = SAMPLES[sample]["alleles"].replace(";", ",").strip()
-    return ["--hla", names] if names else []
+    found = names(SAMPLES[sample])
+    return ["--hla", ",".join(found)] if found else []
 
 
 def arguments(sample):

@@ -1,0 +1,115 @@
+"""The predictor in a program: given other things than lists of texts, in other processes, and its warnings."""
+
+import copy
+import multiprocessing
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pmhc_distil import InputError, Predictor
+from pmhc_distil.errors import InputWarning
+
+PEPTIDES = ["SLYNTVATL", "GILGFVFTL"]
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(threads=2, device="cpu", precision="single")
+
+
+@pytest.mark.parametrize(
+    "peptides",
+    [
+        {"peptide": PEPTIDES},
+        [text.encode() for text in PEPTIDES],
+        np.array([PEPTIDES, PEPTIDES]),
+        [PEPTIDES],
+        None,
+        5,
+        np.array("SLYNTVATL"),
+        "SLYNTVATL",
+    ],
+    ids=repr,
+)
+def test_what_is_no_list_of_peptides(predictor, peptides):
+    """Prevents keys, bytes or rows from being scored, or refused, as if they were peptides."""
+    with pytest.raises(InputError) as caught:
+        predictor.predict(peptides, ["A*02:01"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("alleles", [[np.nan], [None], [pd.NA], [201], [["A*02:01"]], [b"A*02:01"], 201, [], iter([])])
+def test_what_is_no_list_of_alleles(predictor, alleles):
+    """Prevents a traceback from far below, or an option of the command line in the message."""
+    with pytest.raises(InputError) as caught:
+        predictor.predict(PEPTIDES, alleles)
+    assert "--" not in str(caught.value)
+
+
+def test_alleles_in_other_containers(predictor):
+    """Prevents a generator, an array or a list in a cell from being taken for no alleles."""
+    expected = predictor.predict(PEPTIDES, ["A*02:01", "B*07:02"], genotype=True)
+    for alleles in ((name for name in ("A0201", "B0702")), np.array(["A0201", "B0702"]), pd.Series(["A0201", "B0702"])):
+        pd.testing.assert_frame_equal(predictor.predict(PEPTIDES, alleles, genotype=True), expected)
+    table = pd.DataFrame({"peptide": PEPTIDES, "allele": [["A0201", "B0702"], ("A0201", "B0702")]})
+    pd.testing.assert_frame_equal(predictor.predict(table, genotype=True), expected)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"threads": 0}, {"threads": -1}, {"threads": "2"}, {"precision": "xx"}, {"windows": 0}, {"windows": "a"}]
+)
+def test_wrong_settings(wrong):
+    """Prevents a misspelt precision from computing in another, and a traceback at the first prediction."""
+    with pytest.raises(InputError) as caught:
+        Predictor(**wrong)
+    assert caught.value.source == next(iter(wrong))
+
+
+def test_warnings(predictor):
+    """Prevents rows or columns from changing without a word."""
+    with pytest.warns(InputWarning, match="A0201: names HLA-A\\*02:01 again"):
+        assert len(predictor.predict(["SLYNTVATL"], ["A*02:01", "A0201"])) == 1
+    with pytest.warns(InputWarning, match="'score' is written as 'score_input'"):
+        predictor.predict(pd.DataFrame({"peptide": PEPTIDES, "score": [1, 2]}), ["A*02:01"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor.predict(PEPTIDES, ["A*02:01"])
+
+
+def test_types_do_not_depend_on_rows(predictor):
+    """Prevents a parquet file of an empty part from having another type than its neighbours."""
+    some, none = (predictor.predict(peptides, ["A*02:01"]) for peptides in (PEPTIDES, []))
+    assert some.dtypes.to_dict() == none.dtypes.to_dict()
+
+
+def predict(predictor, answers):
+    answers.put(predictor.predict(PEPTIDES * 1500, ["B*07:02"])["score"].sum())
+
+
+def test_other_processes(predictor):
+    """Prevents a forked child from waiting for threads of its parent, and a predictor that cannot be sent elsewhere."""
+    peptides = PEPTIDES * 1500  # more than one thread's share
+    expected = predictor.predict(peptides, ["B*07:02"])["score"].sum()
+    assert repr(predictor).endswith("bundled', threads=2, device='cpu', precision='single')")
+    for method in ("fork", "spawn"):
+        context = multiprocessing.get_context(method)
+        answers = context.SimpleQueue()
+        child = context.Process(target=predict, args=(predictor, answers))
+        child.start()
+        child.join(120)
+        assert child.exitcode == 0, method
+        assert answers.get() == expected
+    assert copy.deepcopy(predictor).predict(peptides, ["B*07:02"])["score"].sum() == expected
+
+
+def test_mistakes_cross_processes():
+    """Prevents one mistake in a pool of workers from breaking the pool."""
+    with pytest.raises(InputError) as caught:
+        Predictor(threads=1).predict(PEPTIDES, ["A*99:99"])
+    error = caught.value
+    for made in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert str(made) == str(error) and made.row == error.row
+    assert len({error}) == 1
