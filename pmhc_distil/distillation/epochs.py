@@ -1,11 +1,14 @@
-"""What a run measures after every epoch, as the table ``metrics.csv``."""
+"""What a run tells on its way: the running loss, and after every epoch the table ``metrics.csv``."""
 
 import csv
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
 from transformers import TrainerCallback
+from transformers.trainer_callback import ProgressCallback
 
 from pmhc_distil.sequences.files import atomic_path
 
@@ -32,6 +35,24 @@ class EpochTable(TrainerCallback):
         """Rewrite the table from the history of the run."""
         if state.is_world_process_zero:
             write_epochs(epoch_rows(state.log_history), self.path)
+
+
+class RunningLoss(TrainerCallback):
+    """Tells the running loss on standard error, a line at a time; results alone go to standard output."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
+        """Tell what was logged of training."""
+        if state.is_world_process_zero and logs and "loss" in logs:
+            named = [("epoch", "epoch", ".2f"), ("loss", "loss", ".4g"), ("learning_rate", "learning rate", ".3g")]
+            told = (f"{name} {float(logs[key]):{form}}" for key, name, form in named if key in logs)
+            tqdm.write(", ".join(told), file=sys.stderr)
+
+
+class Bars(ProgressCallback):
+    """The bars of the Trainer, without its lines on standard output."""
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave the losses to :class:`RunningLoss`."""
 
 
 def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:

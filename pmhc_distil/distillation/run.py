@@ -6,6 +6,7 @@ and a model card.
 
 import json
 import shutil
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 import yaml
 from transformers import PreTrainedModel, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
@@ -85,6 +87,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
+    if not sys.stderr.isatty():
+        disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)
     model, teacher = start.build(classes)
     check_losses(arguments, model, teacher, cached=teacher is not None and request.cache is not None)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import EvalPrediction, PredictionOutput
 
 from pmhc_distil.distillation.ensemble import Teacher
+from pmhc_distil.distillation.epochs import Bars, RunningLoss
 from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
 from pmhc_distil.distillation.muon import muon
@@ -119,6 +121,10 @@ class DistilTrainer(Trainer):
             compute_metrics=self._metrics,
             **kwargs,
         )
+        self.remove_callback(PrinterCallback)
+        if self.pop_callback(ProgressCallback):
+            self.add_callback(Bars)
+        self.add_callback(RunningLoss)
         # compute_loss gives the mean over a batch, which the Trainer has to divide by the accumulation steps.
         self.loss_is_scaled_for_ga = False
         self.model_accepts_loss_kwargs = False

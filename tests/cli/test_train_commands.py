@@ -56,7 +56,8 @@ def test_distil(chain, how):
     extra = {"live": [], "cache": ["--cache", cache], "no teacher": ["--no-teacher"]}[how]
     result = call("distill", *arguments, "--recipe", recipe, *extra, "-o", output)
     assert "student layers <- teacher layers: 0 <- 0, 1 <- 3" in result.stderr
-    assert "ap 0." in result.stdout
+    assert result.stdout.startswith("training_loss ") and result.stdout.count("\n") == 1 and "ap 0." in result.stdout
+    assert "epoch 1.00, loss " in result.stderr and "shards" not in result.stderr
     record = yaml.safe_load((output / "recipe.yaml").read_text())
     assert (record["teacher_weights"] is None) == (how == "no teacher")
     assert record["settings"]["alpha_soft"] == (0 if how == "no teacher" else 1)
