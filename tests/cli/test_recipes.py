@@ -49,6 +49,8 @@ def test_other_values_stay_as_they_are(write):
         ("a: [\n", "not YAML"),
         ("sed: 1\n", "unknown setting: 'sed'"),
         ("1: 2\n", "unknown setting: '1'"),
+        ("seed: 1\nseed: 2\n", "row 2, column 'seed': the setting is there twice"),
+        ("? [a, b]\n: 1\n", "not YAML"),
     ],
 )
 def test_mistakes_are_one_line(write, text, reason):
