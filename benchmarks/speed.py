@@ -304,8 +304,7 @@ def training(folder: Path, threads: int) -> Facts:
         done = subprocess.run(
             [*call, "-o", str(folder / command)], env=environment, check=True, capture_output=True, text=True
         )
-        speeds = re.findall(r"'train_samples_per_second': '?([\d.]+)", done.stdout + done.stderr)
-        result[command] = float(speeds[-1])
+        result[command] = float(re.findall(r"([\d.]+) examples per second", done.stderr.replace(",", ""))[-1])
     return result
 
 

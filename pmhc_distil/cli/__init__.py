@@ -101,6 +101,8 @@ def main() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (until the end)
     out = sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
     warnings.simplefilter("ignore", InputWarning)  # commands tell them in lines of their own
+    # Of NumPy's products none is worth threads beside those of --threads, for which it waits where cores are busy.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with _ending_in_order():
             group.main(standalone_mode=False)

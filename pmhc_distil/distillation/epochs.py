@@ -38,14 +38,26 @@ class EpochTable(TrainerCallback):
 
 
 class RunningLoss(TrainerCallback):
-    """Tells the running loss on standard error, a line at a time; results alone go to standard output."""
+    """Tells the running loss and at last the speed on standard error; results alone go to standard output."""
+
+    _done = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Remember how much a run did before that is resumed."""
+        self._done = state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
         """Tell what was logged of training."""
-        if state.is_world_process_zero and logs and "loss" in logs:
+        if not state.is_world_process_zero or not logs:
+            return
+        if "loss" in logs:
             named = [("epoch", "epoch", ".2f"), ("loss", "loss", ".4g"), ("learning_rate", "learning rate", ".3g")]
             told = (f"{name} {float(logs[key]):{form}}" for key, name, form in named if key in logs)
             tqdm.write(", ".join(told), file=sys.stderr)
+        if "train_samples_per_second" in logs:
+            # The Trainer divides all examples by the time since it was resumed.
+            speed = logs["train_samples_per_second"] * (1 - self._done / max(state.global_step, 1))
+            tqdm.write(f"trained for {logs['train_runtime']:,.0f} s, {speed:,.1f} examples per second", file=sys.stderr)
 
 
 class Bars(ProgressCallback):

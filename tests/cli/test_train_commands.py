@@ -58,6 +58,7 @@ def test_distil(chain, how):
     assert "student layers <- teacher layers: 0 <- 0, 1 <- 3" in result.stderr
     assert result.stdout.startswith("training_loss ") and result.stdout.count("\n") == 1 and "ap 0." in result.stdout
     assert "epoch 1.00, loss " in result.stderr and "shards" not in result.stderr
+    assert " examples per second" in result.stderr
     record = yaml.safe_load((output / "recipe.yaml").read_text())
     assert (record["teacher_weights"] is None) == (how == "no teacher")
     assert record["settings"]["alpha_soft"] == (0 if how == "no teacher" else 1)
