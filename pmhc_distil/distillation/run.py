@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import yaml
+from tqdm import tqdm
 from transformers import PreTrainedModel, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
@@ -28,7 +29,7 @@ from pmhc_distil.distillation.trainer import DistilTrainer, check_losses
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
-from pmhc_distil.sequences.overlap import HASHES_FILE
+from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes
 from pmhc_distil.sequences.prepare import REPORT_FILE
 
 
@@ -117,6 +118,10 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     }
     with arguments.main_process_first(local=False, desc="recipe"):
         _begin(request, record)
+    facts = _facts_beside(request.train)
+    if facts is None and arguments.process_index == 0:
+        told = f"{request.train.parent} tells of other training data than {request.train.name}, so the model does not"
+        tqdm.write(told, file=sys.stderr)
     rows = None
     # Hidden states are not cached; a teacher whose predictions are can be let go.
     live = teacher
@@ -157,10 +162,9 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
-        for name in (TRAINING_FILE, HASHES_FILE):
-            if (request.train.parent / name).is_file():
-                shutil.copyfile(request.train.parent / name, request.output / name)
-        data_recipe = _data_recipe(request.train)
+        for path in facts or ():
+            shutil.copyfile(path, request.output / path.name)
+        data_recipe = {} if facts is None else _data_recipe(request.train)
         write_card(
             request.output, task, model.config, record, epochs, tested, settled, kept=kept, data_recipe=data_recipe
         )
@@ -242,6 +246,16 @@ def _record_of(path: Path) -> dict[str, Any]:
         hint = "remove the folder, or choose another"
         raise InputError("does not tell what the run to resume depended on", source=str(path), hint=hint)
     return record
+
+
+def _facts_beside(train: Path) -> list[Path] | None:
+    """Give the files about its data that ``data prepare`` left beside a training table; None if they are of another."""
+    hashes = train.parent / HASHES_FILE
+    if not hashes.is_file():
+        return []
+    if not TrainingHashes.read(hashes).cover(train):
+        return None
+    return [path for path in (hashes, train.parent / TRAINING_FILE) if path.is_file()]
 
 
 def _data_recipe(train: Path) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.hla import resolve_allele
 
 HASHES_FILE = "training_hashes.bin.gz"
 """Name of the file beside training tables and in model folders."""
@@ -83,3 +85,13 @@ class TrainingHashes:
     def seen(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tell which of the hashes were in training."""
         return np.isin(hashes, self.hashes)
+
+    def cover(self, table: Path) -> bool:
+        """Tell whether all ligands and affinities of a training table (CSV) are among these pairs."""
+        try:
+            frame = pd.read_csv(table, usecols=["peptide", "allele", "label", "affinity_nm"])
+        except (OSError, EOFError, zlib.error, ValueError):
+            return False
+        measured = frame[(frame["label"] == 1) | frame["affinity_nm"].notna()]
+        names = {name: resolve_allele(str(name)).name for name in measured["allele"].unique()}
+        return bool(self.seen(hash_pairs(measured["peptide"], measured["allele"].map(names))).all())

@@ -18,6 +18,9 @@ from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
+from pmhc_distil.sequences.explain import TRAINING_FILE
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.tasks import TASKS
 
 
@@ -225,6 +228,25 @@ def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, mon
             begin(make_model(num_hidden_layers=1)),
         )
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
+
+
+@pytest.mark.parametrize("known", ["all of it", "another table"])
+def test_facts_of_another_table(make_model, pair_files, tmp_path, pairs, known, capsys):
+    """Prevents a model from telling of training data that merely lay in the folder of its own."""
+    measured = pairs[(pairs["label"] == 1) | pairs["affinity_nm"].notna()]
+    measured = measured if known == "all of it" else measured[1:]
+    names = [resolve_allele(name).name for name in measured["allele"]]
+    write_hashes(measured["peptide"], names, tmp_path / HASHES_FILE)
+    (tmp_path / TRAINING_FILE).write_text("allele,ligands,affinities\nHLA-A*02:01,120,3\n")
+    (tmp_path / "report.json").write_text(json.dumps({"recipe": {"sources": [{"file": "mine.csv"}]}}))
+    table = shutil.copy(pair_files[0], tmp_path / "train.csv.gz")
+    settings = {**SETTINGS, "alpha_soft": 0.0, "alpha_hard": 1.0, "num_train_epochs": 1}
+    request = RunRequest(TASKS["binding"], "finetune", table, pair_files[1], tmp_path / "run", settings)
+    run(request, begin(make_model(num_hidden_layers=1)))
+    told = {name for name in (HASHES_FILE, TRAINING_FILE) if (tmp_path / "run" / name).exists()}
+    assert told == ({HASHES_FILE, TRAINING_FILE} if known == "all of it" else set())
+    assert ("mine.csv" in (tmp_path / "run" / "README.md").read_text()) == (known == "all of it")
+    assert ("tells of other training data than train.csv.gz" in capsys.readouterr().err) == (known != "all of it")
 
 
 def test_a_run_that_diverges(make_model, pair_files, tmp_path):
