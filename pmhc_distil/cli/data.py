@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pmhc_distil.cli.options import length_range
+from pmhc_distil.cli.options import SEEDS, length_range
 from pmhc_distil.cli.recipes import read_recipes
 
 
@@ -91,7 +91,7 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     type=click.Path(path_type=Path),
     help="Table like TABLE, of which no ligand may be a decoy; repeatable.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
 def benchmark(
     table: Path,
@@ -140,7 +140,7 @@ def benchmark(
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--alleles", type=click.IntRange(min=1), default=3000, show_default=True, help="Without data in TABLE.")
 @click.option("--peptides", type=click.IntRange(min=2), default=96, show_default=True, help="For each of them.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
 def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path) -> None:
     """Add pairs that nobody has measured to the training TABLE, for `pmhc-distil distill`.
@@ -175,7 +175,7 @@ def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path
     type=click.Path(path_type=Path),
     help="Sequences to leave out: a table or FASTA; repeatable.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the two files.")
 def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed: int, output: Path) -> None:
     """Split a FASTA of proteins for pretraining: train.fasta.gz and validation.fasta.gz.
@@ -201,7 +201,7 @@ def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed:
 @click.option(
     "--examples", type=click.IntRange(min=10), default=4000, show_default=True, help="Notes, with four questions each."
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
 def clinic_notes(examples: int, seed: int, output: Path) -> None:
     """Make up notes of an eye clinic, with questions and answers as in SQuAD 2.0.
@@ -232,7 +232,7 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
 @click.option("--vocabulary", type=click.IntRange(min=100), help="Also learn so many word pieces: vocab.txt.")
 @click.option("--lower", is_flag=True, help="Word pieces in lower case only.")
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True)
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the files.")
 def texts(
     files: tuple[Path, ...],

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pmhc_distil.inference.request import Request
 
 Command = Callable[..., None]
+SEEDS = click.IntRange(0, 2**32 - 1)
+"""What NumPy takes as a seed."""
 
 
 def allele_options(command: Command) -> Command:

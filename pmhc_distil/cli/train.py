@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pmhc_distil.cli.options import with_options
+from pmhc_distil.cli.options import SEEDS, with_options
 from pmhc_distil.cli.recipes import read_recipe
 from pmhc_distil.errors import InputError
 
@@ -54,7 +54,7 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--eval-batch-size", "per_device_eval_batch_size", type=click.IntRange(min=1)),
         click.option("--learning-rate", type=click.FloatRange(min=0)),
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1)),
+        click.option("--seed", type=SEEDS),
         click.option("--bf16/--no-bf16", default=None, help="Mixed precision."),
         click.option("--cpu", "use_cpu", is_flag=True, default=None, help="Do not use a GPU."),
         click.option("--max-seq-length", type=int, help="Longest example in tokens, by default the model's."),

@@ -9,6 +9,35 @@ from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 
 
+def check_sizes(sizes: Mapping[str, Any], usual: Mapping[str, Any], source: str | None = None) -> None:
+    """Refuse sizes that no encoder has.
+
+    Parameters
+    ----------
+    sizes : mapping
+        Names and values.
+    usual : mapping
+        For each of them, the width and the heads a value of the right type.
+    source : str, optional
+        Where they come from.
+
+    Raises
+    ------
+    InputError
+        Naming the size.
+    """
+    for name, value in sizes.items():
+        whole = isinstance(usual[name], int)
+        if not (type(value) is int and value > 0 if whole else type(value) in (int, float) and 0 <= value < 1):
+            wanted = "a whole number above 0 is" if whole else "a number from 0 to 1 is"
+            raise InputError(f"{wanted} expected", source=source, column=name, value=value)
+    both = ("hidden_size", "num_attention_heads")
+    width, heads = (sizes.get(name, usual[name]) for name in both)
+    if width % heads:
+        column, value = ", ".join(both), f"{width}, {heads}"
+        raise InputError("the width is no multiple of the heads", source=source, column=column, value=value)
+
+
 @dataclass(frozen=True)
 class EncoderShape:
     """Sizes that fix the weights of an encoder, and what is left out of it in training.
@@ -35,16 +64,8 @@ class EncoderShape:
         InputError
             Naming the size.
         """
-        for field in fields(self):
-            value = getattr(self, field.name)
-            whole = isinstance(field.default, int)
-            if not (type(value) is int and value > 0 if whole else type(value) in (int, float) and 0 <= value < 1):
-                wanted = "a whole number above 0 is" if whole else "a number from 0 to 1 is"
-                raise InputError(f"{wanted} expected", column=field.name, value=value)
-        if self.hidden_size % self.num_attention_heads:
-            sizes = f"{self.hidden_size}, {self.num_attention_heads}"
-            column = "hidden_size, num_attention_heads"
-            raise InputError("the width is no multiple of the heads", column=column, value=sizes)
+        sizes = {field.name: getattr(self, field.name) for field in fields(self)}
+        check_sizes(sizes, {field.name: field.default for field in fields(self)})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "EncoderShape":

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.models.shape import check_sizes
 from pmhc_distil.sequences.residues import RESIDUES
 
 ARCHITECTURES = ("bert", "roberta", "electra", "distilbert", "deberta-v2")
@@ -158,19 +159,11 @@ def checked_sizes(usual: PreTrainedConfig, sizes: dict[str, Any]) -> dict[str, A
         For an unknown setting, one that is no number of its kind, and sizes that do not fit together.
     """
     known = {*usual.to_dict(), *usual.attribute_map}
-    for name, value in sizes.items():
+    for name in sizes:
         if name not in known:
             raise InputError(f"no setting of a '{usual.model_type}' encoder", source="--recipe", value=name)
-        whole = isinstance(getattr(usual, name), int)
-        if not (type(value) is int and value > 0 if whole else type(value) in (int, float) and 0 <= value < 1):
-            wanted = "a whole number above 0 is" if whole else "a number from 0 to 1 is"
-            raise InputError(f"{wanted} expected", source="--recipe", column=name, value=value)
-    width, heads = (sizes.get(name, getattr(usual, name)) for name in ("hidden_size", "num_attention_heads"))
-    if width % heads:
-        column = "hidden_size, num_attention_heads"
-        raise InputError(
-            "the width is no multiple of the heads", source="--recipe", column=column, value=f"{width}, {heads}"
-        )
+    right = {name: getattr(usual, name) for name in (*sizes, "hidden_size", "num_attention_heads")}
+    check_sizes(sizes, right, "--recipe")
     return sizes
 
 
