@@ -118,7 +118,7 @@ def to_markdown(facts: dict[str, Any]) -> str:
         ("one run of as many threads", f"{facts['one_run_seconds']:.0f} s"),
         ("same bytes as one run", "yes" if facts["same_bytes"] else "NO"),
         ("pairs per core-hour", f"{per_hour:,.0f}"),
-        ("of these, rows without the encoder", f"{facts['row_seconds'] * 1e6:.0f} microseconds a pair"),
+        ("of these, time of a pair outside the encoder", f"{facts['row_seconds'] * 1e6:.0f} microseconds a pair"),
         ("10^9 pairs", f"{hours:.1f} core-hours; on 1,000 cores {hours / 1000 * 60:.1f} minutes of prediction"),
     ]
     return "\n".join(["| measure | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])

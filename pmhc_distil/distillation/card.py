@@ -153,7 +153,7 @@ def _taught(teachers: Sequence[str]) -> str:
 
 def _counted(table: dict[str, Any]) -> str:
     unlabelled = table.get("unlabelled")
-    only = f" ({unlabelled:,} answered by the teacher alone)" if unlabelled else ""
+    only = f" ({unlabelled:,} answered by teachers alone)" if unlabelled else ""
     return f"{table['examples']:,} examples{only}"
 
 

@@ -65,9 +65,8 @@ def _check_same(found: Sequence[tuple[str, ShardRecord]]) -> None:
         known = _described(record)
         for name in dict.fromkeys((*expected, *known)):
             if known.get(name) != expected.get(name):
-                alike = (
-                    "run all with --precision single" if name in ("precision", "backend") else "run all shards alike"
-                )
+                computed = name in ("precision", "backend")
+                alike = "run all with --precision single --device cpu" if computed else "run all shards alike"
                 hint = f"{first} has '{_short(expected.get(name))}'; {alike}"
                 raise InputError(
                     f"the shard has another {name}", source=table, value=_short(known.get(name)), hint=hint

@@ -14,6 +14,14 @@ SAMPLE = "sample"
 """Column that says which sample a row is for."""
 SAMPLE_COLUMN = Column(SAMPLE, "str", "", "The sample, where alleles are given by sample.")
 
+SCAN_COLUMNS = (
+    Column("protein", "str", "", "The protein, by its id in the FASTA."),
+    Column("position", "int64", "", "Position of the first residue of the peptide in its protein, from 1."),
+    Column("n_flank", "str", "", "Up to five residues before the peptide."),
+    Column("c_flank", "str", "", "Up to five residues after it."),
+)
+"""Columns of the windows of proteins, after those of predictions."""
+
 REGION_COLUMNS = (
     Column("protein", "str", "", "The protein, by its id in the FASTA."),
     Column("allele", "str", "", "The allele; with `--genotype` that of the best peptide."),
@@ -135,3 +143,32 @@ def make_frame(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> p
     return pd.DataFrame(
         {column.name: pd.Series(list(own), dtype=column.dtype) for column, own in zip(columns, cells, strict=True)}
     )
+
+
+EVALUATION_COLUMNS = (
+    Column("model", "str", "", "The model, by the name of its folder."),
+    Column("output", "str", "", "`score` or `score_same_length`, which the row measures."),
+    Column("n", "int64", "", "Rows that were measured."),
+    Column("unscored", "int64", "", "Rows that were left out, because they have no score."),
+    Column("in_training", "Int64", "", "Rows whose pair the model was trained on; empty where it does not tell."),
+    Column("auroc", "float64", "0-1", "Area under the receiver operating characteristic; 0.5 for guesses."),
+    Column("ap", "float64", "0-1", "Average precision; the share of positives for guesses."),
+    Column("accuracy", "float64", "0-1", "Share of right calls at `--threshold`."),
+    Column("f1", "float64", "0-1", "F1 of the positives, there."),
+    Column("mcc", "float64", "-1-1", "Matthews correlation coefficient, there."),
+    Column("best_threshold", "float64", "0-1", "Where the MCC of this table would be highest."),
+    Column("calibration_error", "float64", "0-1", "Expected calibration error of the score as a probability."),
+    Column(
+        "error_uncertain",
+        "float64",
+        "0-1",
+        "Share of wrong calls in the tenth of the rows with the most `uncertainty`.",
+    ),
+    Column("error_others", "float64", "0-1", "The same in the other rows."),
+    Column("affinity_pearson", "float64", "-1-1", "Correlation with measured affinities, as 1 - log(nM)/log(50,000)."),
+    Column("affinity_auroc", "float64", "0-1", "How well the predicted affinity tells those below 500 nM."),
+    Column("parameters", "int64", "", "Weights of the model."),
+    Column("size_mb", "float64", "MB", "Their size on disk."),
+    Column("pairs_per_second", "float64", "", "Scored on this machine, without reading and writing."),
+)
+"""Columns of what ``evaluate`` prints; with ``--by`` there are also means over the groups."""

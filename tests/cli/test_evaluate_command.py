@@ -13,6 +13,7 @@ from pmhc_distil import cli
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
+from pmhc_distil.sequences.result_columns import EVALUATION_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,8 @@ def evaluated(tmp_path_factory, binding_folder, pairs):
 def test_overview(evaluated):
     """Prevents rows that were trained on, or that have no score, from going unmentioned."""
     table, overview, _, _ = evaluated
+    explained = {column.name for column in EVALUATION_COLUMNS}
+    assert {name for name in overview.columns if "_mean_by_" not in name} <= explained
     assert overview["n"].tolist() == [len(table) - 1] * 4 and overview["unscored"].tolist() == [1] * 4
     assert overview["output"].tolist() == ["score", "score_same_length"] * 2
     assert overview["in_training"].iloc[1] == 10 and pd.isna(overview["in_training"].iloc[2])

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.sequences.peptide_source import PeptideSource
+from pmhc_distil.sequences.result_columns import SCAN_COLUMNS
 from pmhc_distil.sequences.windows import protein_windows, windows_of
 
 PROTEINS = {"one": "MSLYNTVATLKKW", "short": "MSLY", "two": "MXNLVPMVATV"}
@@ -42,6 +43,7 @@ def test_every_window_once(run, monkeypatch):
     status, out, _ = run("--hla", "A0201,B0702", "--chunk-pairs", 4)
     rows = table(out)
     assert status == 0
+    assert list(rows.columns[-4:]) == [column.name for column in SCAN_COLUMNS]
     for _, own in rows.groupby("allele"):
         assert list(zip(own["peptide"], own["protein"], own["position"], strict=True)) == expected(range(8, 12))
     for row in rows.itertuples():

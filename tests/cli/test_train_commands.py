@@ -77,7 +77,7 @@ def test_pairs_that_only_teachers_answer(chain, pairs):
     arguments = ["--train", folder / "unlabelled.csv", *arguments[2:], "--recipe", recipe]
     call("distill", *arguments, "-o", folder / "taught")
     card = (folder / "taught" / "README.md").read_text()
-    assert "180 examples (96 answered by the teacher alone) of `unlabelled.csv`;" in card
+    assert "180 examples (96 answered by teachers alone) of `unlabelled.csv`;" in card
     record = yaml.safe_load((folder / "taught" / "recipe.yaml").read_text())
     assert record["train"]["unlabelled"] == 96 and "unlabelled" not in record["validation"]
 
