@@ -116,21 +116,33 @@ $(eval $(call TRAIN_STUDENT,))
 $(eval $(call TRAIN_STUDENT,held_out_))
 
 # The student once more, after its teacher, itself, and a half that was trained on the ligands alone that label_noise
-# believes: the one that is bundled.
+# believes.
 $(RUNS)/blended_student/README.md: $(RUNS)/student/README.md $(RUNS)/clean_student_labels/README.md recipes/blend.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/student --teacher $(RUNS)/clean_student_labels --student $(RUNS)/student \
 	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
-$(RUNS)/blended_student/calibration.json: $(RUNS)/blended_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
+# That once more, after itself and the teacher when it has learned for an epoch more from these ligands: the one that is
+# bundled.
+$(RUNS)/clean_teacher/README.md: $(RUNS)/teacher/README.md $(RUNS)/clean_data/report.json recipes/clean_teacher.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/teacher --train $(RUNS)/clean_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
+	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
+
+$(RUNS)/refined_student/README.md: $(RUNS)/blended_student/README.md $(RUNS)/clean_teacher/README.md recipes/blend.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/clean_teacher --teacher $(RUNS)/blended_student --student $(RUNS)/blended_student \
+	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
+
+$(RUNS)/refined_student/calibration.json: $(RUNS)/refined_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
-data/bundled.sha256: $(RUNS)/blended_student/calibration.json
+data/bundled.sha256: $(RUNS)/refined_student/calibration.json
 	mkdir -p $(BUNDLED) $(TEACHER)
-	install -m 644 $(addprefix $(RUNS)/blended_student/,$(MODEL_FILES)) $(BUNDLED)
+	install -m 644 $(addprefix $(RUNS)/refined_student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
 
@@ -138,7 +150,7 @@ data/bundled.sha256: $(RUNS)/blended_student/calibration.json
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = --model $(RUNS)/teacher --model $(RUNS)/blended_student --model $(RUNS)/student --model $(RUNS)/clean_student_labels
+MODELS = --model $(RUNS)/teacher --model $(RUNS)/refined_student --model $(RUNS)/blended_student --model $(RUNS)/clean_teacher
 HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
