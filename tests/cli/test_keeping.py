@@ -1,5 +1,6 @@
 """Runs in shards, and runs that end early, write what one run would have written."""
 
+import functools
 import gzip
 import itertools
 import json
@@ -433,7 +434,11 @@ def test_a_scheduler_ends_a_run(tmp_path, environment, number, resume):
     (tmp_path / "in.txt").write_text("SLYNTVATL\n" * 50_000)
     more = ["--threads", "1", "--chunk-pairs", "2", *["--resume"] * resume]
     command = [sys.executable, "-m", "pmhc_distil.cli", "predict", "in.txt", *HLA, "-o", "out.csv", *more]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    # Under `nohup`, what the tests start would ignore the signal, as it should.
+    heed = functools.partial(signal.signal, number, signal.SIG_DFL)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+    )
     deadline = time.monotonic() + 30
     pattern = "out.csv.partial" if resume else ".*.out.csv"
     while not any(path.stat().st_size for path in tmp_path.glob(pattern)):
