@@ -1,12 +1,14 @@
 """The command line starts at once and ends with the right status."""
 
+import contextlib
+import os
 import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
 
-from pmhc_distil.cli import COMMANDS
+from pmhc_distil.cli import COMMANDS, main
 
 CODE = """
 import sys
@@ -40,6 +42,18 @@ def test_help_lists_every_command_and_stays_light():
     output, last, _ = start("--help")
     assert last == "HEAVY [] STATUS 0"
     assert all(any(line.split()[:1] == [name] for line in output) for name in COMMANDS)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("3", "3")])
+def test_threads_of_numpy(monkeypatch, given, expected):
+    """Prevents NumPy from taking every core beside --threads, or the user's own setting from being lost."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr(sys, "argv", ["pmhc-distil", "--version"])
+    with contextlib.suppress(SystemExit):
+        main()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == expected
 
 
 @pytest.mark.parametrize("command", COMMANDS)
