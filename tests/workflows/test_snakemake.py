@@ -181,7 +181,6 @@ def test_wrapper(place):
     assert {"name", "description", "url", "authors", "input", "output", "params"} == set(meta)
 
 
-@pytest.mark.slow
 def test_training(place):
     """Prevents a chain from ligands to metrics that breaks between two commands, and a second run that repeats it."""
     here = place("train/.test")

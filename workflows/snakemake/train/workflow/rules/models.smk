@@ -114,7 +114,7 @@ rule evaluate:
         runtime=config["minutes"],
     params:
         windows=config["evaluation_windows"],
-        labelled='label != ""',
+        labelled="label >= 0",
     shell:
         "pmhc-distil evaluate {input.table:q} --model runs/teacher --model runs/student --windows {params.windows}"
         " --where {params.labelled:q} --threads {threads} -o {output:q} > {log:q} 2>&1"
