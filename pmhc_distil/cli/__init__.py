@@ -38,6 +38,8 @@ COMMANDS = {
 }
 """Command name to the module that defines it, imported only when the command is called."""
 
+_TORCH = {"pretrain", "finetune", "distill", "run", "embed", "bias"}
+"""Commands that compute in torch, which may have its threads from the same library as NumPy."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
@@ -53,6 +55,9 @@ class LazyGroup(click.Group):
         """Import the module of one command and return it."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in _TORCH:
+            # None of NumPy's products is worth threads beside those of --threads, for which it waits on busy cores.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         return getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
 
 
@@ -101,8 +106,6 @@ def main() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (until the end)
     out = sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
     warnings.simplefilter("ignore", InputWarning)  # commands tell them in lines of their own
-    # Of NumPy's products none is worth threads beside those of --threads, for which it waits where cores are busy.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with _ending_in_order():
             group.main(standalone_mode=False)
