@@ -24,9 +24,13 @@ class Muon(Optimizer):
     groups : list of dict
         Groups of parameters with ``params``, ``lr``, ``weight_decay`` and ``muon``: True for matrices, which Muon
         trains; the others have ``betas`` and ``eps`` of AdamW.
+    dtype : torch.dtype
+        Of the products that orthogonalise; bfloat16 is enough for the method, and several times as fast where there are
+        units for it.
     """
 
-    def __init__(self, groups: list[dict[str, Any]]) -> None:
+    def __init__(self, groups: list[dict[str, Any]], *, dtype: torch.dtype = torch.float32) -> None:
+        self.dtype = dtype
         super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0, "muon": False, "betas": (0.9, 0.999), "eps": 1e-8})
 
     @torch.no_grad()
@@ -53,7 +57,7 @@ class Muon(Optimizer):
         rows, columns = update.shape
         # Query, key and value projections that are stored as one matrix are three matrices to the method.
         parts = update.chunk(3) if rows == 3 * columns else (update,)
-        step = torch.cat([orthogonalised(part) for part in parts])
+        step = torch.cat([orthogonalised(part, self.dtype) for part in parts])
         weight.add_(step, alpha=-group["lr"] * max(1.0, len(parts[0]) / columns) ** 0.5)
 
     def _adamw(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
@@ -68,18 +72,38 @@ class Muon(Optimizer):
         weight.addcdiv_(mean, scale, value=-group["lr"] / (1 - first ** state["step"]))
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """Replace the singular values of a matrix by ones, approximately (0.7 to 1.2), by Newton-Schulz iteration."""
+def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Replace the singular values of a matrix by ones, approximately (0.7 to 1.2), by Newton-Schulz iteration.
+
+    Parameters
+    ----------
+    matrix : Tensor
+    dtype : torch.dtype
+        Of the products.
+
+    Returns
+    -------
+    Tensor
+        Of the matrix's own type.
+    """
     a, b, c = NEWTON_SCHULZ
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    result = wide / (wide.norm() + 1e-7)
+    result = (wide / (wide.norm() + 1e-7)).to(dtype)
     for _ in range(ITERATIONS):
         gram = result @ result.T
-        result = a * result + (b * gram + c * gram @ gram) @ result
-    return result.T if matrix.shape[0] > matrix.shape[1] else result
+        result = torch.addmm(result, torch.addmm(gram, gram, gram, beta=b, alpha=c), result, beta=a)
+    return (result.T if matrix.shape[0] > matrix.shape[1] else result).to(matrix.dtype)
 
 
-def muon(model: nn.Module, layers: nn.ModuleList, *, matrices: float, others: float, weight_decay: float) -> Muon:
+def muon(
+    model: nn.Module,
+    layers: nn.ModuleList,
+    *,
+    matrices: float,
+    others: float,
+    weight_decay: float,
+    dtype: torch.dtype = torch.float32,
+) -> Muon:
     """Build the optimizer of a model.
 
     Parameters
@@ -93,6 +117,8 @@ def muon(model: nn.Module, layers: nn.ModuleList, *, matrices: float, others: fl
         Learning rate of everything else.
     weight_decay : float
         Of everything but norms and biases.
+    dtype : torch.dtype
+        As in :class:`Muon`.
     """
     inside = {weight for weight in layers.parameters() if weight.ndim == 2}
     trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -102,5 +128,6 @@ def muon(model: nn.Module, layers: nn.ModuleList, *, matrices: float, others: fl
             {"params": [w for w in trained if w in inside], "lr": matrices, "muon": True, "weight_decay": weight_decay},
             {"params": [w for w in outside if w.ndim > 1], "lr": others, "weight_decay": weight_decay},
             {"params": [w for w in outside if w.ndim <= 1], "lr": others},
-        ]
+        ],
+        dtype=dtype,
     )

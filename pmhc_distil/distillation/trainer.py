@@ -152,6 +152,7 @@ class DistilTrainer(Trainer):
                 matrices=args.muon_learning_rate,
                 others=args.learning_rate,
                 weight_decay=args.weight_decay,
+                dtype=torch.bfloat16 if args.bf16 else torch.float32,
             )
         return self.optimizer
 

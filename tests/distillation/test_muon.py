@@ -10,15 +10,18 @@ from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.muon import muon, orthogonalised
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(16, 16), (16, 64), (64, 16)])
-def test_directions_get_equal_steps(shape):
-    """Prevents an update in which a few directions drown the others."""
+def test_directions_get_equal_steps(shape, dtype):
+    """Prevents an update in which a few directions drown the others, also where half precision computes it."""
     torch.manual_seed(0)
     left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     matrix = left @ torch.diag(torch.logspace(0, -1, 16)) @ right
-    after = torch.linalg.svdvals(orthogonalised(matrix))
+    update = orthogonalised(matrix, dtype)
+    assert update.dtype == matrix.dtype
+    after = torch.linalg.svdvals(update)
     assert after.min() > 0.6 and after.max() < 1.3
-    assert torch.cosine_similarity(orthogonalised(matrix).flatten(), (left @ right).flatten(), dim=0) > 0.95
+    assert torch.cosine_similarity(update.flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
 def test_every_weight_is_in_one_group(teacher):

@@ -278,6 +278,13 @@ def test_resumed_run_ends_like_an_uninterrupted_one(name, stopped, matrices, mak
     assert equal(final, expected)
 
 
+@pytest.mark.parametrize("bf16, dtype", [(False, torch.float32), (True, torch.bfloat16)])
+def test_muon_computes_as_precisely_as_the_rest(bf16, dtype, make_model, make_trainer, data):
+    """Prevents an optimizer that takes longer than the model where the model is trained in half precision."""
+    trainer = make_trainer(BINDING, make_model(), data, settings={"muon_learning_rate": 0.01, "bf16": bf16})
+    assert trainer.create_optimizer().dtype == dtype
+
+
 def test_muon_needs_layers(make_model, make_trainer, data):
     """Prevents a recipe whose learning rate for matrices is silently without effect."""
     trainer = make_trainer(BINDING, make_model(), data, settings={"muon_learning_rate": 0.01})
