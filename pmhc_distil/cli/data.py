@@ -140,12 +140,16 @@ def benchmark(
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--alleles", type=click.IntRange(min=1), default=3000, show_default=True, help="Without data in TABLE.")
 @click.option("--peptides", type=click.IntRange(min=2), default=96, show_default=True, help="For each of them.")
+@click.option(
+    "--of-known", type=click.IntRange(min=0), default=0, show_default=True, help="Peptides for each allele of TABLE."
+)
 @click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
-def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path) -> None:
+def unlabelled(table: Path, alleles: int, peptides: int, of_known: int, seed: int, output: Path) -> None:
     """Add pairs that nobody has measured to the training TABLE, for `pmhc-distil distill`.
 
-    They are of alleles without training data; a student learns what its teacher answers to them.
+    They are of alleles without training data, and with --of-known also of those that have some; a student learns what
+    its teacher answers to them.
 
     \b
     Example:
@@ -161,7 +165,7 @@ def unlabelled(table: Path, alleles: int, peptides: int, seed: int, output: Path
     check_destination(output)
     check_not_input(output, table)
     frame, _ = read_rows(table, TABLE_COLUMNS)
-    made = with_unlabelled(frame, alleles, peptides, np.random.default_rng(seed))
+    made = with_unlabelled(frame, alleles, peptides, np.random.default_rng(seed), of_known=of_known)
     write_csv(made, output)
     click.echo(f"{len(frame):,} rows, {len(made) - len(frame):,} added", err=True)
 

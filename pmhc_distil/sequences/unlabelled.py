@@ -10,10 +10,12 @@ from pmhc_distil.sequences.hla import resolve_allele
 SOURCE = "unlabelled"
 
 
-def with_unlabelled(table: pd.DataFrame, alleles: int, peptides: int, generator: np.random.Generator) -> pd.DataFrame:
-    """Add pairs of alleles without training data to a training table.
+def with_unlabelled(
+    table: pd.DataFrame, alleles: int, peptides: int, generator: np.random.Generator, *, of_known: int = 0
+) -> pd.DataFrame:
+    """Add pairs that are not in a training table: of alleles without training data, and of those that have some.
 
-    A student sees their grooves then, and not those of the training data alone.
+    A student sees the grooves of the former then, and not those of the training data alone.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def with_unlabelled(table: pd.DataFrame, alleles: int, peptides: int, generator:
     peptides : int
         Peptides for each: half of them ligands of any allele, the others negatives of `table`.
     generator : Generator
+    of_known : int
+        Peptides for each allele of `table`, chosen likewise from those that it is not paired with there.
 
     Returns
     -------
@@ -40,18 +44,30 @@ def with_unlabelled(table: pd.DataFrame, alleles: int, peptides: int, generator:
     grooves = groove_table()
     others = [grooves.names_of(groove)[0] for groove in grooves.unique_grooves() if groove not in known]
     labels = pd.to_numeric(table["label"], errors="coerce")
-    pools = [table.loc[labels == label, "peptide"].unique() for label in (1, 0)]
+    numbers, texts = pd.factorize(table["peptide"])
+    pools = dict(zip(("ligands", "negatives"), (pd.unique(numbers[labels == label]) for label in (1, 0)), strict=True))
     shares = [peptides // 2, peptides - peptides // 2]
     for what, there, asked in (
         ("alleles without data", len(others), alleles),
-        *zip(("ligands", "negatives"), map(len, pools), shares, strict=True),
+        *zip(pools, map(len, pools.values()), shares, strict=True),
     ):
         if there < asked:
             raise InputError(f"there are only {there:,} {what}", value=asked, hint="ask for less")
     chosen = generator.choice(others, alleles, replace=False)
     drawn = [
-        generator.choice(pool, share, replace=False) for _ in chosen for pool, share in zip(pools, shares, strict=True)
+        generator.choice(pool, share, replace=False)
+        for _ in chosen
+        for pool, share in zip(pools.values(), shares, strict=True)
     ]
-    added = pd.DataFrame({"peptide": np.concatenate(drawn), "allele": np.repeat(chosen, peptides)})
+    names = [np.repeat(chosen, peptides)]
+    for name, rows in table.groupby("allele").indices.items() if of_known else ():
+        for (what, pool), share in zip(pools.items(), (of_known // 2, of_known - of_known // 2), strict=True):
+            new = pool[~np.isin(pool, numbers[rows])]
+            if len(new) < share:
+                reason = f"there are only {len(new):,} {what} that are not with {name}"
+                raise InputError(reason, value=share, hint="ask for less")
+            drawn.append(generator.choice(new, share, replace=False))
+        names.append(np.repeat(name, of_known))
+    added = pd.DataFrame({"peptide": texts[np.concatenate(drawn)], "allele": np.concatenate(names)})
     added = added.reindex(columns=table.columns).assign(offset=0.0, source=SOURCE)
     return pd.concat([table, added], ignore_index=True)

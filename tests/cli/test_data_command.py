@@ -193,3 +193,5 @@ def test_unlabelled(prepare, tmp_path):
     assert "12 added" in result.stderr
     assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()
     assert (pd.read_csv(tmp_path / "one.csv.gz")["source"] == "unlabelled").sum() == 12
+    with pytest.raises(InputError, match=r"0 ligands that are not with HLA-A\*02:01"):
+        call("data", "unlabelled", *options, "--of-known", 2, "-o", tmp_path / "more.csv.gz")

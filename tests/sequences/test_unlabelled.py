@@ -39,8 +39,28 @@ def test_what_is_added(table, tmp_path):
     pd.testing.assert_frame_equal(made, again)
 
 
-@pytest.mark.parametrize(("alleles", "peptides", "reason"), [(10**6, 2, "alleles without"), (1, 90, "40 ligands")])
-def test_more_than_there_is(table, alleles, peptides, reason):
+def test_pairs_of_alleles_with_data(table):
+    """Prevents a measured pair among those that teachers alone answer, or other pairs of the alleles without data."""
+    made = with_unlabelled(table, 50, 10, np.random.default_rng(3), of_known=16)
+    first = with_unlabelled(table, 50, 10, np.random.default_rng(3))
+    pd.testing.assert_frame_equal(made.iloc[: len(first)], first)
+    added = made.iloc[len(first) :]
+    assert added["allele"].value_counts().to_dict() == {"HLA-A*02:01": 16, "HLA-B*07:02": 16}
+    assert added[["label", "affinity_nm", "inequality"]].isna().all(axis=None)
+    assert not made.duplicated(["peptide", "allele"]).any()
+    ligands = set(table.loc[table["label"] == 1, "peptide"])
+    assert added["peptide"].isin(ligands).groupby(added["allele"]).sum().tolist() == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("alleles", "peptides", "of_known", "reason"),
+    [
+        (10**6, 2, 0, "alleles without"),
+        (1, 90, 0, "40 ligands"),
+        (1, 2, 42, r"20 ligands that are not with HLA-A\*02:01"),
+    ],
+)
+def test_more_than_there_is(table, alleles, peptides, of_known, reason):
     """Prevents a traceback of numpy where a small table is asked for too much."""
     with pytest.raises(InputError, match=reason):
-        with_unlabelled(table, alleles, peptides, np.random.default_rng(0))
+        with_unlabelled(table, alleles, peptides, np.random.default_rng(0), of_known=of_known)
