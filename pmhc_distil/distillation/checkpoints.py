@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+from transformers import TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from transformers.utils import SAFE_WEIGHTS_NAME
 
@@ -41,6 +42,13 @@ def last_checkpoint(output: Path) -> Path | None:
     """
     whole = [(number, folder) for number, folder in _checkpoints(output) if _is_whole(folder)]
     return max(whole)[1] if whole else None
+
+
+def final_state(checkpoint: Path) -> TrainerState | None:
+    """Give the state that a checkpoint has kept, if nothing is left to train after it; else None."""
+    state = TrainerState.load_from_json(str(checkpoint / _STATE_FILE))
+    measured = any("eval_loss" in entry and entry["step"] == state.global_step for entry in state.log_history)
+    return state if measured and state.global_step >= state.max_steps else None
 
 
 def clear(output: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors.torch import load_model
 from tqdm import tqdm
 from transformers import PreTrainedModel, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
@@ -20,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
-from pmhc_distil.distillation.checkpoints import TEST_FILE, clear, last_checkpoint
+from pmhc_distil.distillation.checkpoints import TEST_FILE, clear, final_state, last_checkpoint
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
@@ -147,9 +148,15 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         callbacks=[EpochTable(request.output / "metrics.csv")],
     )
     begun = last_checkpoint(request.output) if request.resume else None
-    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    done = final_state(begun) if begun else None
+    if done is None:
+        trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    else:  # after a part of an epoch the Trainer would take a step more
+        trainer.state = done
     epochs = epoch_rows(trainer.state.log_history)
     kept = _kept(trainer, epochs)
+    if begun and done:
+        load_model(model, _best(trainer) or begun / SAFE_WEIGHTS_NAME)
     settled = task.settle(validation, lambda: trainer.predict(validation).predictions) if task.settle else {}
     tested = {}
     if "test" in tables:
@@ -179,17 +186,24 @@ def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
     InputError
         If its checkpoint is not where it was written, so that the Trainer could not load it.
     """
-    if not trainer.args.load_best_model_at_end:
+    best = _best(trainer)
+    if best is None:
         return len(epochs) - 1
-    best = Path(trainer.state.best_model_checkpoint or "")
-    if not (best / SAFE_WEIGHTS_NAME).is_file():
+    if not best.is_file():
         raise InputError(
             "the weights of the best epoch are not there any more",
-            source=str(best),
+            source=str(best.parent),
             hint="put the run folder back where it was and continue with --resume, or begin anew",
         )
-    step = int(best.name.rpartition("-")[2])
+    step = int(best.parent.name.rpartition("-")[2])
     return next(number for number, row in enumerate(epochs) if row["step"] == step)
+
+
+def _best(trainer: DistilTrainer) -> Path | None:
+    """Give the weights of the best epoch, if the run is to end with these."""
+    if not trainer.args.load_best_model_at_end:
+        return None
+    return Path(trainer.state.best_model_checkpoint or "") / SAFE_WEIGHTS_NAME
 
 
 def _described(path: Path, data: TaskData) -> dict[str, Any]:

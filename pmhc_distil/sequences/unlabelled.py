@@ -67,7 +67,7 @@ def with_unlabelled(
                 reason = f"there are only {len(new):,} {what} that are not with {name}"
                 raise InputError(reason, value=share, hint="ask for less")
             drawn.append(generator.choice(new, share, replace=False))
-        names.append(np.repeat(name, of_known))
+        names.append(np.repeat(str(name), of_known))
     added = pd.DataFrame({"peptide": texts[np.concatenate(drawn)], "allele": np.concatenate(names)})
     added = added.reindex(columns=table.columns).assign(offset=0.0, source=SOURCE)
     return pd.concat([table, added], ignore_index=True)

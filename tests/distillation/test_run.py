@@ -190,6 +190,19 @@ def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_file
     assert (output / "metrics.csv").read_text() == before
 
 
+@pytest.mark.parametrize("best", [False, True])
+def test_resuming_a_run_that_ended_within_an_epoch_changes_nothing(make_model, pair_files, tmp_path, best):
+    """Prevents a step more, which the Trainer takes, with its line in the table and weights that nobody asked for."""
+    settings = {**SETTINGS, "num_train_epochs": 1.5, "per_device_train_batch_size": 32, "load_best_model_at_end": best}
+    request = RunRequest(TASKS["binding"], "distill", *pair_files, tmp_path / "run", settings)
+    files = []
+    for again in (False, True):
+        teacher = make_model()
+        run(replace(request, resume=again), begin(halve(teacher, [0, 3]), teacher))
+        files.append([(request.output / name).read_bytes() for name in ("model.safetensors", "metrics.csv")])
+    assert files[0] == files[1]
+
+
 CHANGES = {
     "settings": {"alpha_soft": 2.0},
     "teacher_weights": {},
