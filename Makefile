@@ -16,6 +16,7 @@ STAMP := .venv/.stamp
 CLI := $(BIN)/pmhc-distil
 BUNDLED := pmhc_distil/models/bundled
 TEACHER := data/teacher
+WIDE_TEACHER := data/wide_teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -122,8 +123,7 @@ $(RUNS)/blended_student/README.md: $(RUNS)/student/README.md $(RUNS)/clean_stude
 	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/student --teacher $(RUNS)/clean_student_labels --student $(RUNS)/student \
 	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
-# That once more, after itself and the teacher when it has learned for an epoch more from these ligands: the one that is
-# bundled.
+# That once more, after itself and the teacher when it has learned for an epoch more from these ligands.
 $(RUNS)/clean_teacher/README.md: $(RUNS)/teacher/README.md $(RUNS)/clean_data/report.json recipes/clean_teacher.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/teacher --train $(RUNS)/clean_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
@@ -134,24 +134,51 @@ $(RUNS)/refined_student/README.md: $(RUNS)/blended_student/README.md $(RUNS)/cle
 	$(CLI) distill --teacher $(RUNS)/clean_teacher --teacher $(RUNS)/blended_student --student $(RUNS)/blended_student \
 	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
-$(RUNS)/refined_student/calibration.json: $(RUNS)/refined_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
+# And once more, after itself and a teacher twice as wide, which learned in the same two steps as the other; also from
+# new pairs of alleles with data: the one that is bundled.
+$(RUNS)/wide_pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/wide_pretrain.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
+	  --recipe recipes/wide_pretrain.yaml -o $(@D) --resume
+
+$(RUNS)/wide_all/README.md: $(RUNS)/wide_pretrained/README.md $(RUNS)/data/report.json recipes/finetune.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/wide_pretrained --train $(RUNS)/data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
+	  --recipe recipes/finetune.yaml --epochs 2 -o $(@D) --resume
+
+$(RUNS)/wide_teacher/README.md: $(RUNS)/wide_all/README.md $(RUNS)/clean_data/report.json recipes/clean_teacher.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/wide_all --train $(RUNS)/clean_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
+	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
+
+$(RUNS)/data/more_distillation.csv.gz: $(RUNS)/data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(RUNS)/data/train.csv.gz --of-known 4096 -o $@
+
+$(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)/wide_teacher/README.md $(RUNS)/data/more_distillation.csv.gz \
+  recipes/wide_distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/wide_teacher --teacher $(RUNS)/refined_student --student $(RUNS)/refined_student \
+	  --train $(RUNS)/data/more_distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
+
+$(RUNS)/wide_taught_student/calibration.json: $(RUNS)/wide_taught_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
-data/bundled.sha256: $(RUNS)/refined_student/calibration.json
-	mkdir -p $(BUNDLED) $(TEACHER)
-	install -m 644 $(addprefix $(RUNS)/refined_student/,$(MODEL_FILES)) $(BUNDLED)
+data/bundled.sha256: $(RUNS)/wide_taught_student/calibration.json
+	mkdir -p $(BUNDLED) $(TEACHER) $(WIDE_TEACHER)
+	install -m 644 $(addprefix $(RUNS)/wide_taught_student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
-	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(addprefix $(TEACHER)/,$(RUN_FILES)) > $@
+	install -m 644 $(addprefix $(RUNS)/wide_teacher/,$(RUN_FILES)) $(WIDE_TEACHER)
+	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(foreach teacher,$(TEACHER) $(WIDE_TEACHER),$(addprefix $(teacher)/,$(RUN_FILES))) > $@
 
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = --model $(RUNS)/teacher --model $(RUNS)/refined_student --model $(RUNS)/blended_student --model $(RUNS)/clean_teacher
-HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
+MODELS = $(foreach name,teacher clean_teacher wide_teacher refined_student wide_taught_student,--model $(RUNS)/$(name))
+HELD_OUT_MODELS = $(foreach name,teacher student student_labels,--model $(RUNS)/held_out_$(name))
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
 $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
