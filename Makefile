@@ -177,8 +177,9 @@ data/bundled.sha256: $(RUNS)/wide_taught_student/calibration.json
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = $(foreach name,teacher clean_teacher wide_teacher refined_student wide_taught_student,--model $(RUNS)/$(name))
-HELD_OUT_MODELS = $(foreach name,teacher student student_labels,--model $(RUNS)/held_out_$(name))
+MODELS = --model $(RUNS)/teacher --model $(RUNS)/clean_teacher --model $(RUNS)/wide_teacher \
+  --model $(RUNS)/refined_student --model $(RUNS)/wide_taught_student
+HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
 $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
