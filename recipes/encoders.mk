@@ -61,7 +61,7 @@ $(eval $(call ENCODERS,proteins,train.fasta.gz,residues,256))
 
 $(eval $(call ENCODER_TASK,english,sst2,text-classification,$(TEXT)/sst2/train.tsv.gz,$(TEXT)/sst2/dev.tsv.gz,64,))
 $(eval $(call ENCODER_TASK,english,conll,token-classification,$(TEXT)/conll2003/train.txt.gz,$(TEXT)/conll2003/valid.txt.gz,128,--epochs 6))
-$(eval $(call ENCODER_TASK,english,squad,question-answering,$(TEXT)/squad/train-v1.1.json.gz,$(TEXT)/squad/dev-v1.1.json.gz,256,--epochs 2))
+$(eval $(call ENCODER_TASK,english,squad,question-answering,$(TEXT)/squad/train-v1.1.json.gz,$(TEXT)/squad/dev-v1.1.json.gz,256,--epochs 1))
 $(eval $(call ENCODER_TASK,english,mrpc,text-classification,$(TEXT)/mrpc/train.tsv.gz,$(TEXT)/mrpc/dev.tsv.gz,128,))
 $(eval $(call ENCODER_TASK,english,rte,text-classification,$(TEXT)/rte/train.tsv.gz,$(TEXT)/rte/dev.tsv.gz,256,))
 $(eval $(call ENCODER_TASK,english,nsp,next-sentence,$(RUNS)/english/texts/train.txt.gz,$(RUNS)/english/texts/validation.txt.gz,128,--max-steps 1500))

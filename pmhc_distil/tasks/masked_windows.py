@@ -8,7 +8,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.task import Batch, SharedBatches
-from pmhc_distil.tasks.token_arrays import IGNORED, tokenize
+from pmhc_distil.tasks.token_arrays import IGNORED
+from pmhc_distil.tasks.tokenizing import tokenize
 
 MASKED_SHARE = 0.15
 """Share of the tokens of a window that are asked for."""

@@ -14,7 +14,8 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.tasks.token_arrays import OUTSIDE, TextData, tokenize
+from pmhc_distil.tasks.token_arrays import TextData
+from pmhc_distil.tasks.tokenizing import OUTSIDE, tokenize
 from pmhc_distil.texts.spans import Span, best_spans, merge_spans
 from pmhc_distil.texts.squad import Question, exact_match, read_questions, token_f1
 

@@ -32,6 +32,13 @@ class Ragged:
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         return cls(np.fromiter(itertools.chain.from_iterable(rows), np.int32, lengths.sum()), lengths)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Ragged"]) -> "Ragged":
+        """Put the rows of all parts one after the other."""
+        flat = np.concatenate([part.flat for part in parts]) if parts else np.zeros(0, np.int32)
+        lengths = np.concatenate([part.lengths for part in parts]) if parts else np.zeros(0, np.int64)
+        return cls(flat, lengths)
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -41,6 +48,13 @@ class Ragged:
     def like(self, flat: np.ndarray) -> "Ragged":
         """Give rows of the same lengths with other values."""
         return Ragged(flat, self.lengths)
+
+    def taken(self, numbers: np.ndarray) -> "Ragged":
+        """Give some rows in another order."""
+        lengths = self.lengths[numbers]
+        ends = np.cumsum(lengths)
+        places = np.arange(lengths.sum()) + np.repeat(self.starts[numbers] - (ends - lengths), lengths)
+        return Ragged(self.flat[places], lengths)
 
     def filled(self) -> "Ragged":
         """Give the rows that are not empty."""

@@ -17,7 +17,8 @@ from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import spells_residues
 from pmhc_distil.tasks.text_classification import class_names, config, unknown_class
-from pmhc_distil.tasks.token_arrays import IGNORED, OUTSIDE, TextData
+from pmhc_distil.tasks.token_arrays import IGNORED, TextData
+from pmhc_distil.tasks.tokenizing import OUTSIDE
 from pmhc_distil.texts.tagged import (
     are_of_entities,
     entities,

@@ -14,7 +14,7 @@ from pmhc_distil.distillation.start import from_model, from_scratch, from_teache
 from pmhc_distil.distillation.task import Reading, model_inputs
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline
-from pmhc_distil.tasks import TASKS
+from pmhc_distil.tasks import TASKS, tokenizing
 
 TEXT_TASKS = [name for name, task in TASKS.items() if task.ask]
 SENTENCES = (
@@ -96,6 +96,20 @@ def test_reading_is_the_same_twice(task, tmp_path, word_tokenizer):
     one, two = (task.read(path, Reading(word_tokenizer, 32)) for _ in range(2))
     assert len(one) > 0 and one.classes == two.classes and one.fingerprint() == two.fingerprint()
     assert same(whole_batch(one), whole_batch(two))
+
+
+def test_texts_may_be_tokenized_some_at_a_time(task, tmp_path, word_tokenizer, monkeypatch):
+    """Prevents pieces of one text that are taken for pieces of another, or that stand in another order."""
+    path, reading = write(task.name, tmp_path), Reading(word_tokenizer, 12, doc_stride=2)
+    one = task.read(path, reading)
+    monkeypatch.setattr(tokenizing, "TEXTS_AT_ONCE", 5)
+    two = task.read(path, reading)
+    assert one.fingerprint() == two.fingerprint() and same(whole_batch(one), whole_batch(two))
+    if task.name == "fill-mask":
+        return
+    assert len(one) > one.texts or task.name != "question-answering"
+    assert (one.order == two.order).all() and (one.source == two.source).all()
+    assert one.places.digest() == two.places.digest() and one.ends.digest() == two.ends.digest()
 
 
 def test_every_example_once_in_an_epoch(task, data):

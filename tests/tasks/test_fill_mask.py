@@ -12,7 +12,8 @@ from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import CLS, FIRST_RESIDUE, MASK, PAD, UNK, VOCABULARY, encode
 from pmhc_distil.tasks.fill_mask import forward, measured, metrics, read_windows, rows, targets
 from pmhc_distil.tasks.masked_windows import WindowData
-from pmhc_distil.tasks.token_arrays import IGNORED, letters, tokenize
+from pmhc_distil.tasks.token_arrays import IGNORED
+from pmhc_distil.tasks.tokenizing import letters, tokenize
 
 WINDOW = 32
 TOKENIZER = PMHCTokenizer()
