@@ -9,6 +9,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.mutations import Mutant, Mutation, mutate
 from pmhc_distil.sequences.protein_names import NamedProteins
 
+_UNCHECKED = "an insertion in a protein of that gene, which nothing tells to be the annotated one"
 WINDOW_COLUMNS = ["peptide", "note", "protein", "mutation", "position", "wild_type_peptide", "changed"]
 
 
@@ -34,6 +35,9 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
                 protein = proteins.id_of(one.names, protein)
                 raise InputError(one.reason)
             protein = proteins.find(one.names)
+            nothing_to_compare = not one.change.expected and one.change.length is None
+            if nothing_to_compare and proteins.id_of(one.names[: one.own_names], "") != protein:
+                raise InputError(_UNCHECKED, hint="annotate with vep --hgvs, or --total_length")
             mutant = mutate(proteins.sequences[protein], one.change)
         except InputError as error:
             reason = error.reason + (f" ({error.hint})" if error.hint else "")
@@ -62,11 +66,12 @@ def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tupl
     """Give peptide, position, wild-type peptide and changed positions of every window over the change."""
     text, start, stop = mutant.sequence, mutant.start, mutant.stop
     for begin in range(max(0, start - max(lengths) + 1), stop):
-        for length in sorted(lengths):
+        for length in sorted(set(lengths)):
             end = begin + length
             # It has a new residue, or the residues on both sides of what was taken out.
             peptide = text[begin:end]
-            if start < end <= len(text) and not (mutant.shift and peptide in wild):
+            same = peptide in wild if mutant.shift else peptide == wild[begin:end]
+            if start < end <= len(text) and not same:
                 before = wild[begin:end] if not mutant.shift else _most_similar(peptide, wild, start)
                 pairs = enumerate(zip(peptide, before, strict=False), 1)
                 yield peptide, begin + 1, before, ",".join(str(place) for place, (a, b) in pairs if a != b)

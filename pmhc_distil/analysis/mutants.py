@@ -95,7 +95,9 @@ def mutants(
     InputError
         For an allele that does not exist, or none at all.
     """
-    named = proteins if isinstance(proteins, NamedProteins) else NamedProteins(proteins.items())
+    named = proteins
+    if not isinstance(named, NamedProteins):
+        named = NamedProteins((name, sequence.upper()) for name, sequence in named.items())
     parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, proteome)
     return pd.concat([frame for frame, _ in parts], ignore_index=True)
 

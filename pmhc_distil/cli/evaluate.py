@@ -142,11 +142,12 @@ def evaluate(
     require_columns(pairs.frame, columns, table)
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, summary
-    from pmhc_distil.evaluation.details import detailed_metrics
+    from pmhc_distil.evaluation.details import check_groups, detailed_metrics
     from pmhc_distil.evaluation.labels import labels_of
     from pmhc_distil.evaluation.markdown import insert_into, to_markdown
     from pmhc_distil.evaluation.page import evaluation_page
 
+    check_groups(columns)
     labels_of(pairs)
     if report:
         require_plots("--report")

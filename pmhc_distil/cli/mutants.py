@@ -83,7 +83,8 @@ def mutants(
 
     FASTA holds the unchanged proteins, which are found by id, accession, transcript or gene (GN=, gene_symbol:).  A
     change is G12D, p.Gly12Asp, E746_A750del, K2_G3insQS, C28delinsWV or G4_Q6dup.  A VCF needs CSQ with SYMBOL,
-    Protein_position, Amino_acids and, if there are several proteins of a gene, ENSP (vep --vcf --symbol --protein).
+    Protein_position, Amino_acids and, if there are several proteins of a gene, ENSP (vep --vcf --symbol --protein);
+    with --hgvs and --total_length a change of another isoform is told.
 
     One row for every peptide over the change and allele: mutant and wild-type rank, how many times more strongly the
     mutant binds, and whether the change is at an anchor.  A mutation that cannot be used, such as a frameshift, or one

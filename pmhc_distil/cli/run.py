@@ -33,8 +33,8 @@ _TEXT_TASKS = tuple(name for name in TASK_NAMES if name != "binding")
     type=float,
     help="question-answering: how far 'no answer' must lead, in logits.  [default: as chosen in training]",
 )
-@click.option("--max-seq-length", type=click.IntRange(min=8), help="Longest example in tokens.")
-@click.option("--doc-stride", type=click.IntRange(min=0), default=128, help="Tokens that pieces of a context share.")
+@click.option("--max-seq-length", type=click.IntRange(min=8), help="Longest in tokens.  [default: as in training]")
+@click.option("--doc-stride", type=click.IntRange(min=0), help="Tokens shared by pieces.  [default: as in training]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option(
     "-o",
@@ -52,7 +52,7 @@ def run(
     context: str | None,
     words: bool,
     max_seq_length: int | None,
-    doc_stride: int,
+    doc_stride: int | None,
     batch_size: int,
     output: Path | None,
     **options: Any,

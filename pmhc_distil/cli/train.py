@@ -58,7 +58,11 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--bf16/--no-bf16", default=None, help="Mixed precision."),
         click.option("--cpu", "use_cpu", is_flag=True, default=None, help="Do not use a GPU."),
         click.option("--max-seq-length", type=int, help="Longest example in tokens, by default the model's."),
-        click.option("--doc-stride", type=int, help="Tokens that pieces of a long context share; 128 by default."),
+        click.option(
+            "--doc-stride",
+            type=int,
+            help="Tokens that pieces of a long context share; by default 128, a quarter of the length at most.",
+        ),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads."),
         click.option("--resume", is_flag=True, help="Continue from the last checkpoint in the run directory."),
     ]

@@ -17,6 +17,9 @@ from pmhc_distil.sequences.overlap import HASHES_FILE
 CHECKPOINTS = "checkpoints"
 """The folder of the checkpoints within that of a run."""
 
+RECIPE_FILE = "recipe.yaml"
+"""What a run depended on."""
+
 TEST_FILE = "metrics_test.csv"
 """What a run measured on its test data."""
 
@@ -57,7 +60,7 @@ def clear(output: Path) -> None:
     Raises
     ------
     InputError
-        If the earlier run did not end: its checkpoints are all that there is of it.
+        If the earlier run did not end, as its checkpoints are all that there is of it, or if such files are of no run.
     """
     if last_checkpoint(output) and not (output / CARD_FILE).exists():
         raise InputError(
@@ -65,8 +68,13 @@ def clear(output: Path) -> None:
             source=str(output),
             hint="continue it with --resume, remove the folder, or choose another",
         )
-    for name in (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE):
-        (output / name).unlink(missing_ok=True)
+    left = [output / name for name in (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)]
+    there = [path.name for path in left if path.exists()]
+    if there and not (output / RECIPE_FILE).exists():
+        reason = f"this folder has a {there[0]} that is of no run"
+        raise InputError(reason, source=str(output), hint="move it away, or choose another folder")
+    for path in left:
+        path.unlink(missing_ok=True)
     for _, folder in _checkpoints(output):
         shutil.rmtree(folder, ignore_errors=True)
 

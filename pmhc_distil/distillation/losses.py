@@ -25,7 +25,7 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
     Returns
     -------
     Tensor, shape ()
-        Mean over the rows (and over K unless "softmax"); 0 exactly when both agree, never negative.
+        Mean over the rows (and over K unless "softmax"); 0 exactly when both agree, and of no rows, never negative.
 
     Raises
     ------
@@ -38,6 +38,8 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
     if not (math.isfinite(temperature) and temperature > 0):
         msg = f"temperature must be a positive number, not {temperature}"
         raise ValueError(msg)
+    if not len(student):  # as in a batch of unknown words alone
+        return student.float().sum()
     if link == "identity":
         return F.mse_loss(student.float(), teacher.float())
     student, teacher = student.float() / temperature, teacher.float() / temperature
@@ -51,6 +53,11 @@ def soft_loss(student: Tensor, teacher: Tensor, link: Link, temperature: float =
         msg = f"unknown link {link!r}: use 'sigmoid', 'softmax' or 'identity'"
         raise ValueError(msg)
     return loss.clamp_min(0) * temperature**2
+
+
+def class_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Mean cross-entropy of the logits (N, K) of the true classes (N,); 0 of no rows, which have no mean."""
+    return F.cross_entropy(logits.float(), truth) if len(truth) else logits.float().sum()
 
 
 def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:

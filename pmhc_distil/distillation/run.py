@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
-from pmhc_distil.distillation.checkpoints import TEST_FILE, clear, final_state, last_checkpoint
+from pmhc_distil.distillation.checkpoints import RECIPE_FILE, TEST_FILE, clear, final_state, last_checkpoint
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
@@ -32,6 +32,7 @@ from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
 from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes
 from pmhc_distil.sequences.prepare import REPORT_FILE
+from pmhc_distil.sequences.text_files import open_text, text_digest
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "command": request.command,
         "task": task.name,
         **{name: _described(getattr(request, name), table) for name, table in tables.items()},
+        **({} if request.test is None else {"test_digest": _digest(request.test)}),
         "teachers": list(start.teachers) if start.teachers else None,
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "begun_from": start.begun_from,
@@ -165,7 +167,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         tested = _test(trainer, tables["test"], request.output)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
-        model.config.update(settled)
+        model.config.update({**settled, **(_reading_settings(reading) if task.ask else {})})
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
@@ -188,6 +190,9 @@ def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
     """
     best = _best(trainer)
     if best is None:
+        if trainer.args.load_best_model_at_end and trainer.is_world_process_zero():
+            metric = trainer.args.metric_for_best_model
+            tqdm.write(f"{metric} is no number in any epoch: the weights of the last are kept", file=sys.stderr)
         return len(epochs) - 1
     if not best.is_file():
         raise InputError(
@@ -200,25 +205,30 @@ def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
 
 
 def _best(trainer: DistilTrainer) -> Path | None:
-    """Give the weights of the best epoch, if the run is to end with these."""
-    if not trainer.args.load_best_model_at_end:
-        return None
-    return Path(trainer.state.best_model_checkpoint or "") / SAFE_WEIGHTS_NAME
+    """Give the weights of the best epoch, if the run is to end with these, and one was the best."""
+    best = trainer.state.best_model_checkpoint
+    return Path(best) / SAFE_WEIGHTS_NAME if trainer.args.load_best_model_at_end and best else None
 
 
 def _described(path: Path, data: TaskData) -> dict[str, Any]:
     """Give the name of a table, how many examples it has, how many of them only a teacher answers, and their hash."""
+    examples = getattr(data, "texts", len(data))  # of which some are cut into pieces
     unlabelled = getattr(data, "unlabelled", 0)
     return {
         "file": path.name,
-        "examples": len(data),
+        "examples": examples,
         **({"unlabelled": unlabelled} if unlabelled else {}),
         "fingerprint": data.fingerprint(),
     }
 
 
+def _digest(path: Path) -> str:
+    with open_text(path) as stream:
+        return text_digest(stream)
+
+
 def _reading_settings(reading: Reading) -> dict[str, Any]:
-    return {"max_seq_length": reading.max_seq_length, "doc_stride": reading.doc_stride}
+    return {"max_seq_length": reading.max_seq_length, "doc_stride": reading.stride}
 
 
 def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
@@ -231,7 +241,7 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
 
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     """Write down what the run depends on, and refuse to resume a run that depended on something else."""
-    path = request.output / "recipe.yaml"
+    path = request.output / RECIPE_FILE
     if not request.resume or not last_checkpoint(request.output):
         clear(request.output)
     else:

@@ -126,7 +126,7 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
 
 
 def from_model(task: Task, source: str | Path) -> Start:
-    """Start from a trained model, whose head is kept if it is of this task and these classes."""
+    """Start from a trained model, whose head is kept if it is of this task and of as many classes."""
 
     def build(classes: tuple[str, ...]) -> Models:
         return load_model(task.auto_class, source, new_head=True, **task.config(classes)), None
@@ -164,15 +164,25 @@ def from_teacher(
     """
     config = load_config(source)
     check_head(task, config, source)
-    kept = choose_layers(config.num_hidden_layers, layers)
+    depth = getattr(config, "num_hidden_layers", None)
+    if type(depth) is not int:
+        reason = "cannot be halved: its configuration tells no number of layers"
+        raise InputError(reason, source=str(source), value=config.model_type)
+    kept = choose_layers(depth, layers)
     classes = task.classes(config)
+    tokenizer, longest = load_tokenizer(source), longest_input(config)
     for other in others:
         found = load_config(other)
         check_head(task, found, other)
         if task.classes(found) != classes:
             raise InputError("the teacher has other classes than the first one", source=str(other))
-        if found.vocab_size != config.vocab_size:
+        if load_tokenizer(other).get_vocab() != tokenizer.get_vocab():
             raise InputError("the teacher has another vocabulary than the first one", source=str(other))
+        longest = min(longest, longest_input(found))
+    if student is not None:
+        if load_tokenizer(student).get_vocab() != tokenizer.get_vocab():
+            raise InputError("the student has another vocabulary than the teacher", source=str(student))
+        longest = min(longest, longest_input(load_config(student)))
 
     def build(_: tuple[str, ...]) -> Models:
         teacher = load_model(task.auto_class, source)
@@ -187,8 +197,6 @@ def from_teacher(
                     source=str(student),
                     hint="choose --layers as when it was made",
                 )
-            if model.config.vocab_size != config.vocab_size:
-                raise InputError("the student has another vocabulary than the teacher", source=str(student))
         if not taught:
             return model, None
         joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
@@ -196,7 +204,7 @@ def from_teacher(
 
     teachers = tuple(map(_name, (source, *others))) if taught else None
     begun_from = f"layers {kept} (0-based) of `{_name(source)}`" if student is None else f"`{_name(student)}`"
-    return Start(load_tokenizer(source), longest_input(config), build, classes, kept, teachers, begun_from)
+    return Start(tokenizer, longest, build, classes, kept, teachers, begun_from)
 
 
 def _name(source: str | Path) -> str:

@@ -102,8 +102,9 @@ class Reading:
         Of the model; a task on peptides needs none.
     max_seq_length : int
         Longest example in tokens.
-    doc_stride : int
-        Tokens that neighbouring pieces of a long context share.
+    doc_stride : int, optional
+        Tokens that neighbouring pieces of a long context share; by default 128, but a quarter of the longest example
+        at most.
     classes : tuple of str, optional
         Names of the classes; without them they are taken from the table.
     null_score_diff_threshold : float
@@ -112,14 +113,14 @@ class Reading:
 
     tokenizer: PreTrainedTokenizerBase | None = None
     max_seq_length: int = LONGEST
-    doc_stride: int = DOC_STRIDE
+    doc_stride: int | None = None
     classes: tuple[str, ...] | None = None
     null_score_diff_threshold: float = 0.0
 
     @property
     def stride(self) -> int:
-        """Tokens that pieces share in fact: ``doc_stride``, but a quarter of the longest example at most."""
-        return min(self.doc_stride, self.max_seq_length // 4)
+        """Tokens that pieces share."""
+        return min(DOC_STRIDE, self.max_seq_length // 4) if self.doc_stride is None else self.doc_stride
 
     @classmethod
     def within(
@@ -128,7 +129,7 @@ class Reading:
         tokenizer: PreTrainedTokenizerBase,
         *,
         max_seq_length: int | None = None,
-        doc_stride: int = DOC_STRIDE,
+        doc_stride: int | None = None,
         classes: tuple[str, ...] | None = None,
     ) -> "Reading":
         """Read as a user asks, within what the model can take.
@@ -141,14 +142,15 @@ class Reading:
         Raises
         ------
         InputError
-            For a length that is no whole number from 8 to ``longest``, or a stride that is none from 0.
+            For a length that is no whole number from 8 to ``longest``, or a stride that is none from 0 to below it.
         """
         length = longest if max_seq_length is None else max_seq_length
         if type(length) is not int or not MIN_LENGTH <= length <= longest:
             hint = f"use {MIN_LENGTH} to {longest}, the longest input of the model"
             raise InputError("not a length that the model can take", source="max_seq_length", value=length, hint=hint)
-        if type(doc_stride) is not int or doc_stride < 0:
-            raise InputError("not a number of tokens", source="doc_stride", value=doc_stride)
+        if doc_stride is not None and (type(doc_stride) is not int or not 0 <= doc_stride < length):
+            hint = f"use 0 to {length - 1}: pieces have {length} tokens at most"
+            raise InputError("not a number of tokens that pieces can share", "doc_stride", value=doc_stride, hint=hint)
         return cls(tokenizer, length, doc_stride, classes)
 
     def required_tokenizer(self) -> PreTrainedTokenizerBase:

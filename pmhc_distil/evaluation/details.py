@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.evaluation.compare import Evaluation
 from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.sequences.explain import FAR
@@ -17,6 +18,7 @@ OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 
 """Outputs and the sign that makes higher mean positive."""
 DISTANCE_BINS = np.array([0, 0.04, FAR])
 """Lowest groove distance to the nearest allele with enough training ligands in every group of rows."""
+_MEASURED = ("all", "length", "ligands", "distance", "training")
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
 """Lowest number of training ligands in every group of alleles."""
 
@@ -82,6 +84,19 @@ def _bins(values: pd.Series, lowest: NDArray[Any]) -> pd.Series:
     """Name the bin of every value, ``>=`` its lowest; empty for a negative or missing one."""
     place = np.searchsorted(lowest, values.fillna(-1), side="right")
     return pd.Series(np.array(["", *(f">={low:g}" for low in lowest)])[place])
+
+
+def check_groups(columns: Sequence[str]) -> None:
+    """Refuse to measure by the values of a column that is called as groups that are measured anyway.
+
+    Raises
+    ------
+    InputError
+    """
+    for column in columns:
+        if column in _MEASURED:
+            hint = f"groups of that name are in the output anyway ({', '.join(_MEASURED)}); rename the column"
+            raise InputError("the column cannot be told from what is always measured", "--by", value=column, hint=hint)
 
 
 def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:

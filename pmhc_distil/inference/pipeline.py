@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.start import check_head
-from pmhc_distil.distillation.task import DOC_STRIDE, Batch, Reading, Task
+from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.torch_backend import choose_device
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
@@ -34,9 +34,10 @@ class Pipeline:
     model : str or Path
         Folder of a trained model, or its name on the hub.
     max_seq_length : int, optional
-        Longest example in tokens; by default what the model can take.
-    doc_stride : int
-        Tokens that pieces of a long context share.
+        Longest example in tokens; by default as the model was trained, or else what it can take.
+    doc_stride : int, optional
+        Tokens that pieces of a long context share; by default as the model was trained, see
+        :class:`pmhc_distil.distillation.task.Reading`.
     device : str, optional
         Such as ``cuda``; by default a GPU if there is one.
 
@@ -52,7 +53,7 @@ class Pipeline:
         model: str | Path,
         *,
         max_seq_length: int | None = None,
-        doc_stride: int = DOC_STRIDE,
+        doc_stride: int | None = None,
         device: str | None = None,
     ) -> None:
         served = [name for name, found in TASKS.items() if found.answer]
@@ -61,6 +62,9 @@ class Pipeline:
         self.task: Task = TASKS[task]
         config = load_config(model)
         check_head(self.task, config, model)
+        if max_seq_length is None:
+            max_seq_length = getattr(config, "max_seq_length", None)
+            doc_stride = getattr(config, "doc_stride", None) if doc_stride is None else doc_stride
         reading = Reading.within(
             longest_input(config),
             load_tokenizer(model),

@@ -97,9 +97,10 @@ class _Alleles:
                 raise InputError("the name means two sequences", source=source, row=row, column=column, value=text)
         if name in self._places:
             place = self._places[name]
-            if warning and not self.notes[place]:  # another spelling of the same allele may be the one to mind
-                self.notes[place] = warning
-                self.warnings.append(f"{text}: {warning}")
+            told = f"{text}: {warning}"
+            if warning and told not in self.warnings:  # another spelling of the same allele may be the one to mind
+                self.notes[place] = self.notes[place] or warning
+                self.warnings.append(told)
             return place, False, warning
         self._places[name] = len(self.names)
         self.names.append(name)

@@ -15,6 +15,14 @@ _CHUNK = 2_000  # larger ones keep the garbage collector busy
 _QUOTE_HINT = 'a " opens a field that only the next " closes'
 
 
+def fields_of(line: str, delimiter: str) -> list[str]:
+    """Split a line that may be the header of a table; what is too long for one is a single field."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        return [line]
+
+
 def read_header(
     stream: TextIO, source: str, skipped: int, delimiter: str, *, quoted: bool = True
 ) -> tuple[list[str], int]:

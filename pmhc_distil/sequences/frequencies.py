@@ -53,7 +53,8 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
     -------
     DataFrame
         ``population`` (empty if there was none), ``locus`` (``"A"``, ``"B"``, ...; empty where the allele does not
-        tell), ``allele`` (canonical; as given where it is not known), ``known`` and ``frequency``.
+        tell), ``allele`` (canonical; as given where it is not known or a null allele), ``known`` (neither) and
+        ``frequency``.
 
     Raises
     ------
@@ -74,7 +75,9 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
             hint = "a share from 0 to 1, such as 0.27"
             raise InputError("not a frequency", source, line, "frequency", number, hint)
         try:
-            name, known = resolve_allele(text).name, True
+            allele = resolve_allele(text)
+            # A null allele presents nothing, though others with its groove may.
+            name, known = (text, False) if allele.null else (allele.name, True)
         except InputError:
             name, known = text, False
         if (where, name) in seen:

@@ -54,12 +54,15 @@ class Allele:
         34 residues.
     warning : str
         What the user should know about this allele: null, low expression, renamed; empty for most.
+    null : bool
+        Whether it is known, or written, as one that no cell shows.
     """
 
     name: str
     requested: str
     groove: str
     warning: str = ""
+    null: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,8 @@ def look_up_allele(text: str) -> Allele | None:
     if name not in table:
         raise no_groove(text, name)
     warnings += _expression_warnings(table, name, full, spelling.suffix)
-    return Allele(name, text, table.groove(name), "; ".join(warnings))
+    null = spelling.suffix not in ("G", "P") and "N" in (spelling.suffix, _expression(table, name, full))
+    return Allele(name, text, table.groove(name), "; ".join(warnings), null)
 
 
 def _strip(text: str) -> str:
@@ -188,16 +192,20 @@ def _expression_warnings(table: GrooveTable, name: str, full: str, written: str)
         return [f"a G group is scored as {name}, whose groove its members share; some may not be expressed"]
     if written == "P":
         return [f"a P group is scored as {name}, whose groove its members share"]
-    always, of_member = table.expression(name), table.members.get(full, "")
-    known = of_member or always
+    known = _expression(table, name, full)
     warnings = []
     if known:
-        asked = full if of_member else name
+        asked = full if table.members.get(full) else name
         warnings.append(f"{asked}{known}: {EXPRESSION[known]} (scored by its groove all the same)")
     if written and written != known:
         listed = f"{full}{known}" if known else f"{full} without suffix"
         warnings.append(f"{full}{written}: {EXPRESSION[written]} (release {table.release} lists {listed})")
     return warnings
+
+
+def _expression(table: GrooveTable, name: str, full: str) -> str:
+    """Give the suffix of an allele, of its group's or of its own; empty for most."""
+    return table.members.get(full, "") or table.expression(name)
 
 
 def _ask_mhcgnomes(text: str) -> Allele:
@@ -223,5 +231,5 @@ def _ask_mhcgnomes(text: str) -> Allele:
         if look_up_allele(written.to_string()) == replace(allele, requested=written.to_string()):
             return replace(allele, requested=text)
         retired = f"{written.to_string()} is a retired name, replaced by {current.to_string()}; scored as {allele.name}"
-        return Allele(allele.name, text, allele.groove, "; ".join([retired, *filter(None, [allele.warning])]))
+        return replace(allele, requested=text, warning="; ".join([retired, *filter(None, [allele.warning])]))
     raise refusal(text_only, mhcgnomes.parse(text_only, raise_on_error=False) if text_only else None)

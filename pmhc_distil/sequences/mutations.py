@@ -43,6 +43,8 @@ class Change:
         What takes their place.
     copies : bool
         Whether what is inserted is what stands at `start` to `end` itself, which stays (a duplication).
+    length : int, optional
+        Residues that the wild type must have.
     """
 
     start: int
@@ -50,6 +52,7 @@ class Change:
     expected: tuple[tuple[int, str], ...]
     inserted: str = ""
     copies: bool = False
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Mutation:
         Why not; else empty.
     variant : str
         What this is one of several readings of; empty if it is the only one.
+    own_names : int
+        How many of the names, from the first, are of this very protein; the others are of its gene.
     """
 
     names: tuple[str, ...]
@@ -75,6 +80,7 @@ class Mutation:
     change: Change | None
     reason: str = ""
     variant: str = ""
+    own_names: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def read_change(text: str) -> Change:
     InputError
         If it is none, or one that makes no peptide that can be told from the protein alone.
     """
-    plain = text.strip().removeprefix("p.").strip("()").replace("[", "").replace("]", "")
+    plain = text.rpartition(":")[2].strip().removeprefix("p.").strip("()").replace("[", "").replace("]", "")
     if re.fullmatch(r"[a-z]\d+[a-z]", plain):
         plain = plain.upper()
     if match := _SUBSTITUTION.fullmatch(plain):
@@ -112,13 +118,15 @@ def read_change(text: str) -> Change:
         for reason, made in ((_SILENT, ("=", old)), (_STOP, ("*",)), (START_OR_END, ("?",))):
             if new in made:
                 raise InputError(reason, value=text)
-        if old == "*":
+        if old == "*" or (old, place) == ("M", 1):
             raise InputError(START_OR_END, value=text)
         return _checked(Change(place, place, ((place, old),), new), text)
     if match := _RANGE.fullmatch(plain):
         first, kind, inserted = int(match[2]), match[5], _letters(match[6])
         last = int(match[4]) if match[4] else first
         expected = ((first, _one(match[1])), *([(last, _one(match[3]))] if match[3] else []))
+        if kind in ("del", "delins") and expected[0] == (1, "M"):
+            raise InputError(START_OR_END, value=text)
         if (
             last < first
             or (kind == "ins" and (last != first + 1 or not inserted))
@@ -204,6 +212,10 @@ def mutate(sequence: str, change: Change) -> Mutant:
     InputError
         If the protein has other residues there, or none.
     """
+    residues_there = len(sequence.rstrip("*"))
+    if change.length not in (None, residues_there):
+        reason = f"the protein has {residues_there} residues, the annotated one {change.length}: another isoform"
+        raise InputError(reason)
     for place, residues in change.expected:
         there = sequence[place - 1 : place - 1 + len(residues)] if place > 0 else ""
         if len(there) < len(residues):

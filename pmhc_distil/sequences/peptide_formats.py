@@ -10,7 +10,6 @@ Blank lines are skipped, as are lines that start with ``#`` in a list and before
 whose peptide is empty and a FASTA record without a sequence are rows.
 """
 
-import csv
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find_column, plain_name
-from pmhc_distil.sequences.delimited import read_header, read_parts
+from pmhc_distil.sequences.delimited import fields_of, read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.shards import Shard, cut_fasta, cut_lines, cut_table
 
@@ -130,7 +129,7 @@ def _delimiter(head: str, peptide_column: str | None) -> str | None:
     best, best_fields = None, 1
     accepted = {*PEPTIDE_NAMES, plain_name(peptide_column or "")} - {""}
     for delimiter in "\t,;":
-        fields = next(csv.reader([head], delimiter=delimiter))
+        fields = fields_of(head, delimiter)
         if any(plain_name(field) in accepted for field in fields):
             return delimiter
         if len(fields) > best_fields:

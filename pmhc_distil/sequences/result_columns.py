@@ -80,7 +80,7 @@ COVERAGE_COLUMNS = (
     Column("pc90", "float64", "", "Such hits that 90 % of the population reach, interpolated.", 5),
     Column("alleles", "int64", "", "Alleles that a frequency is given for."),
     Column("alleles_bound", "int64", "", "How many of them present at least one peptide."),
-    Column("unknown", "str", "", "Alleles without a prediction, which count as presenting nothing."),
+    Column("unknown", "str", "", "Alleles without a prediction, and null alleles: they count as presenting nothing."),
 )
 """Columns of the coverage of populations."""
 

@@ -1,13 +1,23 @@
 """Changes of proteins in a VCF that the Ensembl Variant Effect Predictor has annotated."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import unquote
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.mutations import FRAMESHIFT, START_OR_END, Change, Mutation, mutation, read_mutations
+from pmhc_distil.sequences.mutations import (
+    FRAMESHIFT,
+    START_OR_END,
+    Change,
+    Mutation,
+    mutation,
+    read_change,
+    read_mutations,
+)
 from pmhc_distil.sequences.text_files import open_text
 
 _FORMAT = re.compile(r'##INFO=<ID=CSQ,.*Format: ?([^">]+)')
@@ -23,14 +33,16 @@ _CHANGING = {
     "coding_sequence_variant",
 }
 """Consequences that change the protein, as Ensembl names them."""
-_NAMES = ("ENSP", "Feature", "SWISSPROT", "SYMBOL", "Gene")
-_PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/\d+)?")
+_OWN_NAMES = ("ENSP", "Feature")
+_GENE_NAMES = ("SWISSPROT", "SYMBOL", "Gene")
+_PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
 
 
 def read_changes(path: str | Path) -> tuple[list[Mutation], int]:
     """Read the protein changes of a VCF or of a table, which are told apart by the first line.
 
-    Of every variant the transcripts whose protein changes are read, or only the picked ones if VEP has picked any.
+    Of every allele of a variant the transcripts whose protein changes are read, or only the picked ones if VEP has
+    picked any.
 
     Parameters
     ----------
@@ -41,7 +53,7 @@ def read_changes(path: str | Path) -> tuple[list[Mutation], int]:
     Returns
     -------
     mutations : list of Mutation
-        Those of one variant and gene have the same ``variant``.
+        Those of one line, allele and gene have the same ``variant`` and follow each other.
     silent : int
         Variants that change no protein.
 
@@ -76,24 +88,30 @@ def _read_vcf(stream: TextIO, source: str) -> tuple[list[Mutation], int]:
             raise InputError(reason, source=source, row=row, value=line.strip())
         info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
         entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
-        picked = [entry for entry in entries if entry.get("PICK") == "1"]
-        changing = [entry for entry in picked or entries if _CHANGING & set(entry.get("Consequence", "").split("&"))]
-        silent += not changing
-        where = f"{cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"
-        found += _mutations(changing, where)
+        made = list(_mutations(entries, f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"))
+        silent += not made
+        found += made
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
     return found, silent
 
 
 def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:
+    """Read the changes of a line, those of one allele and gene after each other."""
+    readings: dict[tuple[str, str], list[dict[str, str]]] = {}
+    picked = {entry.get("Allele") for entry in entries if entry.get("PICK") == "1"}
     for entry in entries:
-        names = tuple(dict.fromkeys(entry[name] for name in _NAMES if entry.get(name)))
-        hgvs = unquote(entry.get("HGVSp", "")).rpartition(":")
-        if hgvs[0] and hgvs[0] not in names:
-            names = (hgvs[0], *names)
-        gene = entry.get("SYMBOL") or entry.get("Gene") or ""
-        yield _mutation(entry, names, hgvs[2], f"{where} {entry.get('Allele', '')} {gene}")
+        left_out = entry.get("Allele") in picked and entry.get("PICK") != "1"
+        if not left_out and _CHANGING & set(entry.get("Consequence", "").split("&")):
+            key = entry.get("Allele", ""), entry.get("SYMBOL") or entry.get("Gene") or ""
+            readings.setdefault(key, []).append(entry)
+    for (allele, gene), same in readings.items():
+        for entry in same:
+            protein, _, hgvs = unquote(entry.get("HGVSp", "")).rpartition(":")
+            own = dict.fromkeys(filter(None, [protein, *map(entry.get, _OWN_NAMES)]))
+            names = dict.fromkeys([*own, *filter(None, map(entry.get, _GENE_NAMES))])
+            made = _mutation(entry, tuple(names), hgvs, f"{where} {allele} {gene}")
+            yield replace(made, own_names=len(own))
 
 
 def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, variant: str) -> Mutation:
@@ -113,8 +131,11 @@ def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, varia
         if set(old + new) & set("*X?"):
             reason = f"the change {old}/{new} makes no peptide that can be told from the protein alone"
         return Mutation(names, text, None, reason, variant)
-    start = int(place[1])
+    start, length = int(place[1]), int(place[3]) if place[3] else None
     old, new = old.replace("-", ""), new.replace("-", "")
-    if not old:  # an insertion between two residues
-        return Mutation(names, text, Change(start + 1, start, (), new), variant=variant)
-    return Mutation(names, text, Change(start, start + len(old) - 1, ((start, old),), new), variant=variant)
+    change = Change(start, start + len(old) - 1, ((start, old),) if old else (), new, length=length)
+    if not old:  # an insertion between two residues, which HGVSp names
+        change = replace(change, start=start + 1, end=start)
+        with contextlib.suppress(InputError):
+            change = replace(read_change(hgvs), length=length)
+    return Mutation(names, text, change, variant=variant)

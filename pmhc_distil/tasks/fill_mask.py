@@ -13,6 +13,7 @@ from transformers import AutoModelForMaskedLM
 from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.ensemble import Ensemble
+from pmhc_distil.distillation.losses import class_loss
 from pmhc_distil.distillation.task import Batch, Reading, Task, model_inputs
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
@@ -72,7 +73,7 @@ def targets(batch: Batch) -> Tensor:
 
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     """Cross-entropy at the asked positions."""
-    return F.cross_entropy(outputs.logits.float(), targets(batch)[:, 0])
+    return class_loss(outputs.logits, targets(batch)[:, 0])
 
 
 def measured(logits: Tensor, batch: Batch) -> Tensor:

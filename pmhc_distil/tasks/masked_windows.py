@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from pmhc_distil.distillation.task import Batch, SharedBatches
 from pmhc_distil.tasks.token_arrays import IGNORED
 from pmhc_distil.tasks.tokenizing import tokenize
 
+MEASURED = (0, 0)
+"""Seed and epoch of the windows and masks of an evaluation."""
 MASKED_SHARE = 0.15
 """Share of the tokens of a window that are asked for."""
 
@@ -36,7 +39,7 @@ class WindowData:
         special = set(tokenizer.all_special_ids)
         self.asked_for = np.array([number for number in range(len(tokenizer)) if number not in special])
         self.can_be_asked = np.isin(np.arange(len(tokenizer)), self.asked_for)
-        self.order = (0, 0)
+        self.order = MEASURED
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -56,25 +59,39 @@ class WindowData:
             ``input_ids``, ``attention_mask``, ``labels`` and ``asked`` (windows, tokens); labels are -100 where nothing
             is asked.
         """
-        generator = np.random.default_rng((*self.order, *numbers[:4]))
         index = np.asarray(numbers)
+        index = np.where(index < 0, ~index, index)
         whole = self.tokens.lengths[index]
         lengths = np.minimum(whole, self.window)
-        offset = (generator.random(len(index)) * (whole - lengths + 1)).astype(np.int64)
+        offset = (self._drawn(0, index)[:, 0] * (whole - lengths + 1)).astype(np.int64)
         columns = np.arange(lengths.max())
         inside = columns < lengths[:, None]
         tokens = self.tokens.flat[(self.tokens.starts[index] + offset)[:, None] + np.where(inside, columns, 0)]
         tokens = tokens.astype(np.int64)
         possible = inside & self.can_be_asked[tokens]
-        drawn = np.where(possible, generator.random(tokens.shape), 1.0)
+        drawn = np.where(possible, self._drawn(1, index, tokens.shape[1]), 1.0)
         # A batch of few tokens asks for one at least, as there is no mean loss of none.
         chosen = possible & (drawn < max(MASKED_SHARE, np.nextafter(drawn.min(initial=1.0), 1)))
         labels = np.where(chosen, tokens, IGNORED)
-        lot = generator.random(tokens.shape)
+        lot = self._drawn(2, index, tokens.shape[1])
         tokens[chosen & (lot < 0.8)] = self.mask
         replaced = chosen & (lot >= 0.9)
-        tokens[replaced] = generator.choice(self.asked_for, replaced.sum())
+        others = (self._drawn(3, index, tokens.shape[1]) * len(self.asked_for)).astype(np.int64)
+        tokens[replaced] = self.asked_for[others[replaced]]
         return self._framed(tokens, labels, inside)
+
+    def _drawn(self, purpose: int, index: np.ndarray, width: int = 1) -> np.ndarray:
+        """Draw numbers from 0 to below 1 for each text of a batch, whatever the others are, shape (texts, width).
+
+        The order of the epoch is the seed of a SplitMix64 generator (Steele et al. 2014), whose n-th number needs none
+        before it.
+        """
+        seed = np.random.SeedSequence((*self.order, purpose)).generate_state(1, np.uint64)
+        place = index.astype(np.uint64)[:, None] * np.uint64(1 << 32) + np.arange(1, width + 1, dtype=np.uint64)
+        mixed: Any = seed + place * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
     def _framed(self, tokens: np.ndarray, labels: np.ndarray, inside: np.ndarray) -> Batch:
         """Put the special tokens around every window."""
@@ -111,9 +128,10 @@ class WindowSampler(SharedBatches):
         return -(-len(self.data) // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        self.data.order = (self.seed, self.epoch)
+        # What is measured is the same for every run.
+        self.data.order = (self.seed, self.epoch) if self.shuffle else MEASURED
         count = len(self.data)
-        order = np.random.default_rng(self.data.order).permutation(count) if self.shuffle else np.arange(count)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(count) if self.shuffle else np.arange(count)
         for first in range(0, count, self.batch_size):
             yield order[first : first + self.batch_size].tolist()
 

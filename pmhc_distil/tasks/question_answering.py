@@ -1,5 +1,6 @@
 """Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from pmhc_distil.tasks.tokenizing import OUTSIDE, tokenize
 from pmhc_distil.texts.spans import Span, best_spans, merge_spans
 from pmhc_distil.texts.squad import Question, exact_match, read_questions, token_f1
 
+logger = logging.getLogger(__name__)
+
 NO_ANSWER = "NO_ANSWER"
 N_BEST = 20
 NEVER = -1e4
@@ -33,16 +36,43 @@ def read(path: Path, reading: Reading) -> TextData:
     than the model becomes several examples; one without the answer has the answer "none", which is the first token.
     """
     questions = read_questions(path)
+    none = next((question for question in questions if not question.answers), None)
+    classes = ((NO_ANSWER,) if none else ()) if reading.classes is None else reading.classes
+    if none and NO_ANSWER not in classes:
+        reason = f"question '{none.id}' has no answer, and the model was not trained with such questions"
+        raise InputError(reason, str(path), none.row, hint="remove it, or train with some, too")
     data = _encode(questions, reading, str(path))
-    labels = np.zeros((len(data), 2), dtype=np.int64)
-    for number, source in enumerate(data.source):
-        if answers := questions[source].answers:
-            text, start = answers[0]
-            labels[number] = _span_of_tokens(data.places[number], data.ends[number], start, start + len(text))
-    data.labels = labels
-    unanswerable = any(not question.answers for question in questions)
-    data.classes = ((NO_ANSWER,) if unanswerable else ()) if reading.classes is None else reading.classes
+    data.classes, data.labels = classes, _labels(data)
     return data
+
+
+def _labels(data: TextData) -> np.ndarray:
+    """Give the first and the last token of the answer in every piece; 0, 0 where it does not stand whole."""
+    order = np.argsort(data.order)
+    source = data.source[order]
+    labels = np.zeros((len(data), 2), dtype=np.int64)
+    found = np.zeros(data.texts, dtype=bool)
+    for number in range(len(data)):
+        question = data.questions[data.source[number]]
+        if not question.answers:
+            found[data.source[number]] = True
+            continue
+        text, start = question.answers[0]
+        first = start + len(text) - len(text.lstrip())
+        place = data.order[number]
+        labels[number] = _span_of_tokens(
+            data.places[number],
+            data.ends[number],
+            first,
+            first + len(text.strip()),
+            begins=place == 0 or source[place - 1] != source[place],
+            ends_context=place == len(source) - 1 or source[place + 1] != source[place],
+        )
+        found[data.source[number]] |= labels[number, 1] > 0
+    if not found.all():
+        reason = "of %d questions, %d have an answer that no piece of the context holds whole, which is learned as none"
+        logger.warning(reason, len(found), (~found).sum())
+    return labels
 
 
 def _encode(questions: Sequence[Question], reading: Reading, path: str | None = None) -> TextData:
@@ -63,11 +93,18 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
     return data
 
 
-def _span_of_tokens(starts: np.ndarray, ends: np.ndarray, first: int, last: int) -> tuple[int, int]:
-    """Give the tokens that cover the characters from ``first`` to ``last``, or 0, 0 if this piece lacks some."""
-    begin = np.flatnonzero((starts <= first) & (ends > first) & (starts != OUTSIDE))
-    end = np.flatnonzero((starts < last) & (ends >= last) & (starts != OUTSIDE))
-    return (int(begin[0]), int(end[-1])) if len(begin) and len(end) else (0, 0)
+def _span_of_tokens(
+    starts: np.ndarray, ends: np.ndarray, first: int, last: int, *, begins: bool, ends_context: bool
+) -> tuple[int, int]:
+    """Give the first and last token of the characters from ``first`` to ``last``, or 0, 0 if this piece lacks some.
+
+    Some characters, such as accents that stand by themselves, have no token.  At either end of a piece they may have
+    one in its neighbour, unless the context begins or ends there.
+    """
+    here = np.flatnonzero(starts != OUTSIDE)
+    inside = here[(ends[here] > first) & (starts[here] < last)]
+    whole = len(inside) > 0 and (begins or starts[here[0]] <= first) and (ends_context or ends[here[-1]] >= last)
+    return (int(inside[0]), int(inside[-1])) if whole else (0, 0)
 
 
 def rows(outputs: ModelOutput, batch: Batch) -> Tensor:
@@ -171,17 +208,18 @@ def answer(
     max_answer_length : int
         In tokens.
     null_score_diff_threshold : float, optional
-        How far "no answer" must lead; by default what the model was found to do best with on its validation data.
+        How far "no answer" must lead; by default what the model was found to do best with on its validation data.  If
+        it is given, there may be no answer, whatever the model was trained with.
 
     Returns
     -------
     list
         For every question ``{answer, score, start, end}``, or with ``top_k`` above 1 a list of these, best first.
-        The score is a probability among the best spans; ``start`` and ``end`` are characters of the context; the empty
-        answer, at 0 to 0, says that there is none.
+        The score is a probability among the best spans and, if there may be none, "no answer"; ``start`` and ``end``
+        are characters of the context; the empty answer, at 0 to 0, says that there is none.
     """
-    if null_score_diff_threshold is not None:
-        data = replace(data, null_score_diff_threshold=null_score_diff_threshold)
+    if null_score_diff_threshold is not None:  # models of others do not tell that they know "no answer"
+        data = replace(data, null_score_diff_threshold=null_score_diff_threshold, classes=(NO_ANSWER,))
     found = []
     for spans in _spans(data, logits, n_best=max(N_BEST, top_k), max_answer_length=max_answer_length):
         best = [
@@ -201,11 +239,13 @@ def _spans(
     for number, (start, end) in enumerate(logits.reshape(len(data), 2, -1)):
         source, count = data.source[number], int(data.input_ids.lengths[number])
         offsets = np.stack([data.places[number], data.ends[number]], axis=1)
-        none = float(start[0] + end[0]) - data.null_score_diff_threshold if NO_ANSWER in data.classes else None
+        none = float(start[0] + end[0]) if NO_ANSWER in data.classes else None
         context = data.questions[source].context
         pieces[source].append(best_spans(start[:count], end[:count], offsets, context, null_score=none, **limits))
     # A context of invisible letters alone has no token, and no answer.
-    return [merge_spans(parts, n_best) or [Span("", 0.0, -1, -1, 1.0)] for parts in pieces]
+    found = [merge_spans(parts, n_best) or [Span("", 0.0, -1, -1, 1.0)] for parts in pieces]
+    lead = data.null_score_diff_threshold
+    return [sorted(spans, key=lambda span: -span.score + lead * (span.start < 0)) for spans in found]
 
 
 QUESTION_ANSWERING = Task(

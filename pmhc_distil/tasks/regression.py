@@ -1,5 +1,6 @@
 """Regression: a number for a text or a pair of texts, such as the stability of a protein."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
 from torch import Tensor
 from transformers.utils import ModelOutput
 
@@ -42,11 +43,10 @@ def metrics(data: TextData, found: np.ndarray, truth: np.ndarray) -> dict[str, f
     if len(truth) < 2:
         return measured
     one, other = found[:, 0], truth[:, 0]
-    return {
-        "spearman": float(spearmanr(one, other).statistic),
-        "pearson": float(pearsonr(one, other).statistic),
-        **measured,
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)  # no correlation is no number
+        ranks, line = float(spearmanr(one, other).statistic), float(pearsonr(one, other).statistic)
+    return {"spearman": ranks, "pearson": line, **measured}
 
 
 def answer(data: TextData, found: np.ndarray) -> list[Any]:

@@ -64,10 +64,10 @@ def class_names(labels: Iterable[str], path: Path) -> tuple[str, ...]:
 
 
 def unknown_class(path: Path, row: int, column: str | None, label: str, classes: Sequence[str]) -> InputError:
-    """Make the error for a class that training did not have."""
+    """Make the error for a class that the training table, or a teacher, did not name."""
     shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
     return InputError(
-        "a class that training does not have",
+        "a class that neither the training table nor a teacher has named",
         source=str(path),
         row=row,
         column=column,

@@ -74,7 +74,7 @@ class TextData:
         ----------
         first : sequence of str, or of lists of words
         second : sequence of str, optional
-            The other half of every pair.
+            The other half of every pair; empty where there is none.
         reading : Reading
         split : bool
             ``first`` holds words.

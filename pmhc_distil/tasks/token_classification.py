@@ -2,17 +2,18 @@
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from scipy.special import softmax
 from torch import Tensor
 from transformers import AutoModelForTokenClassification
 from transformers.utils import ModelOutput
 
+from pmhc_distil.distillation.losses import class_loss
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import spells_residues
@@ -28,7 +29,7 @@ from pmhc_distil.texts.tagged import (
     runs,
 )
 
-_WORDS = re.compile(r"\w+|[^\w\s]")
+_PIECES = re.compile(r"\w+|[^\w\s]")
 
 
 def read(path: Path, reading: Reading) -> TextData:
@@ -91,13 +92,14 @@ def targets(batch: Batch) -> Tensor:
 
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     """Cross-entropy of the classes of the words."""
-    return F.cross_entropy(rows(outputs, batch).float(), targets(batch)[:, 0])
+    return class_loss(rows(outputs, batch), targets(batch)[:, 0])
 
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Measure precision, recall and F1 of whole entities if the tags are of that kind, else of single tags."""
     truth_tags = [list(sentence.tags) for sentence in data.questions]
-    return entity_scores(truth_tags, _tags(data, logits.argmax(-1), [len(tags) for tags in truth_tags]))
+    found = _tags(data, logits.argmax(-1), [len(tags) for tags in truth_tags])
+    return entity_scores(truth_tags, found, data.classes)
 
 
 def ask(texts: Sequence[Any], reading: Reading) -> TextData:
@@ -109,7 +111,7 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
     split, questions = [], []
     for row, given in enumerate(texts, start=1):
         if isinstance(given, str):
-            spans = [match.span() for match in (re.finditer(r"\S", given) if residues else _WORDS.finditer(given))]
+            spans = [match.span() for match in re.finditer(r"\S", given)] if residues else _word_spans(given)
             words = [given[start:end] for start, end in spans]
         elif isinstance(given, (list, tuple)) and all(isinstance(word, str) for word in given):
             words, spans = list(given), []
@@ -122,6 +124,21 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
     data = _encode(split, reading)
     data.classes, data.questions = reading.classes or (), questions
     return data
+
+
+def _word_spans(text: str) -> list[tuple[int, int]]:
+    """Split a text at blanks and punctuation; an accent or vowel sign that is a letter by itself stays in its word."""
+    spans: list[tuple[int, int]] = []
+    joins = False
+    for match in _PIECES.finditer(text):
+        start, end = match.span()
+        mark = unicodedata.category(text[start]).startswith("M")
+        if spans and spans[-1][1] == start and (mark or (joins and text[start].isalnum())):
+            spans[-1] = spans[-1][0], end
+        else:
+            spans.append((start, end))
+        joins = mark
+    return spans
 
 
 def answer(data: TextData, logits: np.ndarray, *, grouped: bool = True) -> list[Any]:

@@ -76,6 +76,17 @@ class Encoded:
     source: np.ndarray
     cut: int
 
+    def taken(self, numbers: np.ndarray) -> "Encoded":
+        """Give some examples in another order."""
+        return Encoded(
+            self.input_ids.taken(numbers),
+            self.token_type_ids.taken(numbers),
+            self.places.taken(numbers),
+            self.ends.taken(numbers),
+            self.source[numbers],
+            self.cut,
+        )
+
     @classmethod
     def joined(cls, parts: Sequence["Encoded"]) -> "Encoded":
         """Put the examples of all parts one after the other."""
@@ -97,7 +108,7 @@ def encode_texts(
     split: bool,
     pieces: bool,
 ) -> Encoded:
-    """Tokenize texts or pairs with special tokens; the options are those of ``TextData.encode``.
+    """Tokenize texts or pairs with special tokens; the arguments are those of ``TextData.encode``.
 
     Raises
     ------
@@ -112,13 +123,17 @@ def encode_texts(
     if pieces:
         options |= {"return_overflowing_tokens": True, "stride": 0 if second is None else reading.stride}
         options["truncation"] = "longest_first" if second is None else "only_second"
+    everything = np.arange(len(first))
+    paired = everything if second is None else np.flatnonzero([bool(text) for text in second])
     parts = []
-    for part in _parts(len(first)):
-        others = None if second is None else second[part]
-        one = _encode(tokenizer, first[part], others, options, split=split)
-        one.source += part.start
-        parts.append(one)
+    for kind in (paired, np.setdiff1d(everything, paired)):
+        for part in _parts(len(kind)):
+            others = None if second is None or kind is not paired else [second[number] for number in kind[part]]
+            one = _encode(tokenizer, [first[number] for number in kind[part]], others, options, split=split)
+            one.source = kind[part][one.source]
+            parts.append(one)
     whole = Encoded.joined(parts)
+    whole = whole.taken(np.argsort(whole.source, kind="stable"))
     if whole.cut and not pieces:
         logger.warning("%d of %d texts are longer than %d tokens and are cut", whole.cut, len(first), longest)
     return whole

@@ -1,6 +1,5 @@
 """CSV, TSV and JSON lines as columns with the line of every row, and columns found by their usual names."""
 
-import csv
 import itertools
 import json
 import re
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.column_names import plain_name, recognised
-from pmhc_distil.sequences.delimited import read_header, read_parts
+from pmhc_distil.sequences.delimited import fields_of, read_header, read_parts
 from pmhc_distil.sequences.text_files import open_text
 
 HALF_A_LETTER = "half of a surrogate pair stands alone, which is no letter"
@@ -180,7 +179,7 @@ def is_table(head: str, source: str, names: Collection[str]) -> bool:
     if head.startswith("{"):
         return not plain
     for delimiter in "\t" if plain else "\t,;":
-        fields = next(csv.reader([head], delimiter=delimiter))
+        fields = fields_of(head, delimiter)
         sentence = delimiter != "\t" and any(" " in field.strip() for field in fields)
         if not sentence and set(names) & {plain_name(field) for field in fields} and (len(fields) > 1 or not plain):
             return True
@@ -258,6 +257,6 @@ def _is_quoted(stream: TextIO) -> bool:
         return True
     # Where each line has as many fields as the first, no field holds a tab or a line end, and a mark that is closed
     # some lines later is none that opens a field.
-    widths = {line.count("\t") for line in text.splitlines() if line.strip()}
+    widths = {line.count("\t") for line in text.split("\n") if line.strip()}
     pattern = _QUOTED_FIELD_OF_A_LINE if len(widths) == 1 else _QUOTED_FIELD
     return '"' not in pattern.sub("", text)

@@ -166,7 +166,11 @@ def _from_articles(articles: list[Any], source: str, labelled: bool) -> Iterator
                 row += 1
                 where = f"{inner}.qas[{other}]"
                 name = str(_member(item, "id", str | int, source, where))
-                wanted = labelled and not item.get("is_impossible", False)
+                impossible = item.get("is_impossible", False)
+                if not isinstance(impossible, bool):
+                    reason = f"question '{name}': is_impossible is neither true nor false"
+                    raise InputError(reason, source, row, value=json.dumps(impossible))
+                wanted = labelled and not impossible
                 answers = _member(item, "answers", list, source, where) if wanted else []
                 question = _member(item, "question", str, source, where)
                 yield _checked(source, row, name, question, context, [_answer(a, source, row, name) for a in answers])
@@ -203,8 +207,8 @@ def _listed(cell: Any, start: Any) -> list[Any]:
     if isinstance(cell, dict) and isinstance(cell.get("text"), list):
         starts = cell.get("answer_start") or [None] * len(cell["text"])
         return [{"text": text, "answer_start": one} for text, one in itertools.zip_longest(cell["text"], starts)]
-    if isinstance(cell, list):
-        return cell
+    if isinstance(cell, list | dict):
+        return cell if isinstance(cell, list) else [cell]
     return [] if cell is None or cell == "" else [{"text": cell, "answer_start": start}]
 
 
@@ -212,7 +216,8 @@ def _answer(answer: Any, source: str, row: int, name: str) -> tuple[str, int | N
     """Give text and start of an answer, without a start if it is to be looked for."""
     text, start = (answer.get("text"), answer.get("answer_start")) if isinstance(answer, dict) else (answer, None)
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"question '{name}': an answer has no text", source, row, value=json.dumps(answer))
+        hint = "write a text, or an object with text and answer_start"
+        raise InputError(f"question '{name}': an answer has no text", source, row, value=json.dumps(answer), hint=hint)
     if start in (None, ""):
         return text, None
     try:
@@ -227,6 +232,8 @@ def _answer(answer: Any, source: str, row: int, name: str) -> tuple[str, int | N
 def _checked(
     source: str, row: int, name: str, question: str, context: str, answers: list[tuple[str, int | None]]
 ) -> Question:
+    if not is_unicode(name):
+        raise InputError(f"in an id {HALF_A_LETTER}", source, row, value=json.dumps(name))
     for kind, text in (("question", question), ("context", context)):
         if not text.strip():
             raise InputError(f"question '{name}': the {kind} is empty", source, row)

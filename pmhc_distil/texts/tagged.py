@@ -1,6 +1,5 @@
 """Sentences or proteins with a tag for every word or residue, and how well predicted tags agree with the true ones."""
 
-import csv
 import itertools
 import re
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import Any, TextIO
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.column_names import plain_name
+from pmhc_distil.sequences.delimited import fields_of
 from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.documents import parse_texts
 from pmhc_distil.texts.records import Records, first_line, is_table, parse_records
@@ -21,7 +21,7 @@ WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")
 TAGS_NAMES = ("tags", "nertags", "label", "labels", "postags")
 """Headers of a column of tags, in lower case without separators."""
 
-_CONLL = {".conll", ".conllu", ".bio", ".iob", ".iob2"}
+_CONLL = {".conll", ".bio", ".iob", ".iob2"}
 _DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")  # no-break and thin spaces are words of real files
 _PREFIXED = re.compile(r"[BIESLU]-.")
@@ -70,6 +70,7 @@ def read_tagged(path: Path) -> list[TaggedSentence]:
         If the file cannot be read or holds no sentence, a column is missing, or a sentence is empty or has more or
         fewer tags than words.
     """
+    _check_kind(path)
     with open_text(path) as stream:
         _, head = first_line(stream)
         if head.startswith("{") or _is_table(head, Path(path)):
@@ -89,7 +90,7 @@ def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[st
     path : Path
         A path, or ``"-"`` for standard input: a file as for :func:`read_tagged`, whose tags are not read; a FASTA; a
         table or JSON lines without tags; or lines of text.  A file is CoNLL if its name says so (``.conll``,
-        ``.conllu``, ``.bio``, ``.iob``, ``.iob2``; then it may have words alone, one a line), if most of its lines end
+        ``.bio``, ``.iob``, ``.iob2``; then it may have words alone, one a line), if most of its lines end
         in a known tag, or if a line starts with ``-DOCSTART-``.
     tags : collection of str
         That are known.
@@ -107,6 +108,7 @@ def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[st
         As for :func:`read_tagged`, but for tags.
     """
     source = str(path)
+    _check_kind(path)
     with open_text(path) as stream:
         _, head = first_line(stream)
         table = _is_table(head, Path(path))
@@ -121,11 +123,17 @@ def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[st
         return [*texts], rows
 
 
+def _check_kind(path: Path) -> None:
+    if ".conllu" in {suffix.lower() for suffix in Path(path).suffixes}:
+        hint = "write a word a line and its tag in the last column, an empty line after every sentence"
+        raise InputError("CoNLL-U, which has other columns, is not read", source=str(path), hint=hint)
+
+
 def _is_table(head: str, path: Path) -> bool:
     if ".csv" in {suffix.lower() for suffix in path.suffixes}:
         return True
     for delimiter in "\t,;":
-        header = {plain_name(field) for field in next(csv.reader([head], delimiter=delimiter))}
+        header = {plain_name(field) for field in fields_of(head, delimiter)}
         if header & set(WORDS_NAMES) and header & set(TAGS_NAMES):
             return True
     return False
@@ -138,8 +146,8 @@ def _untagged(records: Records) -> list[str | list[str]]:
     found: list[str | list[str]] = []
     for place, (row, cell) in enumerate(zip(records.rows.tolist(), records.columns[words], strict=True)):
         split = spaced or not isinstance(cell, str)
-        one = list(_pieces(records, words, place, spaced)) if split else cell.strip()
-        if not one:
+        one = list(_pieces(records, words, place, spaced)) if split else cell
+        if not one or (isinstance(one, str) and not one.strip()):
             raise InputError("no words", records.source, row, words)
         found.append(one)
     if not found:
@@ -290,21 +298,25 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     return found
 
 
-def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> dict[str, float]:
+def entity_scores(
+    true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], known: Collection[str] | None = None
+) -> dict[str, float]:
     """Compare predicted tags with the true ones.
 
     Parameters
     ----------
     true, predicted : sequence of sequence of str
         Tags of the same sentences.
+    known : collection of str, optional
+        All tags that there are, if others than those that occur here.
 
     Returns
     -------
     dict
-        Where all tags are ``O`` or have a prefix such as ``B-``: ``precision``, ``recall`` and ``f1`` over the entities
-        of all sentences, an entity being right if label and both ends are (as conlleval and seqeval count; 0 where
-        there is none), and ``accuracy`` over words.  For other tags, such as those of secondary structure: ``accuracy``
-        and ``macro_f1``, the mean F1 of the tags that occur.
+        Where all known tags are ``O`` or have a prefix such as ``B-``: ``precision``, ``recall`` and ``f1`` over the
+        entities of all sentences, an entity being right if label and both ends are (as conlleval and seqeval count; 0
+        where there is none), and ``accuracy`` over words.  For other tags, such as those of secondary structure:
+        ``accuracy`` and ``macro_f1``, the mean F1 of the tags that occur.
 
     Raises
     ------
@@ -317,7 +329,7 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
         raise ValueError(msg)
     accuracy = sum(one == other for one, other in pairs) / len(pairs)
     tags = {tag for pair in pairs for tag in pair}
-    if not are_of_entities(tags):
+    if not are_of_entities(known or tags):
         right = Counter(one for one, other in pairs if one == other)
         occurs = Counter(tag for pair in pairs for tag in pair)
         return {"accuracy": accuracy, "macro_f1": sum(2 * right[tag] / occurs[tag] for tag in tags) / len(tags)}

@@ -102,6 +102,13 @@ def test_alleles_without_predictions_are_named(predictions, frequencies):
     assert made.to_dict() == {"all": "B*99:99; HLA-C*07:01", "A": "", "B": "B*99:99", "C": "HLA-C*07:01"}
 
 
+def test_null_alleles_present_nothing(predictions):
+    """Prevents an allele that no cell shows from covering anyone, by the predictions of others with its groove."""
+    both = pd.DataFrame({"allele": ["A*02:01", "A*02:01N", "A*24:09N"], "frequency": [0.1, 0.2, 0.3]})
+    made = coverage(predictions, both).set_index("locus").loc["A"]
+    assert made["coverage"] == pytest.approx(1 - 0.9**2) and made["unknown"] == "A*02:01N; A*24:09N"
+
+
 def test_spellings_and_populations(predictions, frequencies):
     """Prevents an allele in another spelling from counting as unbound, and populations from being mixed."""
     other = frequencies.assign(allele=["A0101", "a*02:01", "B0702", "HLA-B08:01"], population="south")

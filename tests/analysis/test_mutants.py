@@ -10,7 +10,7 @@ from pmhc_distil.analysis.mutant_windows import mutant_windows
 from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts, mutants
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.predictor import Predictor
-from pmhc_distil.sequences.mutations import mutation, named_mutations, read_mutations
+from pmhc_distil.sequences.mutations import Change, Mutation, mutation, named_mutations, read_mutations
 from pmhc_distil.sequences.protein_names import NamedProteins
 from pmhc_distil.sequences.tables import PREDICTION_NAMES
 from pmhc_distil.sequences.vep import read_changes
@@ -35,7 +35,7 @@ def oncogenes():
     ("change", "start", "stop", "sequence"),
     [
         ("L9D", 8, 9, "MKGSWAYLDKKCHTVPDEFIRNQ"),
-        ("M1D", 0, 1, "DKGSWAYLLKKCHTVPDEFIRNQ"),
+        ("K2D", 1, 2, "MDGSWAYLLKKCHTVPDEFIRNQ"),
         ("Q23D", 22, 23, "MKGSWAYLLKKCHTVPDEFIRND"),
         ("Y7_L8insDDD", 7, 10, "MKGSWAYDDDLLKKCHTVPDEFIRNQ"),
         ("W5_Y7del", 4, 4, "MKGSLLKKCHTVPDEFIRNQ"),
@@ -73,6 +73,29 @@ def test_peptides_of_the_wild_type_are_no_mutants():
     made = [mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 9)) for change in ("L8del", "L9del")]
     assert not any(text in PROTEIN for frame in made for text in frame["peptide"])
     assert set(made[0]["peptide"]) == set(made[1]["peptide"])
+
+
+def test_proteins_in_lower_case(predictor):
+    """Prevents a protein from a soft-masked file from being told to have other residues."""
+    for sequence in (PROTEIN, PROTEIN.lower()):
+        made = mutants({"p": sequence}, ["p:L9D"], MutantRequest(["A*02:01"], lengths=(9, 9)), predictor=predictor)
+        assert len(made) == 9 and (made["note"] == "").all()
+
+
+def test_what_a_change_leaves_is_no_mutant():
+    """Prevents windows between the ends of a change from being listed that are those of the wild type."""
+    change = f"G3_T14delinsW{PROTEIN[3:13]}K"
+    made = mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 8))
+    assert (made["note"] == "").all() and (made["changed"] != "").all() and not made.duplicated().any()
+    assert 4 not in made["position"].tolist(), "a window that begins after the first and ends before the last residue"
+
+
+def test_an_insertion_that_nothing_can_be_compared_with():
+    """Prevents an insertion into another isoform, whose residues the annotation does not tell."""
+    inserted = Change(4, 3, (), "W")
+    of_gene, own = (Mutation(names, "ins", inserted, variant="v", own_names=1) for names in (("x", "GENE"), ("p1",)))
+    refused, made = (mutant_windows(PROTEINS, [one], (8,)) for one in (of_gene, own))
+    assert "nothing tells to be the annotated one" in refused["note"].item() and (made["note"] == "").all()
 
 
 def test_mutations_that_cannot_be_used_keep_their_place():

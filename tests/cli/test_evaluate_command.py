@@ -105,6 +105,13 @@ def test_unknown_column(tmp_path, pairs):
         cli.group(["evaluate", str(tmp_path / "t.csv"), "--by", "doner"], standalone_mode=False)
 
 
+def test_a_column_called_as_what_is_always_measured(tmp_path, pairs):
+    """Prevents the lengths of the peptides from being replaced by a column of that name without a word."""
+    pairs[pairs["label"].notna()].assign(length=3).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match=r"--by: the column cannot be told from .*'length' .*rename the column"):
+        cli.group(["evaluate", str(tmp_path / "t.csv"), "--by", "length"], standalone_mode=False)
+
+
 def test_measured_affinities(tmp_path, binding_folder, pairs):
     """Prevents affinities from being compared in the wrong direction, and open bounds from counting."""
     table = pairs[["peptide", "allele"]].drop_duplicates().head(40)

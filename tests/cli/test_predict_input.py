@@ -125,6 +125,14 @@ def test_empty_input_gives_the_full_header_and_no_failure(run):
     )
 
 
+def test_a_first_line_that_is_too_long_for_a_field(run):
+    """Prevents a traceback for a file of nucleotides, or of JSON, that was given by mistake."""
+    Path("dna.txt").write_text("ACGT" * 40_000 + "\nSLYNTVATL\n")
+    status, out, _ = run("dna.txt", "--hla", "A*02:01")
+    notes = table(out)["note"].tolist()
+    assert status == 0 and "160000" in notes[0].replace(",", "") and notes[1] == ""
+
+
 def test_renamed_columns_and_alleles_to_mind_are_said(run):
     """Prevents a null allele, or a renamed column, from passing without a word."""
     status, _, err = run("-", "--hla", "A*24:09N", stdin=b"peptide,rank\nSLYNTVATL,1\n")

@@ -90,6 +90,14 @@ def folder(tmp_path_factory, vocabulary, word_tokenizer, make_text_model, bindin
         word_tokenizer.save_pretrained(folder / task)
     (folder / "no_tokenizer").mkdir()
     (folder / "no_weights").mkdir()
+    (folder / "pickled").mkdir()
+    (folder / "pickled" / "config.json").write_bytes((folder / "regression" / "config.json").read_bytes())
+    (folder / "pickled" / "pytorch_model.bin").write_bytes(b"")
+    word_tokenizer.save_pretrained(folder / "pickled")
+    (folder / "no_layers").mkdir()
+    (folder / "no_layers" / "config.json").write_text('{"model_type": "perceiver"}')
+    (folder / "broken_sizes").mkdir()
+    (folder / "broken_sizes" / "config.json").write_text('{"model_type": "bert", "num_attention_heads": "two"}')
     (folder / "not_json").mkdir()
     for name in ("config.json", "model.safetensors"):
         (folder / "no_tokenizer" / name).write_bytes((folder / "regression" / name).read_bytes())
@@ -132,7 +140,8 @@ MISTAKES = {
     "a label that is missing": (train(CLASSES, "nan.jsonl"), "nan.jsonl, row 2, column 'label': the field is empty"),
     "a class that training lacks": (
         train(CLASSES, "good.tsv", validation="unseen.tsv"),
-        "unseen.tsv, row 2, column 'label': a class that training does not have: 'maybe' (known: no, yes)",
+        "unseen.tsv, row 2, column 'label': a class that neither the training table nor a teacher has named:"
+        " 'maybe' (known: no, yes)",
     ),
     "a class that the teacher lacks": (distil(CLASSES, CLASSES, "unseen.tsv"), "unseen.tsv, row 2"),
     "one class only": (train(CLASSES, "one_class.tsv"), "one_class.tsv: a single class: 'yes'"),
@@ -207,6 +216,12 @@ MISTAKES = {
     "an unknown kind": (pretrain("texts.txt", "--vocabulary vocab.txt --recipe kind.yaml"), "'elephant' (use bert"),
     "a cache of questions": (distil(ASKED, ASKED, "good.json", "--cache rows.h5"), "cannot be cached"),
     "a student of other layers": (distil(CLASSES, CLASSES, "good.tsv", "--student text-classification"), "2 layers"),
+    "a teacher without layers": (distil(CLASSES, "./no_layers", "good.tsv"), "tells no number of layers: 'perceiver'"),
+    "a teacher of words for sizes": (distil(CLASSES, "./broken_sizes", "good.tsv"), "the model cannot be loaded"),
+    "pickled weights": (
+        train(CLASSES, "good.tsv", model="./pickled"),
+        "(pytorch_model.bin can hold code and is not read",
+    ),
     # Vocabularies
     "no vocabulary": (
         pretrain("texts.txt", "--recipe bert.yaml"),

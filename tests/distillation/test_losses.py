@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
+from pmhc_distil.distillation.losses import class_loss, cosine_loss, hidden_loss, soft_loss
 
 LINKS = ("sigmoid", "softmax")
 logits = st.integers(0, 10_000).map(lambda seed: 4 * torch.randn(5, 3, generator=torch.Generator().manual_seed(seed)))
@@ -136,3 +136,12 @@ def test_widths_must_match(loss):
     """Prevents broadcasting."""
     with pytest.raises(ValueError, match="differ in shape"):
         loss(torch.zeros(4, 8), torch.zeros(4, 1))
+
+
+@pytest.mark.parametrize("link", [*LINKS, "identity"])
+def test_no_rows(link):
+    """Prevents a loss that is no number of a batch that asks for nothing."""
+    nothing = torch.zeros(0, 3, requires_grad=True)
+    loss = soft_loss(nothing, torch.zeros(0, 3), link) + class_loss(nothing, torch.zeros(0, dtype=torch.long))
+    loss.backward()
+    assert loss == 0 and nothing.grad.shape == (0, 3)

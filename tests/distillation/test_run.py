@@ -375,3 +375,21 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
             begin(make_model(num_hidden_layers=1)),
         )
     assert "\n" not in str(caught.value)
+
+
+def test_files_of_no_run_stay(tmp_path, make_model, pair_files):
+    """Prevents a README of the user's from being removed, or written over by a model card."""
+    (tmp_path / "README.md").write_text("mine")
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, {**SETTINGS, "alpha_soft": 0.0})
+    with pytest.raises(InputError, match=r"this folder has a README.md that is of no run \(move it away"):
+        run(request, begin(make_model()))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_no_epoch_is_the_best(tmp_path, make_model, pair_files, capsys):
+    """Prevents a finished training from being lost where the metric is no number in any epoch."""
+    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "auroc", "alpha_soft": 0.0}
+    task = replace(TASKS["binding"], metrics=lambda *_: {"auroc": math.nan})
+    run(RunRequest(task, "finetune", *pair_files, tmp_path / "run", wanted), begin(make_model()))
+    assert "auroc is no number in any epoch: the weights of the last are kept" in capsys.readouterr().err
+    assert (tmp_path / "run" / "model.safetensors").is_file()

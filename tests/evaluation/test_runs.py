@@ -13,11 +13,11 @@ from pmhc_distil.evaluation.runs import compare_runs
 def make_run(tmp_path):
     """Give a function that writes what a run leaves behind."""
 
-    def make(name, exact_match, task="question-answering", fingerprint="a"):
+    def make(name, exact_match, task="question-answering", fingerprint="a", digest="b"):
         folder = tmp_path / name
         folder.mkdir()
         tested = {"file": "test.json", "examples": 40, "fingerprint": fingerprint}
-        record = {"command": "distill", "task": task, "test": tested, "parameters": 123_456}
+        record = {"command": "distill", "task": task, "test": tested, "test_digest": digest, "parameters": 123_456}
         (folder / "recipe.yaml").write_text(yaml.safe_dump(record))
         (folder / "metrics_test.csv").write_text(f"loss,exact_match,f1\n0.5,{exact_match},98.5\n")
         (folder / "model.safetensors").write_bytes(b"0" * 250_000)
@@ -40,11 +40,31 @@ def test_rows_are_runs(make_run):
     }
 
 
-@pytest.mark.parametrize("other", [{"task": "regression"}, {"fingerprint": "b"}])
+@pytest.mark.parametrize("other", [{"task": "regression"}, {"digest": "c"}])
 def test_runs_that_cannot_be_compared(make_run, other):
     """Prevents a table of numbers that were measured on different examples."""
     with pytest.raises(InputError, match="student: tested on another"):
         compare_runs([make_run("teacher", 98.0), make_run("student", 97.0, **other)])
+
+
+def test_one_file_that_is_read_in_two_ways(make_run):
+    """Prevents models of other vocabularies from being kept apart, but for those whose hidden tokens differ by it."""
+    assert len(compare_runs([make_run("a", 98.0), make_run("b", 97.0, fingerprint="c")])) == 2
+    masked = [make_run(name, 9.0, "fill-mask", fingerprint=name) for name in ("c", "d")]
+    with pytest.raises(InputError, match="the same vocabulary"):
+        compare_runs(masked)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("recipe.yaml", "a: ["), ("recipe.yaml", ""), ("metrics_test.csv", ""), ("metrics_test.csv", "loss,f1\n")],
+)
+def test_a_damaged_run(make_run, name, text):
+    """Prevents a traceback for a file that was cut short."""
+    folder = make_run("student", 97.0)
+    (folder / name).write_text(text)
+    with pytest.raises(InputError, match=r"student: recipe.yaml or metrics_test.csv is damaged"):
+        compare_runs([folder])
 
 
 def test_run_without_a_test(make_run):

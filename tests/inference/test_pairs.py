@@ -95,6 +95,14 @@ def test_a_bad_allele_of_the_option_is_an_error():
         resolve_request(table_from(["SLYNTVATL"]).frame, ["A2", "foo"], option="--hla")
 
 
+def test_every_spelling_is_warned_of(monkeypatch):
+    """Prevents what to mind about one spelling of an allele from hiding that of another."""
+    told = {"A*02:01N": "no cell shows it", "A*02:01P": "a group"}
+    monkeypatch.setattr(request, "resolve_allele", lambda text, **_: Allele("HLA-A*02:01", text, GROOVE, told[text]))
+    table = pair_table("A*02:01N", "A*02:01P", "A*02:01N")
+    assert resolve_request(table).warnings == ("A*02:01N: no cell shows it", "A*02:01P: a group")
+
+
 def test_an_allele_named_twice_is_scored_once():
     """Prevents doubled rows for a homozygous patient or two spellings."""
     table = table_from(["SLYNTVATL"]).frame

@@ -25,6 +25,7 @@ PROTEIN = "MKGSWAYLLKKCHTVPDE"
         ("g3d", "MKDSWAYLLKKCHTVPDE"),
         ("p.G3D", "MKDSWAYLLKKCHTVPDE"),
         ("p.Gly3Asp", "MKDSWAYLLKKCHTVPDE"),
+        ("ENSP00000256078.5:p.Gly3Asp", "MKDSWAYLLKKCHTVPDE"),
         ("p.(Gly3Asp)", "MKDSWAYLLKKCHTVPDE"),
         ("K2del", "MGSWAYLLKKCHTVPDE"),
         ("p.Lys2_Ser4del", "MWAYLLKKCHTVPDE"),
@@ -52,6 +53,8 @@ def test_changes(text, mutant):
         ("K2_G3insQ*", "a stop"),
         ("p.Met1?", "the start or the end"),
         ("*19Q", "the start or the end"),
+        ("M1V", "the start or the end"),
+        ("M1_G3del", "the start or the end"),
         ("p.Ter19GlnextTer8", "the start or the end"),
         ("p.Gly3=", "does not change"),
         ("G3G", "does not change"),
@@ -87,6 +90,14 @@ def test_a_protein_with_other_residues_is_told(text, reason):
     with pytest.raises(InputError) as caught:
         mutate(PROTEIN, read_change(text))
     assert reason in str(caught.value)
+
+
+def test_another_isoform_is_told():
+    """Prevents a change of another isoform from being made where a residue happens to fit."""
+    change = Change(3, 3, ((3, "G"),), "D", length=18)
+    assert mutate(PROTEIN, change).sequence == mutate(PROTEIN + "*", change).sequence.rstrip("*")
+    with pytest.raises(InputError, match="the protein has 17 residues, the annotated one 18: another isoform"):
+        mutate(PROTEIN[:-1], change)
 
 
 def test_residues_that_stay_are_no_change():

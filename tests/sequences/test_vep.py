@@ -36,10 +36,21 @@ def read(tmp_path):
 @pytest.mark.parametrize(
     ("annotation", "change"),
     [
-        ("T|missense_variant|KRAS|G|ENST1|ENSP1|ENSP1.5:p.Gly12Asp|12/189|G/D", Change(12, 12, ((12, "G"),), "D")),
+        (
+            "T|missense_variant|KRAS|G|ENST1|ENSP1|ENSP1.5:p.Gly12Asp|12/189|G/D",
+            Change(12, 12, ((12, "G"),), "D", length=189),
+        ),
         ("T|missense_variant&splice_region_variant|K|G|T|||5|V/M", Change(5, 5, ((5, "V"),), "M")),
         ("-|inframe_deletion|EGFR|G|T|P||746-750|ELREA/-", Change(746, 750, ((746, "ELREA"),))),
         ("TCC|inframe_insertion|E|G|T|P||12-13|-/QS", Change(13, 12, (), "QS")),
+        (
+            "AAA|inframe_insertion|E|G|T|P|P.2:p.Pro12_Gly13insLys|12-13/354|-/K",
+            Change(13, 12, ((12, "P"), (13, "G")), "K", length=354),
+        ),
+        (
+            "AAA|inframe_insertion|E|G|T|P|P.2:p.Lys12dup|12-13/354|-/K",
+            Change(12, 12, ((12, "K"),), copies=True, length=354),
+        ),
         ("TCC|inframe_insertion|E|G|T|P||12|G/GQS", Change(12, 12, ((12, "G"),), "GQS")),
         ("T|missense_variant|K|G|T|P|P.1:p.Gly12Asp||", Change(12, 12, ((12, "G"),), "D")),
     ],
@@ -80,6 +91,24 @@ def test_transcripts_of_a_variant(read):
     header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
     found, _ = read(",".join([entries[0] + "|", entries[1] + "|1"]), header=header)
     assert [one.names[0] for one in found] == ["ENSP2"]
+
+
+def test_every_allele_is_picked_for_itself(read):
+    """Prevents the second allele of a site from vanishing where VEP has picked a transcript of the first alone."""
+    entries = [f"{allele}|missense_variant|{gene}|G|T{allele}|P{gene}||12|G/D" for gene in "KL" for allele in "TA"]
+    header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
+    found, _ = read(
+        ",".join(f"{entry}|{'1' * (entry[0] == 'T' and 'PK' in entry)}" for entry in entries), header=header
+    )
+    assert [one.names[:2] for one in found] == [("PK", "TT"), ("PK", "TA"), ("PL", "TA")]
+
+
+def test_readings_follow_each_other(read):
+    """Prevents the readings of a variant from being told apart because VEP writes those of two genes in turn."""
+    entries = [f"T|missense_variant|{gene}|G|T{number}|P{number}||12|G/D" for number, gene in enumerate("KLKL")]
+    found, _ = read(*[",".join(entries)] * 2)
+    assert [one.names[0] for one in found] == ["P0", "P2", "P1", "P3"] * 2
+    assert len({one.variant for one in found}) == 4 and all(one.own_names == 2 for one in found)
 
 
 def test_the_example():

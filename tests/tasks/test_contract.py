@@ -257,6 +257,8 @@ def test_chain(task, tmp_path, vocabulary):
     assert "It began as `student`." in cards["again"] and "It began as `student`." in cards["tuned"]
     pipe = Pipeline(task.name, student)
     assert pipe.model.config.num_hidden_layers == 1
+    assert (pipe.reading.max_seq_length, pipe.reading.stride) == (24, 4), "texts are read as in training"
+    assert Pipeline(task.name, student, max_seq_length=40).reading.stride == 10
     answers = pipe(ASKED[task.name])
     assert len(answers) == len(ASKED[task.name])
     assert rounded(pipe(ASKED[task.name][0])) == rounded(answers[0]), "an answer does not depend on other questions"
@@ -293,12 +295,16 @@ def test_teachers_that_cannot_be_joined(tmp_path, vocabulary):
             RunRequest(task, "finetune", path, path, tmp_path / name, SETTINGS),
             from_scratch(task, "bert", vocabulary, SIZES),
         )
-    fewer = tmp_path / "vocab.txt"
-    fewer.write_text("\n".join(Path(vocabulary).read_text().split()[:-1]) + "\n")
-    path = tmp_path / "two.tsv"
-    run(
-        RunRequest(task, "finetune", path, path, tmp_path / "fewer", SETTINGS), from_scratch(task, "bert", fewer, SIZES)
-    )
-    for other, reason in (("three", "classes"), ("fewer", "vocabulary")):
+    path, pieces = tmp_path / "two.tsv", Path(vocabulary).read_text().split()
+    for name, own, positions in (("fewer", pieces[:-1], 64), ("turned", pieces[::-1], 64), ("short", pieces, 30)):
+        (tmp_path / f"{name}.txt").write_text("\n".join(own) + "\n")
+        sizes = {**SIZES, "max_position_embeddings": positions}
+        start = from_scratch(task, "bert", tmp_path / f"{name}.txt", sizes)
+        run(RunRequest(task, "finetune", path, path, tmp_path / name, SETTINGS), start)
+    for other, reason in (("three", "classes"), ("fewer", "vocabulary"), ("turned", "vocabulary")):
         with pytest.raises(InputError, match=reason):
             from_teacher(task, tmp_path / "two", "last", others=[tmp_path / other])
+    with pytest.raises(InputError, match="the student has another vocabulary"):
+        from_teacher(task, tmp_path / "two", "last", student=tmp_path / "turned")
+    assert from_teacher(task, tmp_path / "two", "last", others=[tmp_path / "short"]).longest == 30
+    assert from_teacher(task, tmp_path / "two", "last", student=tmp_path / "short").longest == 30

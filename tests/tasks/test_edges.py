@@ -122,9 +122,115 @@ def test_more_answers_than_there_are(task, pipe, word_tokenizer):
     assert len(found) == {"text-classification": 2, "fill-mask": len(word_tokenizer), "question-answering": 1}[task]
 
 
+@pytest.mark.parametrize(
+    ("context", "answer", "found"),
+    [
+        ("Ann won in Paris and sat", "Paris ", "paris"),
+        ("Ann won in Paris and sat", " Paris", "paris"),
+        ("the cafe\u0301 was good", "cafe\u0301", "cafe"),
+    ],
+)
+def test_answers_with_characters_without_a_token(context, answer, found, tmp_path):
+    """Prevents such answers from being learned as none."""
+    (tmp_path / "v.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nann\nparis\ncafe\n")
+    tokenizer = new_tokenizer(tmp_path / "v.txt")
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "who ?", "context": context, "answer": answer}))
+    data = TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(tokenizer, 32))
+    first, last = data.labels[0]
+    assert tokenizer.convert_ids_to_tokens(data.input_ids[0][first : last + 1].tolist()) == [found]
+
+
+def test_answers_in_no_piece_are_told(tmp_path, word_tokenizer, caplog):
+    """Prevents answers that are longer than what pieces share from being learned as none without a word."""
+    answer = " ".join(["the cat sat ."] * 3)
+    table = {"question": "what ?", "context": f"ann won . {answer} bob ran .", "answer": answer}
+    (tmp_path / "q.jsonl").write_text(json.dumps(table))
+    data = TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(word_tokenizer, 16))
+    assert len(data) > 1 and not data.labels.any()
+    assert "of 1 questions, 1 have an answer that no piece of the context holds whole" in caplog.text
+
+
+def test_pieces_hold_the_answer_once_or_more(tmp_path, word_tokenizer):
+    """Prevents labels beyond a piece, or of a part of the answer, where the context is cut within it."""
+    context = " ".join(["the cat sat ."] * 6) + " ann won ."
+    start = context.index("ann")
+    table = {"question": "who ?", "context": context, "answer": "ann won", "answer_start": start}
+    (tmp_path / "q.jsonl").write_text(json.dumps(table))
+    for length in range(10, 24):
+        data = TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(word_tokenizer, length, doc_stride=3))
+        held = [(first, last) for first, last in data.labels if last]
+        assert held
+        for number, (first, last) in enumerate(data.labels):
+            if last:
+                place, end = data.places[number][first], data.ends[number][last]
+                assert context[place:end] == "ann won"
+
+
+def test_no_answer_where_it_is_asked_for(pipe):
+    """Prevents models of others, which do not tell that they know it, from never answering none."""
+    ask, asked = pipe("question-answering"), {"question": "who ?", "context": "ann won ."}
+    usual = ask(asked, top_k=50)
+    assert all(one["answer"] for one in usual)
+    never, always = (ask(asked, top_k=50, null_score_diff_threshold=lead) for lead in (1e6, -1e6))
+    assert never[-1]["answer"] == always[0]["answer"] == ""
+    assert never[-1]["score"] == always[0]["score"] < 1, "a probability, wherever the border is"
+    assert [one["answer"] for one in never[:-1]] == [one["answer"] for one in usual][: len(never) - 1]
+
+
+def test_questions_without_an_answer_for_a_model_that_knows_none(tmp_path, word_tokenizer):
+    """Prevents a test whose questions cannot be answered rightly."""
+    table = {"question": "who ?", "context": "ann won .", "answer": ""}
+    (tmp_path / "q.jsonl").write_text(json.dumps(table))
+    with pytest.raises(InputError, match=r"q.jsonl, row 1: question '1' has no answer, and the model was not"):
+        TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(word_tokenizer, 32, classes=()))
+
+
+@pytest.mark.parametrize(("task", "classes"), [("text-classification", ("no", "yes")), ("regression", ())])
+def test_answers_do_not_depend_on_other_rows(task, classes, pipe):
+    """Prevents a text beside pairs from being read as one with an empty second text."""
+    ask, pair = pipe(task, classes), {"text": "the cat", "text_pair": "a mat"}
+    alone, beside = ask("the film was good ."), ask([pair, "the film was good .", pair])[1]
+    one, other = (found if task == "regression" else found[0] for found in (alone, beside))
+    assert one["score"] == pytest.approx(other["score"], abs=1e-6)
+    data = TASKS[task].ask(["the cat", pair], ask.reading)
+    assert sorted(data.input_ids.lengths) == [4, 7]
+
+
+def test_marks_stay_in_their_word(pipe):
+    """Prevents words from being cut at accents and vowel signs that are letters by themselves."""
+    text = "cafe\u0301s in \u0928\u092e\u0938\u094d\u0924\u0947, ok"
+    found = pipe("token-classification", ("B-X", "O"))(text, grouped=False)
+    assert [one["word"] for one in found] == ["cafe\u0301s", "in", "\u0928\u092e\u0938\u094d\u0924\u0947", ",", "ok"]
+
+
+def test_a_stride_as_it_is_given():
+    """Prevents pieces that share fewer tokens than was asked for and written down."""
+    tokenizer = new_tokenizer("residues")
+    assert [Reading.within(512, tokenizer, max_seq_length=length).stride for length in (32, 512)] == [8, 128]
+    assert Reading.within(512, tokenizer, max_seq_length=32, doc_stride=16).stride == 16
+    with pytest.raises(InputError, match="doc_stride: not a number of tokens that pieces can share: '32'"):
+        Reading.within(512, tokenizer, max_seq_length=32, doc_stride=32)
+
+
 def test_regression_on_one_row():
     """Prevents a traceback for a validation table of one row, of which there is no correlation."""
     assert TASKS["regression"].metrics(None, np.array([[1.0]]), np.array([[3.0]])) == {"rmse": 2.0}
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_correlation_of_constants():
+    """Prevents lines of a library's warnings in every evaluation of a table with a single number."""
+    found = TASKS["regression"].metrics(None, np.array([[1.0], [2.0]]), np.array([[3.0], [3.0]]))
+    assert np.isnan(found["spearman"]) and np.isnan(found["pearson"]) and found["rmse"] > 0
+
+
+@pytest.mark.parametrize("task", ["text-classification", "token-classification"])
+def test_a_text_on_one_long_line(task, pipe, tmp_path):
+    """Prevents a traceback for a line that is longer than the module csv takes a field to be."""
+    (tmp_path / "long.txt").write_text("the cat sat " * 12_000)
+    ask = pipe(task, ("O", "B-X"))
+    questions, rows = TASKS[task].read_questions(tmp_path / "long.txt", ask.reading)
+    assert len(questions) == 1 and list(rows) == [1]
 
 
 def test_texts_without_a_token_are_left_out(tmp_path, word_tokenizer):

@@ -105,6 +105,17 @@ def test_validation_asks_the_same_in_every_run(proteins):
     assert [number for numbers, _ in found[0] for number in numbers] == list(range(len(proteins)))
 
 
+def test_measured_masks_depend_on_their_text_alone(proteins):
+    """Prevents perplexities that are lower for another seed or for smaller batches."""
+    data, shown = windows(proteins), []
+    for size, seed in ((4, 0), (7, 0), (4, 5)):
+        sampler = data.batches(size, shuffle=False, seed=seed)
+        sampler.set_epoch(3)
+        tables = [data.collate(numbers) for numbers in sampler]
+        shown.append([row[row != -100].tolist() for table in tables for row in table["labels"]])
+    assert shown[0] == shown[1] == shown[2] and sum(map(len, shown[0])) > 0
+
+
 def test_rows_belong_to_targets(proteins):
     """Prevents logits of one position from being compared with the residue of another."""
     _, batch = next(iter(batches(windows(proteins))))

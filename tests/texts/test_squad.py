@@ -93,6 +93,12 @@ def test_offsets_count_from_the_context_as_written(tmp_path):
         ('{"data": ' + "[" * 100_000, "the JSON is broken"),
         (squad([{"text": " ", "answer_start": 5}]), "an answer has no text"),
         (squad([{"answer_start": 5}]), "an answer has no text"),
+        ('{"question": "q", "context": "a", "answer": 3}', '3, "answer_start": null}\' (write a text, or an object'),
+        (json.dumps(squad([])).replace('"q1"', '"\\ud83d"'), "in an id half of a surrogate pair"),
+        (
+            json.dumps(squad([])).replace('"answers"', '"is_impossible": "false", "answers"'),
+            "question 'q1': is_impossible is neither true nor false: '\"false\"'",
+        ),
         (squad([], question=" "), "the question is empty"),
         (squad(None), "data[0].paragraphs[0].qas[0] has no 'answers'"),
         ({"data": [{"title": "t"}]}, "data[0] has no 'paragraphs'"),

@@ -56,6 +56,13 @@ def test_tsv_quoted_by_a_spreadsheet(write):
     assert frame["row"].tolist() == [2, 3, 4, 6]
 
 
+def test_letters_that_end_lines_elsewhere(write):
+    """Prevents rows between two stray marks from merging in a file with a line separator of Unicode or a form feed."""
+    for letter in "\u2028\x0c\x85":
+        frame = read_labelled(write("x.tsv", f'text\tlabel\na{letter}b\t1\n"second\t0\nthird"\t1\n'))
+        assert frame["text"].tolist() == [f"a{letter}b", '"second', 'third"']
+
+
 @pytest.mark.parametrize(
     ("name", "content", "pair"),
     [

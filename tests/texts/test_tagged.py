@@ -38,6 +38,7 @@ def test_conll(tmp_path):
         ("a.tsv", "text\nParis\nLondon\n", ["Paris", "London"], [2, 3]),
         ("a.csv", "text,tags\nEU rejects,B-ORG O\n", [["EU", "rejects"]], [2]),
         ("a.csv", "seq,label\nMRY,211\n", ["MRY"], [2]),
+        ("a.jsonl", '{"text": "  Ann lives"}', ["  Ann lives"], [1]),
         ("a.jsonl", '{"tokens": ["EU", "a b"]}\n{"tokens": ["x"]}\n', [["EU", "a b"], ["x"]], [1, 2]),
     ],
 )
@@ -93,6 +94,7 @@ def test_words_in_a_table(tmp_path):
         ("a.txt", "EU\nrejects\n", 1, "without a tag"),
         ("a.txt", "EU\tB-ORG\nrejects\t\n", 2, "empty"),
         ("a.txt", "\n\n", None, "no sentence"),
+        ("a.conllu", "1\tEU\tEU\tPROPN\n", None, "CoNLL-U"),
     ],
 )
 def test_mistakes(tmp_path, name, content, row, told):
@@ -152,3 +154,9 @@ def test_runs_of_tags_without_prefixes():
     """Prevents proteins from having no segments, as their tags are of no entities."""
     assert runs(list("HHHCCE")) == [("H", 0, 3), ("C", 3, 5), ("E", 5, 6)]
     assert runs(["PER", "PER", "O", "-LRB-"]) == [("PER", 0, 2), ("-LRB-", 3, 4)]
+
+
+def test_tags_that_do_not_occur():
+    """Prevents other metrics in an epoch that predicts nothing but O."""
+    found = entity_scores([["O", "O"]], [["O", "O"]], ("PER", "O"))
+    assert found == {"accuracy": 1, "macro_f1": 1}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -44,8 +45,11 @@ def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, 
     """
     folder = _is_folder(source)
     if folder and not ((Path(source) / "config.json").is_file() and (Path(source) / "model.safetensors").is_file()):
+        hint = FOLDER
+        if (Path(source) / "pytorch_model.bin").is_file():
+            hint = "pytorch_model.bin can hold code and is not read: save the model once more by save_pretrained"
         raise InputError(
-            "not a model folder: config.json or model.safetensors is missing", source=str(source), hint=FOLDER
+            "not a model folder: config.json or model.safetensors is missing", source=str(source), hint=hint
         )
     config = load_config(source)
     for name, value in changes.items():
@@ -107,7 +111,7 @@ def load_config(source: str | Path) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(str(source), local_files_only=folder)
     except InputError as error:
         raise replace(error, source=str(Path(source) / "config.json")) from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         reason = "the model cannot be loaded" if folder else "no such folder, and no model of that name can be fetched"
         raise InputError(reason, source=str(source), hint=_first_line(error)) from error
 
@@ -148,6 +152,8 @@ def longest_input(model_config: Any) -> int:
     if model_config.model_type == PMHCConfig.model_type:
         return 2 * model_config.max_half_length + 1
     positions = getattr(model_config, "max_position_embeddings", LONGEST)
+    if positions < 1:  # no limit, as XLNet has it
+        return LONGEST
     if model_config.model_type in ("roberta", "xlm-roberta", "camembert"):
         # Their positions begin after that of padding.
         positions -= model_config.pad_token_id + 1

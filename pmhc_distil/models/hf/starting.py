@@ -173,7 +173,11 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
     except (OSError, UnicodeDecodeError) as error:
         hint = f"give a text file with one piece a line, or '{RESIDUE_VOCABULARY}'"
         raise InputError("the vocabulary cannot be read", source=str(path), hint=hint) from error
-    numbers = {piece: number for number, piece in enumerate(lines)}
+    numbers: dict[str, int] = {}
+    for row, piece in enumerate(lines, start=1):
+        if piece in numbers:
+            raise InputError("the piece stands there twice", source=str(path), row=row, value=piece)
+        numbers[piece] = row - 1
     for token in SPECIAL.values():
         if token not in numbers:
             raise InputError("a special token is missing", source=str(path), value=token)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from pmhc_distil.models.hf.starting import ARCHITECTURES, order_positions
+from pmhc_distil.errors import InputError
+from pmhc_distil.models.hf.starting import ARCHITECTURES, new_tokenizer, order_positions
 from pmhc_distil.tasks import TASKS
 
 
@@ -41,3 +42,10 @@ def test_new_encoders_have_them(vocabulary):
     before = model.base_model.embeddings.position_embeddings.weight.clone()
     order_positions(model)
     assert torch.equal(before, model.base_model.embeddings.position_embeddings.weight)
+
+
+def test_a_piece_that_stands_twice(tmp_path):
+    """Prevents a traceback in training for numbers beyond the vocabulary."""
+    (tmp_path / "v.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\na\n")
+    with pytest.raises(InputError, match=r"v.txt, row 8: the piece stands there twice: 'a'"):
+        new_tokenizer(tmp_path / "v.txt")
