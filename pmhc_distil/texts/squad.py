@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.text_files import read_text
+from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.records import HALF_A_LETTER, Records, is_unicode, parse_records
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -70,10 +70,12 @@ def read_questions(path: Path, *, labelled: bool = True) -> list[Question]:
         answer does not stand at its place.
     """
     source = str(path)
-    text = read_text(path)
+    with open_text(path) as stream:
+        stream.reconfigure(newline="")  # offsets count both letters of the line ends within a context
+        text = stream.read()
     articles = _articles(text, source)
     if articles is None:
-        found = _from_table(parse_records(io.StringIO(text), source), labelled)
+        found = _from_table(parse_records(io.StringIO(text, newline=""), source), labelled)
     else:
         found = list(_from_articles(articles, source, labelled))
     if not found:

@@ -70,6 +70,15 @@ def test_offsets_of_a_spreadsheet(tmp_path):
     assert read(tmp_path, content, "q.csv")[0].answers == (("Eylea", 12),)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_within_a_context(tmp_path, end):
+    """Prevents offsets that are one off for every line of a context that Windows has written."""
+    text = f'q,context,answer,answer_start{end}who ?,"Anna lives{end}in Paris",Paris,{len(end) + 13}{end}'
+    (tmp_path / "q.csv").write_bytes(text.replace("q,", "question,", 1).encode())
+    (found,) = read_questions(tmp_path / "q.csv")
+    assert found.answers == (("Paris", len(end) + 13),) and found.row == 2
+
+
 def test_offsets_count_from_the_context_as_written(tmp_path):
     """Prevents offsets from moving when blanks around a context are cut off."""
     line = {"question": "What?", "context": "  Eylea", "answer": "Eylea", "answer_start": 2}
