@@ -70,7 +70,7 @@ def clear(output: Path) -> None:
         )
     left = [output / name for name in (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)]
     there = [path.name for path in left if path.exists()]
-    if there and not (output / RECIPE_FILE).exists():
+    if there and not any((output / name).exists() for name in (RECIPE_FILE, CHECKPOINTS)):
         reason = f"this folder has a {there[0]} that is of no run"
         raise InputError(reason, source=str(output), hint="move it away, or choose another folder")
     for path in left:
