@@ -26,7 +26,7 @@ def write_card(
     tested: dict[str, float] | None = None,
     settled: dict[str, float] | None = None,
     *,
-    kept: int = -1,
+    kept: int | None = None,
     data_recipe: dict[str, Any] | None = None,
 ) -> None:
     """Write ``README.md``.
@@ -46,12 +46,13 @@ def write_card(
         Metrics of the final model on test data.
     settled : dict, optional
         Settings of its answers that were chosen on the validation data, with which it was tested.
-    kept : int
-        Number of the record of the epoch whose weights were kept.
+    kept : int, optional
+        Number of the record of the best epoch, if its weights were kept; otherwise those of the last were.
     data_recipe : dict, optional
         Settings that the training table was made with.
     """
-    measured = {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step", "training_loss")}
+    last = epochs[-1 if kept is None else kept]
+    measured = {key: value for key, value in last.items() if key not in ("epoch", "step", "training_loss")}
     results = {"validation": measured, **({"test": tested} if tested else {})}
     front = {
         "license": "apache-2.0",
@@ -125,11 +126,7 @@ def write_card(
         "",
         _table(epochs),
         "",
-        *(
-            [f"The weights are those after epoch {epochs[kept]['epoch']:g}, the best of them.", ""]
-            if record["settings"].get("load_best_model_at_end")
-            else []
-        ),
+        *([] if kept is None else [f"The weights are those after epoch {last['epoch']:g}, the best of them.", ""]),
         "## Framework versions",
         "",
         *(f"- {name} {importlib.metadata.version(name)}" for name in FRAMEWORKS),

@@ -23,6 +23,7 @@ RECIPE_FILE = "recipe.yaml"
 TEST_FILE = "metrics_test.csv"
 """What a run measured on its test data."""
 
+_RESULTS = (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)
 _STATE_FILE = "trainer_state.json"
 _STATE_PATTERNS = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", SAFE_WEIGHTS_NAME)
 
@@ -54,13 +55,13 @@ def final_state(checkpoint: Path) -> TrainerState | None:
     return state if measured and state.global_step >= state.max_steps else None
 
 
-def clear(output: Path) -> None:
-    """Remove what an earlier run has left: its checkpoints, which must never be continued, its weights and its tables.
+def check_clearable(output: Path) -> None:
+    """Refuse to begin a run where :func:`clear` would remove what it must not.
 
     Raises
     ------
     InputError
-        If the earlier run did not end, as its checkpoints are all that there is of it, or if such files are of no run.
+        If an earlier run did not end, as its checkpoints are all that there is of it, or if such files are of no run.
     """
     if last_checkpoint(output) and not (output / CARD_FILE).exists():
         raise InputError(
@@ -68,13 +69,23 @@ def clear(output: Path) -> None:
             source=str(output),
             hint="continue it with --resume, remove the folder, or choose another",
         )
-    left = [output / name for name in (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)]
-    there = [path.name for path in left if path.exists()]
+    there = [name for name in _RESULTS if (output / name).exists()]
     if there and not any((output / name).exists() for name in (RECIPE_FILE, CHECKPOINTS)):
         reason = f"this folder has a {there[0]} that is of no run"
         raise InputError(reason, source=str(output), hint="move it away, or choose another folder")
-    for path in left:
-        path.unlink(missing_ok=True)
+
+
+def clear(output: Path) -> None:
+    """Remove what an earlier run has left: its checkpoints, which must never be continued, its weights and its tables.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_clearable`.
+    """
+    check_clearable(output)
+    for name in _RESULTS:
+        (output / name).unlink(missing_ok=True)
     for _, folder in _checkpoints(output):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -21,7 +21,14 @@ from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import write_card
-from pmhc_distil.distillation.checkpoints import RECIPE_FILE, TEST_FILE, clear, final_state, last_checkpoint
+from pmhc_distil.distillation.checkpoints import (
+    RECIPE_FILE,
+    TEST_FILE,
+    check_clearable,
+    clear,
+    final_state,
+    last_checkpoint,
+)
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
@@ -73,6 +80,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         used, or the run that is to be resumed depended on something else.
     """
     check_folder(request.output)
+    if not request.resume:
+        check_clearable(request.output)
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
         check_cacheable(task, request.cache)
@@ -107,7 +116,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "command": request.command,
         "task": task.name,
         **{name: _described(getattr(request, name), table) for name, table in tables.items()},
-        **({} if request.test is None else {"test_digest": _digest(request.test)}),
+        **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
         "teachers": list(start.teachers) if start.teachers else None,
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "begun_from": start.begun_from,
@@ -175,7 +184,15 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             shutil.copyfile(path, request.output / path.name)
         data_recipe = {} if facts is None else _data_recipe(request.train)
         write_card(
-            request.output, task, model.config, record, epochs, tested, settled, kept=kept, data_recipe=data_recipe
+            request.output,
+            task,
+            model.config,
+            record,
+            epochs,
+            tested,
+            settled,
+            kept=kept if _best(trainer) else None,
+            data_recipe=data_recipe,
         )
     return tested or {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step")}
 
@@ -222,7 +239,10 @@ def _described(path: Path, data: TaskData) -> dict[str, Any]:
     }
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, data: TaskData) -> str:
+    """Give a hash by which a test is known, however it is read; of what cannot be read twice, that of the examples."""
+    if not path.is_file():
+        return data.fingerprint()
     with open_text(path) as stream:
         return text_digest(stream)
 
@@ -246,8 +266,8 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
         clear(request.output)
     else:
         # What earlier versions did not write down.
-        unsaid = {"processes": 1, "begun_from": record["begun_from"], "begun_weights": record["begun_weights"]}
-        before = unsaid | _record_of(path)
+        later = ("begun_from", "begun_weights", "test_digest")
+        before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
             raise InputError(

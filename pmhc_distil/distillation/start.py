@@ -176,20 +176,22 @@ def from_teacher(
         check_head(task, found, other)
         if task.classes(found) != classes:
             raise InputError("the teacher has other classes than the first one", source=str(other))
-        if load_tokenizer(other).get_vocab() != tokenizer.get_vocab():
+        if (load_tokenizer(other).get_vocab(), found.vocab_size) != (tokenizer.get_vocab(), config.vocab_size):
             raise InputError("the teacher has another vocabulary than the first one", source=str(other))
         longest = min(longest, longest_input(found))
     if student is not None:
-        if load_tokenizer(student).get_vocab() != tokenizer.get_vocab():
+        found = load_config(student)
+        if (load_tokenizer(student).get_vocab(), found.vocab_size) != (tokenizer.get_vocab(), config.vocab_size):
             raise InputError("the student has another vocabulary than the teacher", source=str(student))
-        longest = min(longest, longest_input(load_config(student)))
+        longest = min(longest, longest_input(found))
 
-    def build(_: tuple[str, ...]) -> Models:
-        teacher = load_model(task.auto_class, source)
+    def build(names: tuple[str, ...]) -> Models:
+        # A teacher of others may not tell its classes, so that the training table does.
+        teacher = load_model(task.auto_class, source, **(task.config(names) if classes is None else {}))
         if student is None:
             model = halve(teacher, kept)
         else:
-            model = load_model(task.auto_class, student, new_head=True, **task.config(classes))
+            model = load_model(task.auto_class, student, new_head=True, **task.config(names))
             model.config.teacher_layers = kept
             if model.config.num_hidden_layers != len(kept):
                 raise InputError(

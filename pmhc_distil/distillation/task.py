@@ -199,8 +199,8 @@ class Task:
     """Whether the teacher's answer for an example is one row, and the same in every epoch."""
     config: Callable[[tuple[str, ...]], dict[str, Any]] = lambda classes: {}
     """What the configuration of a model for these classes must say."""
-    classes: Callable[[Any], tuple[str, ...]] = lambda config: tuple(config.id2label.values())
-    """The classes that the configuration of a model names."""
+    classes: Callable[[Any], tuple[str, ...] | None] = lambda config: tuple(config.id2label.values())
+    """The classes that the configuration of a model names; None if it does not say."""
     settle: Callable[[Any, Callable[[], np.ndarray]], dict[str, float]] | None = None
     """Chooses, of the validation data and a function that gives what ``measured`` gives for them, settings of answers;
     each is an attribute of the data, of :class:`Reading` and, once the model is trained, of its configuration."""

@@ -62,8 +62,13 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
             raise InputError(f"{name} is missing", source=str(folder), hint=hint)
     try:
         record = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
-        if not {"test", "test_digest"} <= set(record):
+        if "test" not in record:
             raise InputError(f"{TEST_FILE} is of an earlier run", source=str(folder), hint="train it with --test")
+        if not {"task", "command", "parameters"} <= set(record) or "fingerprint" not in record["test"]:
+            raise ValueError
+        if record["task"] != "fill-mask" and "test_digest" not in record:
+            reason = "the run is of an earlier version, which did not write down what it was tested on"
+            raise InputError(reason, source=str(folder), hint="train it anew")
         measured = pd.read_csv(folder / TEST_FILE).iloc[0].to_dict()
         return record, {str(name): float(value) for name, value in measured.items() if name != "loss"}
     except (OSError, ValueError, TypeError, IndexError, yaml.YAMLError) as error:

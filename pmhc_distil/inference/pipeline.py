@@ -62,11 +62,14 @@ class Pipeline:
         self.task: Task = TASKS[task]
         config = load_config(model)
         check_head(self.task, config, model)
-        if max_seq_length is None:
-            max_seq_length = getattr(config, "max_seq_length", None)
-            doc_stride = getattr(config, "doc_stride", None) if doc_stride is None else doc_stride
+        longest = longest_input(config)
+        length, stride = (getattr(config, name, None) for name in ("max_seq_length", "doc_stride"))
+        if max_seq_length is None and type(length) is int:  # a model of others may mean something else by it
+            max_seq_length = min(length, longest)
+        if doc_stride is None and type(stride) is int and stride < (max_seq_length or longest):
+            doc_stride = stride
         reading = Reading.within(
-            longest_input(config),
+            longest,
             load_tokenizer(model),
             max_seq_length=max_seq_length,
             doc_stride=doc_stride,

@@ -78,11 +78,12 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
             allele = resolve_allele(text)
             # A null allele presents nothing, though others with its groove may.
             name, known = (text, False) if allele.null else (allele.name, True)
+            key = f"{allele.name}{'N' * allele.null}"
         except InputError:
-            name, known = text, False
-        if (where, name) in seen:
+            name, known, key = text, False, text
+        if (where, key) in seen:
             raise InputError(f"the allele occurs twice{_of(where)}", source, line, "allele", text)
-        seen.add((where, name))
+        seen.add((where, key))
         locus = _LOCUS.match(name)
         found.append((where, locus[1].upper() if locus else "", name, known, float(value)))
     frame = pd.DataFrame(found, columns=["population", "locus", "allele", "known", "frequency"])

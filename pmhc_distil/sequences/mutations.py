@@ -110,7 +110,7 @@ def read_change(text: str) -> Change:
     InputError
         If it is none, or one that makes no peptide that can be told from the protein alone.
     """
-    plain = text.rpartition(":")[2].strip().removeprefix("p.").strip("()").replace("[", "").replace("]", "")
+    plain = text.strip().removeprefix("p.").strip("()").replace("[", "").replace("]", "")
     if re.fullmatch(r"[a-z]\d+[a-z]", plain):
         plain = plain.upper()
     if match := _SUBSTITUTION.fullmatch(plain):
@@ -201,7 +201,12 @@ def mutations_from(table: pd.DataFrame) -> list[Mutation]:
         If it has no such columns.
     """
     require_columns(table, ("protein", "mutation"), "mutations")
-    return [mutation((str(p),), str(m)) for p, m in zip(table["protein"], table["mutation"], strict=True)]
+    found = []
+    for protein, text in zip(table["protein"], table["mutation"], strict=True):
+        # As VEP writes it, after the protein that it is counted in.
+        own, _, change = str(text).rpartition(":") if ":p." in str(text) else ("", "", str(text))
+        found.append(mutation((*filter(None, [own]), str(protein)), change))
+    return found
 
 
 def mutate(sequence: str, change: Change) -> Mutant:

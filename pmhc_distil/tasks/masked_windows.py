@@ -70,8 +70,9 @@ class WindowData:
         tokens = tokens.astype(np.int64)
         possible = inside & self.can_be_asked[tokens]
         drawn = np.where(possible, self._drawn(1, index, tokens.shape[1]), 1.0)
-        # A batch of few tokens asks for one at least, as there is no mean loss of none.
-        chosen = possible & (drawn < max(MASKED_SHARE, np.nextafter(drawn.min(initial=1.0), 1)))
+        # One token is asked for at least of every text, as BERT does.
+        least = np.nextafter(drawn.min(axis=1, keepdims=True, initial=1.0), 1)
+        chosen = possible & (drawn < np.maximum(MASKED_SHARE, least))
         labels = np.where(chosen, tokens, IGNORED)
         lot = self._drawn(2, index, tokens.shape[1])
         tokens[chosen & (lot < 0.8)] = self.mask

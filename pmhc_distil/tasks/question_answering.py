@@ -1,7 +1,7 @@
 """Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
+from pmhc_distil.tasks.ragged import Ragged
 from pmhc_distil.tasks.token_arrays import TextData
 from pmhc_distil.tasks.tokenizing import OUTSIDE, tokenize
 from pmhc_distil.texts.spans import Span, best_spans, merge_spans
@@ -43,36 +44,38 @@ def read(path: Path, reading: Reading) -> TextData:
         raise InputError(reason, str(path), none.row, hint="remove it, or train with some, too")
     data = _encode(questions, reading, str(path))
     data.classes, data.labels = classes, _labels(data)
+    lost = np.array([bool(question.answers) for question in questions])
+    lost[data.source[data.labels[:, 1] > 0]] = False
+    if lost.any():
+        reason = "%s: of %d questions, %d have an answer that no piece of their context holds whole, so none"
+        logger.warning(reason, path, len(questions), lost.sum())
     return data
 
 
 def _labels(data: TextData) -> np.ndarray:
     """Give the first and the last token of the answer in every piece; 0, 0 where it does not stand whole."""
-    order = np.argsort(data.order)
-    source = data.source[order]
+    bounds = np.zeros((len(data), 2), dtype=np.int64)
+    for number, (starts, ends) in enumerate(zip(_rows(data.places), _rows(data.ends), strict=True)):
+        inside = starts != OUTSIDE
+        bounds[number] = (starts[inside][0], ends[inside][-1]) if inside.any() else (0, 0)
+    lowest, highest = np.full(data.texts, np.iinfo(np.int64).max), np.zeros(data.texts, dtype=np.int64)
+    np.minimum.at(lowest, data.source, bounds[:, 0])
+    np.maximum.at(highest, data.source, bounds[:, 1])
     labels = np.zeros((len(data), 2), dtype=np.int64)
-    found = np.zeros(data.texts, dtype=bool)
-    for number in range(len(data)):
-        question = data.questions[data.source[number]]
-        if not question.answers:
-            found[data.source[number]] = True
-            continue
-        text, start = question.answers[0]
-        first = start + len(text) - len(text.lstrip())
-        place = data.order[number]
-        labels[number] = _span_of_tokens(
-            data.places[number],
-            data.ends[number],
-            first,
-            first + len(text.strip()),
-            begins=place == 0 or source[place - 1] != source[place],
-            ends_context=place == len(source) - 1 or source[place + 1] != source[place],
-        )
-        found[data.source[number]] |= labels[number, 1] > 0
-    if not found.all():
-        reason = "of %d questions, %d have an answer that no piece of the context holds whole, which is learned as none"
-        logger.warning(reason, len(found), (~found).sum())
+    for number, (source, (low, high)) in enumerate(zip(data.source, bounds, strict=True)):
+        if answers := data.questions[source].answers:
+            text, start = answers[0]
+            first = start + len(text) - len(text.lstrip())
+            last = first + len(text.strip())
+            # Some characters, such as accents that stand by themselves, have no token: at the end of a piece they may
+            # have one in its neighbour, but not where the context ends.
+            if (low <= first or low == lowest[source]) and (high >= last or high == highest[source]):
+                labels[number] = _span_of_tokens(data.places[number], data.ends[number], first, last)
     return labels
+
+
+def _rows(table: Ragged) -> Iterator[np.ndarray]:
+    return (table[number] for number in range(len(table)))
 
 
 def _encode(questions: Sequence[Question], reading: Reading, path: str | None = None) -> TextData:
@@ -83,7 +86,7 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
     if (lengths >= room).any():
         number = int(np.argmax(lengths >= room))
         reason = f"the question has {lengths[number]} tokens, which leaves no room for a context within {longest}"
-        hint = "shorten it, or raise max_seq_length"
+        hint = "shorten it, raise max_seq_length or lower doc_stride"
         raise InputError(reason, path, questions[number].row if path else number + 1, value=texts[number], hint=hint)
     data = TextData.encode(texts, [question.context for question in questions], reading, pieces=True)
     data.asked = data.places.flat != OUTSIDE
@@ -93,18 +96,10 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
     return data
 
 
-def _span_of_tokens(
-    starts: np.ndarray, ends: np.ndarray, first: int, last: int, *, begins: bool, ends_context: bool
-) -> tuple[int, int]:
-    """Give the first and last token of the characters from ``first`` to ``last``, or 0, 0 if this piece lacks some.
-
-    Some characters, such as accents that stand by themselves, have no token.  At either end of a piece they may have
-    one in its neighbour, unless the context begins or ends there.
-    """
-    here = np.flatnonzero(starts != OUTSIDE)
-    inside = here[(ends[here] > first) & (starts[here] < last)]
-    whole = len(inside) > 0 and (begins or starts[here[0]] <= first) and (ends_context or ends[here[-1]] >= last)
-    return (int(inside[0]), int(inside[-1])) if whole else (0, 0)
+def _span_of_tokens(starts: np.ndarray, ends: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """Give the first and last token of the characters from ``first`` to ``last``, or 0, 0 if there is none."""
+    inside = np.flatnonzero((starts != OUTSIDE) & (ends > first) & (starts < last))
+    return (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)
 
 
 def rows(outputs: ModelOutput, batch: Batch) -> Tensor:
@@ -245,7 +240,14 @@ def _spans(
     # A context of invisible letters alone has no token, and no answer.
     found = [merge_spans(parts, n_best) or [Span("", 0.0, -1, -1, 1.0)] for parts in pieces]
     lead = data.null_score_diff_threshold
-    return [sorted(spans, key=lambda span: -span.score + lead * (span.start < 0)) for spans in found]
+    return [sorted(spans, key=lambda span: (lead if span.start < 0 else 0.0) - span.score) for spans in found]
+
+
+def _classes(config: Any) -> tuple[str, ...] | None:
+    """Tell whether a model knows questions without an answer; those of others do not say."""
+    if not hasattr(config, "unanswerable"):
+        return None
+    return (NO_ANSWER,) if config.unanswerable else ()
 
 
 QUESTION_ANSWERING = Task(
@@ -260,7 +262,7 @@ QUESTION_ANSWERING = Task(
     pipeline_tag="question-answering",
     uses="Finds the span of a text that answers a question; it makes no sentences of its own.",
     config=lambda classes: {"unanswerable": NO_ANSWER in classes, "null_score_diff_threshold": 0.0},
-    classes=lambda config: (NO_ANSWER,) if getattr(config, "unanswerable", False) else (),
+    classes=_classes,
     settle=settle,
     settled=("null_score_diff_threshold",),
     read_questions=_read_unanswered,

@@ -84,15 +84,9 @@ class TextData:
         """
         found = encode_texts(first, second, reading, split=split, pieces=pieces)
         order = np.argsort(found.input_ids.lengths, kind="stable")
+        rows, tokenizer = found.taken(order), reading.required_tokenizer()
         return cls(
-            reading.required_tokenizer(),
-            found.input_ids.taken(order),
-            found.token_type_ids.taken(order),
-            order,
-            found.source[order],
-            found.places.taken(order),
-            found.ends.taken(order),
-            len(first),
+            tokenizer, rows.input_ids, rows.token_type_ids, order, rows.source, rows.places, rows.ends, len(first)
         )
 
     def __len__(self) -> int:

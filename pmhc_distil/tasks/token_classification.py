@@ -137,7 +137,7 @@ def _word_spans(text: str) -> list[tuple[int, int]]:
             spans[-1] = spans[-1][0], end
         else:
             spans.append((start, end))
-        joins = mark
+        joins = mark and text[spans[-1][0]].isalnum()
     return spans
 
 

@@ -107,6 +107,9 @@ def test_null_alleles_present_nothing(predictions):
     both = pd.DataFrame({"allele": ["A*02:01", "A*02:01N", "A*24:09N"], "frequency": [0.1, 0.2, 0.3]})
     made = coverage(predictions, both).set_index("locus").loc["A"]
     assert made["coverage"] == pytest.approx(1 - 0.9**2) and made["unknown"] == "A*02:01N; A*24:09N"
+    both.loc[3] = ["HLA-A*24:09N", 0.1]
+    with pytest.raises(InputError, match="the allele occurs twice"):
+        coverage(predictions, both)
 
 
 def test_spellings_and_populations(predictions, frequencies):

@@ -283,7 +283,8 @@ def test_weights_beyond_half_precision(make_model, tmp_path):
 def test_nothing_to_learn(make_model, pair_files, tmp_path, pairs):
     """Prevents random weights from passing for a trained model, and a refused run from clearing one that ended."""
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "README.md").touch()
+    for name in ("README.md", "recipe.yaml"):
+        (tmp_path / "run" / name).touch()
     (tmp_path / "empty.csv").write_text(pairs.assign(label=None, affinity_nm=None).to_csv(index=False))
     begun = begin(make_model(num_hidden_layers=1))
     settings = {**SETTINGS, "alpha_soft": 0.0}
@@ -392,4 +393,5 @@ def test_no_epoch_is_the_best(tmp_path, make_model, pair_files, capsys):
     task = replace(TASKS["binding"], metrics=lambda *_: {"auroc": math.nan})
     run(RunRequest(task, "finetune", *pair_files, tmp_path / "run", wanted), begin(make_model()))
     assert "auroc is no number in any epoch: the weights of the last are kept" in capsys.readouterr().err
+    assert "the best of them" not in (tmp_path / "run" / "README.md").read_text()
     assert (tmp_path / "run" / "model.safetensors").is_file()

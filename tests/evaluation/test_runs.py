@@ -47,6 +47,16 @@ def test_runs_that_cannot_be_compared(make_run, other):
         compare_runs([make_run("teacher", 98.0), make_run("student", 97.0, **other)])
 
 
+def test_a_run_of_an_earlier_version(make_run):
+    """Prevents a wrong reason for a run that did not write down its test."""
+    folder = make_run("old", 97.0)
+    record = yaml.safe_load((folder / "recipe.yaml").read_text())
+    del record["test_digest"]
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(record))
+    with pytest.raises(InputError, match="old: the run is of an earlier version"):
+        compare_runs([folder])
+
+
 def test_one_file_that_is_read_in_two_ways(make_run):
     """Prevents models of other vocabularies from being kept apart, but for those whose hidden tokens differ by it."""
     assert len(compare_runs([make_run("a", 98.0), make_run("b", 97.0, fingerprint="c")])) == 2
@@ -57,7 +67,13 @@ def test_one_file_that_is_read_in_two_ways(make_run):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("recipe.yaml", "a: ["), ("recipe.yaml", ""), ("metrics_test.csv", ""), ("metrics_test.csv", "loss,f1\n")],
+    [
+        ("recipe.yaml", "a: ["),
+        ("recipe.yaml", ""),
+        ("recipe.yaml", "command: distill\ntask: regression\ntest:\n  fingerprint: a\n"),
+        ("metrics_test.csv", ""),
+        ("metrics_test.csv", "loss,f1\n"),
+    ],
 )
 def test_a_damaged_run(make_run, name, text):
     """Prevents a traceback for a file that was cut short."""

@@ -258,7 +258,7 @@ def test_chain(task, tmp_path, vocabulary):
     pipe = Pipeline(task.name, student)
     assert pipe.model.config.num_hidden_layers == 1
     assert (pipe.reading.max_seq_length, pipe.reading.stride) == (24, 4), "texts are read as in training"
-    assert Pipeline(task.name, student, max_seq_length=40).reading.stride == 10
+    assert Pipeline(task.name, student, max_seq_length=40).reading.stride == 4
     answers = pipe(ASKED[task.name])
     assert len(answers) == len(ASKED[task.name])
     assert rounded(pipe(ASKED[task.name][0])) == rounded(answers[0]), "an answer does not depend on other questions"

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
@@ -147,7 +146,7 @@ def test_answers_in_no_piece_are_told(tmp_path, word_tokenizer, caplog):
     (tmp_path / "q.jsonl").write_text(json.dumps(table))
     data = TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(word_tokenizer, 16))
     assert len(data) > 1 and not data.labels.any()
-    assert "of 1 questions, 1 have an answer that no piece of the context holds whole" in caplog.text
+    assert "q.jsonl: of 1 questions, 1 have an answer that no piece of their context holds whole" in caplog.text
 
 
 def test_pieces_hold_the_answer_once_or_more(tmp_path, word_tokenizer):
@@ -166,12 +165,25 @@ def test_pieces_hold_the_answer_once_or_more(tmp_path, word_tokenizer):
                 assert context[place:end] == "ann won"
 
 
+def test_pieces_from_the_end_of_a_context(tmp_path, vocabulary):
+    """Prevents a part of an answer from being learned where a tokenizer cuts contexts from their end."""
+    tokenizer = new_tokenizer(vocabulary)
+    tokenizer.truncation_side = "left"
+    context = "the cat sat . ann won in paris . " + " ".join(["bob ran ."] * 3)
+    table = {"question": "who ?", "context": context, "answer": "ann won in paris"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(table))
+    for length in range(12, 24):
+        data = TASKS["question-answering"].read(tmp_path / "q.jsonl", Reading(tokenizer, length, doc_stride=4))
+        for number, (first, last) in enumerate(data.labels):
+            assert not last or context[data.places[number][first] : data.ends[number][last]] == "ann won in paris"
+
+
 def test_no_answer_where_it_is_asked_for(pipe):
     """Prevents models of others, which do not tell that they know it, from never answering none."""
     ask, asked = pipe("question-answering"), {"question": "who ?", "context": "ann won ."}
     usual = ask(asked, top_k=50)
     assert all(one["answer"] for one in usual)
-    never, always = (ask(asked, top_k=50, null_score_diff_threshold=lead) for lead in (1e6, -1e6))
+    never, always = (ask(asked, top_k=50, null_score_diff_threshold=lead) for lead in (np.inf, -np.inf))
     assert never[-1]["answer"] == always[0]["answer"] == ""
     assert never[-1]["score"] == always[0]["score"] < 1, "a probability, wherever the border is"
     assert [one["answer"] for one in never[:-1]] == [one["answer"] for one in usual][: len(never) - 1]
@@ -200,6 +212,8 @@ def test_marks_stay_in_their_word(pipe):
     """Prevents words from being cut at accents and vowel signs that are letters by themselves."""
     text = "cafe\u0301s in \u0928\u092e\u0938\u094d\u0924\u0947, ok"
     found = pipe("token-classification", ("B-X", "O"))(text, grouped=False)
+    emoji = pipe("token-classification", ("B-X", "O"))("I \u2764\ufe0fyou", grouped=False)
+    assert [one["word"] for one in emoji] == ["I", "\u2764\ufe0f", "you"]
     assert [one["word"] for one in found] == ["cafe\u0301s", "in", "\u0928\u092e\u0938\u094d\u0924\u0947", ",", "ok"]
 
 
@@ -246,8 +260,7 @@ def test_small_batches_ask_for_a_token(tmp_path, word_tokenizer):
     (tmp_path / "texts.txt").write_text("cat\n" * 50)
     data = TASKS["fill-mask"].read(tmp_path / "texts.txt", Reading(word_tokenizer, 32))
     assert all(data.collate([number])["asked"].sum() == 1 for number in range(50))
-    many = torch.cat([data.collate(list(range(first, 50)))["asked"].flatten() for first in range(40)])
-    assert 0.03 < many.float().mean() < 0.08, "15 % of a third of the tokens"
+    assert data.collate(list(range(50)))["asked"].sum(1).tolist() == [1] * 50, "in batches of any size"
 
 
 @pytest.mark.parametrize("given", [None, {"text": None}, ("a", None), 3, ("a", "b", "c")])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pmhc_distil.distillation.run import RunRequest, run
-from pmhc_distil.distillation.start import from_scratch
+from pmhc_distil.distillation.start import from_scratch, from_teacher
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.inference.pipeline import Pipeline
 from pmhc_distil.tasks import TASKS
@@ -83,3 +83,21 @@ def test_a_threshold_goes_with_its_model(tmp_path, vocabulary):
     never = pipe(questions, null_score_diff_threshold=1e6)
     always = pipe(questions, null_score_diff_threshold=-1e6)
     assert all(one["answer"] for one in never) and not any(one["answer"] for one in always)
+
+
+def test_a_teacher_of_others(tmp_path, vocabulary):
+    """Prevents a teacher that does not tell whether it knows "no answer" from being refused where some have none."""
+    path = write(tmp_path / "q.json", 40, 0.4, 0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    settings = {"use_cpu": True, "disable_tqdm": True, "num_train_epochs": 1, "max_seq_length": 24}
+    teacher = RunRequest(TASK, "finetune", path, path, tmp_path / "t", settings)
+    run(teacher, from_scratch(TASK, "bert", vocabulary, sizes))
+    config = json.loads((tmp_path / "t" / "config.json").read_text())
+    for name in ("unanswerable", "null_score_diff_threshold", "max_seq_length", "doc_stride"):
+        del config[name]
+    (tmp_path / "t" / "config.json").write_text(json.dumps(config))
+    start = from_teacher(TASK, tmp_path / "t", "last")
+    assert start.classes is None
+    run(RunRequest(TASK, "distill", path, path, tmp_path / "s", {**settings, "alpha_soft": 1.0}), start)
+    assert Pipeline(TASK.name, tmp_path / "s").reading.classes == ("NO_ANSWER",)
+    assert Pipeline(TASK.name, tmp_path / "t").reading.max_seq_length == 512
