@@ -65,8 +65,9 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
 def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tuple[str, int, str, str]]:
     """Give peptide, position, wild-type peptide and changed positions of every window over the change."""
     text, start, stop = mutant.sequence, mutant.start, mutant.stop
+    lengths = sorted(set(lengths))
     for begin in range(max(0, start - max(lengths) + 1), stop):
-        for length in sorted(set(lengths)):
+        for length in lengths:
             end = begin + length
             # It has a new residue, or the residues on both sides of what was taken out.
             peptide = text[begin:end]

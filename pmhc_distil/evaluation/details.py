@@ -1,6 +1,6 @@
 """Every metric of every output, overall and in groups of rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 
 """Outputs and the sign that makes higher mean positive."""
 DISTANCE_BINS = np.array([0, 0.04, FAR])
 """Lowest groove distance to the nearest allele with enough training ligands in every group of rows."""
-_MEASURED = ("all", "length", "ligands", "distance", "training")
 LIGAND_BINS = np.array([0, 1, 100, 1000, 5000])
 """Lowest number of training ligands in every group of alleles."""
 
@@ -86,6 +85,16 @@ def _bins(values: pd.Series, lowest: NDArray[Any]) -> pd.Series:
     return pd.Series(np.array(["", *(f">={low:g}" for low in lowest)])[place])
 
 
+_GROUPS: dict[str, Callable[[Evaluation], pd.Series]] = {
+    "length": lambda each: each.frame["peptide"].str.len(),
+    "allele": lambda each: each.frame["allele"],
+    "ligands": lambda each: _bins(pd.Series(each.ligands), LIGAND_BINS),
+    "distance": lambda each: _bins(each.frame["distance"], DISTANCE_BINS),
+    "training": lambda each: pd.Series(each.training),
+}
+"""What is always measured apart: the group of every row."""
+
+
 def check_groups(columns: Sequence[str]) -> None:
     """Refuse to measure by the values of a column that is called as groups that are measured anyway.
 
@@ -93,24 +102,18 @@ def check_groups(columns: Sequence[str]) -> None:
     ------
     InputError
     """
+    taken = ["all", *(name for name in _GROUPS if name != "allele")]
     for column in columns:
-        if column in _MEASURED:
-            hint = f"groups of that name are in the output anyway ({', '.join(_MEASURED)}); rename the column"
+        if column in taken:
+            hint = f"groups of that name are in the output anyway ({', '.join(taken)}); rename the column"
             raise InputError("the column cannot be told from what is always measured", "--by", value=column, hint=hint)
 
 
 def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
     """Give the kind of a group, its name and its rows."""
     yield "all", "all", np.arange(len(each.frame))
-    kinds: dict[str, pd.Series] = {
-        "length": each.frame["peptide"].str.len(),
-        "allele": each.frame["allele"],
-        "ligands": _bins(pd.Series(each.ligands), LIGAND_BINS),
-        "distance": _bins(each.frame["distance"], DISTANCE_BINS),
-        "training": pd.Series(each.training),
-        **{column: each.frame[column].astype(str) for column in columns},
-    }
-    for by, values in kinds.items():
+    kinds = {name: group_of(each) for name, group_of in _GROUPS.items()}
+    for by, values in {**kinds, **{column: each.frame[column].astype(str) for column in columns}}.items():
         groups = values.groupby(values).indices
         for group in sorted(groups, key=lambda name: (len(str(name)), str(name))):
             if group != "":

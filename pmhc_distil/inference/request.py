@@ -97,8 +97,7 @@ class _Alleles:
                 raise InputError("the name means two sequences", source=source, row=row, column=column, value=text)
         if name in self._places:
             place = self._places[name]
-            told = f"{text}: {warning}"
-            if warning and told not in self.warnings:  # another spelling of the same allele may be the one to mind
+            if warning and (told := f"{text}: {warning}") not in self.warnings:  # another spelling may be one to mind
                 self.notes[place] = self.notes[place] or warning
                 self.warnings.append(told)
             return place, False, warning

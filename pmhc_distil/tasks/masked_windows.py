@@ -60,7 +60,6 @@ class WindowData:
             is asked.
         """
         index = np.asarray(numbers)
-        index = np.where(index < 0, ~index, index)
         whole = self.tokens.lengths[index]
         lengths = np.minimum(whole, self.window)
         offset = (self._drawn(0, index)[:, 0] * (whole - lengths + 1)).astype(np.int64)
@@ -85,7 +84,7 @@ class WindowData:
         """Draw numbers from 0 to below 1 for each text of a batch, whatever the others are, shape (texts, width).
 
         The order of the epoch is the seed of a SplitMix64 generator (Steele et al. 2014), whose n-th number needs none
-        before it.
+        before it, so that the texts need no generators of their own, whose seeding would keep a GPU waiting.
         """
         seed = np.random.SeedSequence((*self.order, purpose)).generate_state(1, np.uint64)
         place = index.astype(np.uint64)[:, None] * np.uint64(1 << 32) + np.arange(1, width + 1, dtype=np.uint64)

@@ -1,7 +1,7 @@
 """Extractive question answering: the span of a context that answers a question, or none (Rajpurkar et al. 2018)."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.tasks.ragged import Ragged
 from pmhc_distil.tasks.token_arrays import TextData
 from pmhc_distil.tasks.tokenizing import OUTSIDE, tokenize
 from pmhc_distil.texts.spans import Span, best_spans, merge_spans
@@ -54,28 +53,21 @@ def read(path: Path, reading: Reading) -> TextData:
 
 def _labels(data: TextData) -> np.ndarray:
     """Give the first and the last token of the answer in every piece; 0, 0 where it does not stand whole."""
-    bounds = np.zeros((len(data), 2), dtype=np.int64)
-    for number, (starts, ends) in enumerate(zip(_rows(data.places), _rows(data.ends), strict=True)):
-        inside = starts != OUTSIDE
-        bounds[number] = (starts[inside][0], ends[inside][-1]) if inside.any() else (0, 0)
-    lowest, highest = np.full(data.texts, np.iinfo(np.int64).max), np.zeros(data.texts, dtype=np.int64)
-    np.minimum.at(lowest, data.source, bounds[:, 0])
-    np.maximum.at(highest, data.source, bounds[:, 1])
+    inside = data.places.flat != OUTSIDE
+    source = np.repeat(data.source, data.input_ids.lengths)[inside]
+    lowest, highest = np.full(data.texts, np.iinfo(np.int32).max), np.zeros(data.texts, dtype=np.int64)
+    np.minimum.at(lowest, source, data.places.flat[inside])
+    np.maximum.at(highest, source, data.ends.flat[inside])
     labels = np.zeros((len(data), 2), dtype=np.int64)
-    for number, (source, (low, high)) in enumerate(zip(data.source, bounds, strict=True)):
-        if answers := data.questions[source].answers:
-            text, start = answers[0]
-            first = start + len(text) - len(text.lstrip())
-            last = first + len(text.strip())
-            # Some characters, such as accents that stand by themselves, have no token: at the end of a piece they may
-            # have one in its neighbour, but not where the context ends.
-            if (low <= first or low == lowest[source]) and (high >= last or high == highest[source]):
-                labels[number] = _span_of_tokens(data.places[number], data.ends[number], first, last)
+    for number, text in enumerate(data.source):
+        if answers := data.questions[text].answers:
+            answer, start = answers[0]
+            first = start + len(answer) - len(answer.lstrip())
+            last = first + len(answer.strip())
+            # Some characters, such as accents that stand by themselves, have no token, also at the ends of a context.
+            first, last = max(first, lowest[text]), min(last, highest[text])
+            labels[number] = _span_of_tokens(data.places[number], data.ends[number], first, last)
     return labels
-
-
-def _rows(table: Ragged) -> Iterator[np.ndarray]:
-    return (table[number] for number in range(len(table)))
 
 
 def _encode(questions: Sequence[Question], reading: Reading, path: str | None = None) -> TextData:
@@ -97,9 +89,11 @@ def _encode(questions: Sequence[Question], reading: Reading, path: str | None = 
 
 
 def _span_of_tokens(starts: np.ndarray, ends: np.ndarray, first: int, last: int) -> tuple[int, int]:
-    """Give the first and last token of the characters from ``first`` to ``last``, or 0, 0 if there is none."""
-    inside = np.flatnonzero((starts != OUTSIDE) & (ends > first) & (starts < last))
-    return (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)
+    """Give the first and last token of the characters from ``first`` to ``last``, or 0, 0 if this piece lacks some."""
+    here = np.flatnonzero(starts != OUTSIDE)
+    inside = here[(ends[here] > first) & (starts[here] < last)]
+    whole = len(inside) > 0 and starts[here[0]] <= first and ends[here[-1]] >= last
+    return (int(inside[0]), int(inside[-1])) if whole else (0, 0)
 
 
 def rows(outputs: ModelOutput, batch: Batch) -> Tensor:

@@ -42,7 +42,7 @@ def labelled(frame: pd.DataFrame, reading: Reading) -> TextData:
     """Tokenize ``text`` and ``text_pair``, and number the classes in ``label``."""
     classes, labels = reading.classes or (), frame["label"]
     numbers = {name: number for number, name in enumerate(classes)}
-    data = TextData.encode(frame["text"].tolist(), _pairs(frame["text_pair"].tolist()), reading)
+    data = TextData.encode(frame["text"].tolist(), frame["text_pair"].tolist(), reading)
     data.classes = classes
     data.labels = np.array([numbers[label] for label in labels], dtype=np.int64)[data.source][:, None]
     return data
@@ -130,7 +130,7 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
             raise InputError("the text is empty", row=row, column="text")
         first.append(one)
         second.append(other)
-    data = TextData.encode(first, _pairs(second), reading)
+    data = TextData.encode(first, second, reading)
     data.classes = reading.classes or ()
     return data
 
@@ -148,11 +148,6 @@ def answer(data: TextData, logits: np.ndarray, *, top_k: int = 1) -> list[Any]:
         best = np.argsort(-row, kind="stable")[:top_k]
         found[source] = [{"label": data.classes[number], "score": float(row[number])} for number in best]
     return found
-
-
-def _pairs(texts: list[str]) -> list[str] | None:
-    """Give the second texts, or nothing if no row has one."""
-    return texts if any(texts) else None
 
 
 TEXT_CLASSIFICATION = Task(
