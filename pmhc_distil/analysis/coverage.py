@@ -110,7 +110,7 @@ def predictions_for(peptides: PeptideTable, frequencies: pd.DataFrame, load: "Ca
     Raises
     ------
     InputError
-        If a rank is no number, or none of the alleles of the frequencies is known.
+        If a rank is no number, or none of the alleles of the frequencies is known and expressed.
     """
     frame = peptides.frame
     renamed = unclashing_names(["rank", "alleles_bound"])
@@ -124,7 +124,9 @@ def predictions_for(peptides: PeptideTable, frequencies: pd.DataFrame, load: "Ca
         return frame.assign(rank=ranks)
     known = frequencies.loc[frequencies["known"], "allele"].unique().tolist()
     if not known:
-        raise InputError("none of the alleles is known", source="--frequencies", value=frequencies["allele"].iloc[0])
+        raise InputError(
+            "none of the alleles is known and expressed", source="--frequencies", value=frequencies["allele"].iloc[0]
+        )
     distinct = frame.drop_duplicates([name for name in ("peptide", "allele") if name in frame])
     alleles = None if peptides.allele_column is not None else known
     return load().predict(replace(peptides, frame=distinct.reset_index(drop=True)), alleles, progress=True)

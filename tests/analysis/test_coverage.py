@@ -157,6 +157,10 @@ def test_predictions_come_from_the_table_or_the_model(tmp_path, frequencies):
     path.write_text("peptide,allele,rank\nSLYNTVATL,HLA-A*02:01,low\n")
     with pytest.raises(InputError, match="row 2, column 'rank': not a rank: 'low'"):
         predictions_for(read_peptides(path), checked, lambda: pytest.fail("no model is needed"))
+    path.write_text("peptide\nSLYNTVATL\n")
+    null = frequencies_from(pd.DataFrame({"allele": ["A*24:09N"], "frequency": [0.1]}))
+    with pytest.raises(InputError, match=r"none of the alleles is known and expressed: 'A\*24:09N'"):
+        predictions_for(read_peptides(path), null, lambda: pytest.fail("no model is needed"))
     asked = []
 
     class Fake:
