@@ -21,7 +21,11 @@ class EpochTable(TrainerCallback):
         self.save_later = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Put off a checkpoint that an evaluation follows, which would be lost to a run that continues from it."""
+        """Put off a checkpoint that an evaluation follows, which would be lost to a run that continues from it.
+
+        So would be the losses since the last entry of the log before any other.
+        """
+        control.should_log = control.should_log or control.should_save
         last = float(state.epoch).is_integer() or state.global_step >= state.max_steps
         self.save_later = control.should_save and last
         control.should_save = control.should_save and not last
@@ -69,22 +73,24 @@ class Bars(ProgressCallback):
 
 def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics."""
-    rows, losses = [], []
+    rows: list[dict[str, Any]] = []
+    total, steps, last = 0.0, 0, 0
     for entry in history:
-        if "loss" in entry:
-            losses.append(entry["loss"])
+        if "loss" in entry:  # the mean since the last entry
+            total += entry["loss"] * (entry["step"] - last)
+            steps, last = steps + entry["step"] - last, entry["step"]
         if "eval_loss" in entry:
             found = measured(entry, "eval_")
             rows.append(
                 {
                     "epoch": round(entry["epoch"], 4),
                     "step": entry["step"],
-                    "training_loss": sum(losses) / len(losses) if losses else float("nan"),
+                    "training_loss": total / steps if steps else float("nan"),
                     "validation_loss": found.pop("loss"),
                     **found,
                 }
             )
-            losses = []
+            total, steps = 0.0, 0
     # A checkpoint keeps the history, but not the order of its names.
     return [{name: row[name] for name in rows[-1]} for row in rows]
 

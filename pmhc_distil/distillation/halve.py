@@ -64,7 +64,7 @@ def choose_layers(teacher_layers: int, choice: str | Sequence[int] = "distilbert
         return list(range(teacher_layers - half, teacher_layers))
     try:
         layers = [int(number) for number in (choice.split(",") if isinstance(choice, str) else choice)]
-    except ValueError:
+    except (TypeError, ValueError):
         layers = []
     if not layers or any(b <= a for a, b in zip([-1, *layers], layers, strict=False)) or layers[-1] >= teacher_layers:
         raise InputError(

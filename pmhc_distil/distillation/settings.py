@@ -23,7 +23,17 @@ SETTINGS = {
     *("alpha_hard", "alpha_soft", "alpha_cosine", "alpha_hidden", "temperature"),
 }
 """Training arguments that a recipe may hold: those that do here what they say."""
-_SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
+_CHOICES = {
+    "lr_scheduler_type": (
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "constant",
+        "constant_with_warmup",
+        "inverse_sqrt",
+    ),
+    "save_strategy": ("no", "epoch", "steps"),
+}
 _POSITIVE = {"num_train_epochs", "temperature", "adam_epsilon", "save_steps", "logging_steps"}
 _BELOW_ONE = {"adam_beta1", "adam_beta2"}
 _LEAST = {
@@ -102,9 +112,10 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
         For a setting that cannot be used.
     """
     check_settings(settings)
-    if (schedule := settings.get("lr_scheduler_type", "linear")) not in _SCHEDULES:
-        hint = f"use {', '.join(_SCHEDULES)}"
-        raise InputError("no schedule of this name", "recipe", column="lr_scheduler_type", value=schedule, hint=hint)
+    for name, choices in _CHOICES.items():
+        if name in settings and settings[name] not in choices:
+            hint = f"use {', '.join(choices)}"
+            raise InputError("none of its choices", "recipe", column=name, value=settings[name], hint=hint)
     if settings.get("fp16") and not torch.cuda.is_available():
         raise InputError("needs a GPU", "recipe", column="fp16", value=True, hint="use bf16, or leave it out")
     common = {

@@ -17,10 +17,11 @@ from pmhc_distil.models.hf.loading import LONGEST
 Batch = dict[str, Tensor]
 Link = Literal["sigmoid", "softmax", "identity"]
 
-TARGETS = frozenset({"labels", "teacher_rows", "asked"})
+TARGETS = frozenset({"labels", "teacher_rows", "asked", "counted"})
 """Keys of a batch that are not arguments of the model.
 
-``asked`` marks the tokens that a question is about, (examples, tokens).
+``asked`` marks the tokens that a question is about, (examples, tokens); ``counted`` the rows that are no padding, (N,),
+where there is any.
 """
 
 
@@ -166,6 +167,11 @@ def forward(model: nn.Module, batch: Batch) -> ModelOutput:
     return model(**model_inputs(batch), output_hidden_states=True)
 
 
+def compared(states: Tensor, batch: Batch) -> Tensor:
+    """Take the hidden states (examples, tokens, width) of a layer that are no padding."""
+    return states[batch["attention_mask"].bool()]
+
+
 @dataclass(frozen=True)
 class Task:
     """A record of the functions that join tables to models.
@@ -185,7 +191,10 @@ class Task:
     targets: Callable[[Batch], Tensor]
     """Labels of the rows of a batch, (N, M), for ``metrics``."""
     metrics: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]]
-    """Of the data, what ``measured`` gave for all its batches, and the targets."""
+    """Of the data, what ``measured`` gave for all its batches, and the targets.  ``loss`` is given where the mean over
+    batches is not that over all rows."""
+    measures: tuple[str, ...]
+    """Names of all metrics that there can be, but for ``loss``."""
     pipeline_tag: str
     uses: str
     """What a model of the task is for, and what not: a sentence or two of its card."""
@@ -207,8 +216,11 @@ class Task:
     settled: tuple[str, ...] = ()
     """The names of these settings."""
     forward: Callable[[nn.Module, Batch], ModelOutput] = forward
+    compared: Callable[[Tensor, Batch], Tensor] = compared
+    """What of the hidden states of a layer is compared with the teacher's."""
     hide: Callable[[Any, Batch], Batch] = lambda config, batch: batch
-    """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike."""
+    """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike; not
+    used where the teacher has answered before."""
     measured: Callable[[Tensor, Batch], Tensor] = lambda rows, batch: rows
     """What of the rows the metrics need, where all of them would not fit into memory."""
     read_questions: Callable[[Path, Reading], tuple[Sequence[Any], Sequence[int]]] | None = None

@@ -1,5 +1,6 @@
 """The transformers Trainer with the losses of distillation: one ``compute_loss`` for every task."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,19 @@ def check_losses(
         raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
     if not (args.alpha_hard or args.alpha_soft or hidden):
         raise InputError("no loss is left to learn from", source="alpha_hard", value=0, hint="set it to 1")
+
+
+def check_metric(name: str | None, measured: Iterable[str]) -> None:
+    """Refuse a metric to choose the best epoch by that is not measured.
+
+    Raises
+    ------
+    InputError
+    """
+    names = dict.fromkeys(("loss", *measured))
+    if name is not None and name.removeprefix("eval_") not in names:
+        hint = f"use {', '.join(names)}"
+        raise InputError("this metric is not measured", source="metric_for_best_model", value=name, hint=hint)
 
 
 class DistilTrainer(Trainer):
@@ -190,7 +204,7 @@ class DistilTrainer(Trainer):
     ) -> Tensor | tuple[Tensor, Any]:
         """Weigh the hard loss, the soft loss and those on hidden states; in validation give the hard loss alone."""
         args = self.args
-        if model.training:
+        if model.training and self.teacher_rows is None:  # cached answers are to all that there is
             inputs = self.task.hide(self.accelerator.unwrap_model(model).config, inputs)
         outputs = self.task.forward(model, inputs)
         loss = self.task.hard_loss(outputs, inputs)
@@ -210,13 +224,22 @@ class DistilTrainer(Trainer):
                 taught = task.forward(self.teacher, inputs)
         if args.alpha_soft:
             target = inputs["teacher_rows"] if taught is None else task.rows(taught, inputs)
+            if "counted" in inputs:
+                rows, target = rows[inputs["counted"]], target[inputs["counted"]]
             loss = loss + args.alpha_soft * soft_loss(rows, target, task.link, args.temperature)
-        if taught is not None and args.alpha_cosine:
-            loss = loss + args.alpha_cosine * cosine_loss(*_real(outputs, taught, inputs, -1, -1))
-        if taught is not None and args.alpha_hidden:
+        if taught is None:
+            return loss
+
+        def pair(own: int, other: int) -> tuple[Tensor, Tensor]:
+            states = outputs.hidden_states[own], taught.hidden_states[other]
+            return task.compared(states[0], inputs), task.compared(states[1], inputs)
+
+        if args.alpha_cosine:
+            loss = loss + args.alpha_cosine * cosine_loss(*pair(-1, -1))
+        if args.alpha_hidden:
             layers = enumerate(self.accelerator.unwrap_model(self.model).config.teacher_layers)
-            pairs = [_real(outputs, taught, inputs, own + 1, other + 1) for own, other in layers]
-            same = [hidden_loss(*pair) for pair in pairs if pair[0].shape == pair[1].shape]
+            pairs = [pair(own + 1, other + 1) for own, other in layers]
+            same = [hidden_loss(one, two) for one, two in pairs if one.shape == two.shape]
             loss = loss + args.alpha_hidden * torch.stack(same).mean()
         return loss
 
@@ -256,21 +279,5 @@ class DistilTrainer(Trainer):
             hint = "a lower learning rate may help; or the model that it began from is damaged"
             raise InputError("the model's answers are no numbers any more", source="training", hint=hint)
         found = self.task.metrics(self.measured_data, prediction.predictions, prediction.label_ids)
-        best = self.args.metric_for_best_model
-        if best is not None and best.removeprefix("eval_") not in {"loss", *found}:
-            raise InputError(
-                "this metric is not measured",
-                source="metric_for_best_model",
-                value=best,
-                hint=f"use loss, {', '.join(found)}",
-            )
+        check_metric(self.args.metric_for_best_model, found)
         return found
-
-
-def _real(own: Any, other: Any, batch: dict[str, Tensor], layer: int, other_layer: int) -> tuple[Tensor, Tensor]:
-    """Take the hidden states of two layers that are compared, without those of padding where there is any."""
-    one, two = own.hidden_states[layer], other.hidden_states[other_layer]
-    if "attention_mask" not in batch:
-        return one, two
-    real = batch["attention_mask"].bool()
-    return one[real], two[real]

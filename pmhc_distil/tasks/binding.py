@@ -23,7 +23,7 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.sources import TABLE_COLUMNS
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
-from pmhc_distil.tasks.metrics import binary_metrics
+from pmhc_distil.tasks.metrics import BINARY_METRICS, binary_metrics
 
 _HINT = "make the table with `pmhc-distil data prepare`"
 COLUMNS = tuple(name for name in TABLE_COLUMNS if name != "source")
@@ -76,7 +76,7 @@ class PairData:
         dict
             ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 4):
             presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured; and what is
-            added to the presentation logit in training.
+            added to the presentation logit in training.  ``counted`` (blocks * pairs,) tells which are no padding.
         """
         index = np.asarray(numbers)
         padding = index < 0
@@ -90,6 +90,7 @@ class PairData:
             "groove_ids": torch.from_numpy(grooves.astype(np.int64)),
             "peptide_ids": torch.from_numpy(peptides.astype(np.int64)),
             "labels": torch.from_numpy(labels),
+            "counted": torch.from_numpy(~padding),
         }
 
     def fingerprint(self, *, labels: bool = True) -> str:
@@ -182,13 +183,25 @@ def rows(outputs: ModelOutput, _: Batch) -> Tensor:
     return torch.stack([outputs.logits[:, 1] - outputs.logits[:, 0], outputs.affinity_logits], dim=-1)
 
 
+def compared(states: Tensor, batch: Batch) -> Tensor:
+    """Leave out what fills up blocks: of the CLS states (pairs, width), or of the packed tokens (tokens, width)."""
+    counted = batch["counted"]
+    if len(states) != len(counted):
+        counted = counted.repeat_interleave(1 + (batch["peptide_ids"].flatten(0, 1) != PAD).sum(1))
+    return states[counted]
+
+
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     """Cross-entropy of presentation plus the weighted squared error of the affinity, each over what was measured.
 
     An affinity known only as weaker or stronger than a bound costs nothing beyond the bound (O'Donnell et al. 2018).
     """
-    presentation, affinity = rows(outputs, batch).float().unbind(-1)
-    label, target, inequality, offset = batch["labels"].unbind(-1)
+    return _loss(rows(outputs, batch), batch["labels"])
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    presentation, affinity = logits.float().unbind(-1)
+    label, target, inequality, offset = labels.unbind(-1)
     presented, measured = ~label.isnan(), ~target.isnan()
     cross_entropy = F.binary_cross_entropy_with_logits(
         presentation + offset.nan_to_num(), label.nan_to_num(), reduction="none"
@@ -202,9 +215,11 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """Measure presentation on labelled pairs, and the rank correlation of the affinity on exact measurements."""
+    """Measure the loss, presentation on labelled pairs, and the rank correlation of exactly measured affinities."""
     labelled = ~np.isnan(targets[:, 0])
-    result = binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0) if labelled.any() else {}
+    result = {"loss": float(_loss(torch.from_numpy(predicted), torch.from_numpy(targets)))}
+    if labelled.any():
+        result |= binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
     exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
     if exact.sum() > 2:
         result["affinity_spearman"] = float(spearmanr(predicted[exact, 1], targets[exact, 1]).statistic)
@@ -217,10 +232,12 @@ BINDING = Task(
     read=read_pairs,
     link="sigmoid",
     rows=rows,
+    compared=compared,
     hide=hide,
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
+    measures=(*BINARY_METRICS, "affinity_spearman"),
     pipeline_tag="text-classification",
     uses=USES,
     tags=("protein", "immunology"),

@@ -86,7 +86,7 @@ def measured(logits: Tensor, batch: Batch) -> Tensor:
 def metrics(data: Any, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Measure how often the hidden token is the most probable one, and the perplexity."""
     loss, right = found.mean(0, dtype=np.float64)
-    return {"accuracy": float(right), "perplexity": float(np.exp(loss))}
+    return {"loss": float(loss), "accuracy": float(right), "perplexity": float(np.exp(loss))}
 
 
 def ask(texts: Sequence[str], reading: Reading) -> TextData:
@@ -149,6 +149,7 @@ FILL_MASK = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
+    measures=("accuracy", "perplexity"),
     pipeline_tag="fill-mask",
     uses="A starting point for fine-tuning; by itself it predicts hidden tokens.",
     encoders=("texts", "peptides"),

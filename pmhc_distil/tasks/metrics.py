@@ -9,6 +9,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+BINARY_METRICS = ("auroc", "ap", "accuracy", "f1", "mcc")
+"""What :func:`binary_metrics` measures."""
+
 
 def binary_metrics(labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, float]:
     """Measure how well scores tell positives from negatives.

@@ -16,7 +16,7 @@ from transformers.utils import ModelOutput
 
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
-from pmhc_distil.tasks.metrics import binary_metrics
+from pmhc_distil.tasks.metrics import BINARY_METRICS, binary_metrics
 from pmhc_distil.tasks.token_arrays import TextData
 from pmhc_distil.texts.documents import read_texts_or_pairs
 from pmhc_distil.texts.tables import read_labelled
@@ -159,6 +159,7 @@ TEXT_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
+    measures=BINARY_METRICS,
     pipeline_tag="text-classification",
     uses="Tells which of the classes of its training table a text, or a pair of texts, belongs to.",
     fits=lambda config: config.problem_type in (None, "single_label_classification") and config.num_labels > 1,

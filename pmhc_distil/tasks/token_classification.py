@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from torch import Tensor
 from transformers import AutoModelForTokenClassification
@@ -96,10 +97,11 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Measure precision, recall and F1 of whole entities if the tags are of that kind, else of single tags."""
+    """Measure the loss, and how well whole entities are found if the tags are of that kind, else single tags."""
     truth_tags = [list(sentence.tags) for sentence in data.questions]
     found = _tags(data, logits.argmax(-1), [len(tags) for tags in truth_tags])
-    return entity_scores(truth_tags, found, data.classes)
+    loss = class_loss(torch.from_numpy(logits), torch.from_numpy(truth[:, 0]))
+    return {"loss": float(loss), **entity_scores(truth_tags, found, data.classes)}
 
 
 def ask(texts: Sequence[Any], reading: Reading) -> TextData:
@@ -193,6 +195,7 @@ TOKEN_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
+    measures=("precision", "recall", "f1", "accuracy", "macro_f1"),
     pipeline_tag="token-classification",
     uses="Tells the class of every word, such as the kind of a name, or of every residue of a protein.",
     config=config,

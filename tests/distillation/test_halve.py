@@ -69,7 +69,9 @@ def test_presets_halve(choice, count):
     assert len(choose_layers(count, choice)) == (count + 1) // 2
 
 
-@pytest.mark.parametrize("choice", ["half", "", "0,0", "2,1", "0,6", "-1,2", "1.5", "0,,2", [], [5, 0], [6], [-1]])
+@pytest.mark.parametrize(
+    "choice", ["half", "", "0,0", "2,1", "0,6", "-1,2", "1.5", "0,,2", [], [5, 0], [6], [-1], [[1]], 1, None]
+)
 def test_refused_choices(choice):
     """Prevents a typing error from training another student than the one wanted."""
     with pytest.raises(InputError) as caught:

@@ -110,7 +110,7 @@ def test_metrics_do_not_depend_on_the_batch_size(make_model, make_trainer, pairs
     for size in (48, 480):
         trainer = make_trainer(BINDING, make_model(), PairData(pairs), settings={"per_device_eval_batch_size": size})
         found.append(trainer.evaluate())
-    for name in ("auroc", "ap", "mcc", "affinity_spearman"):
+    for name in ("loss", "auroc", "ap", "mcc", "affinity_spearman"):
         assert found[0][f"eval_{name}"] == pytest.approx(found[1][f"eval_{name}"], abs=1e-6)
     model, data = make_model(), PairData(pairs)
     rows = np.full((len(pairs), 2), np.nan)
@@ -167,6 +167,38 @@ def test_teacher_and_student_see_the_same_groove(make_model, make_trainer, data)
     trainer = make_trainer(BINDING, halve(teacher, range(4)), data, teacher=teacher, settings=settings)
     trainer.train()
     assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_cached_answers_hide_nothing(make_model, make_trainer, data, tmp_path):
+    """Prevents a student from learning what a teacher answers to residues that only the teacher saw."""
+    teacher = make_model(groove_dropout=0.5)
+    cached = teacher_rows(BINDING, teacher, data, tmp_path / "c.h5", batch_size=480, device=torch.device("cpu"))
+    settings = {"alpha_hard": 0.0, "alpha_soft": 1.0, "max_steps": 1}
+    trainer = make_trainer(BINDING, halve(teacher, range(4)), data, teacher_rows=cached, settings=settings)
+    trainer.train()
+    assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("alpha", ["alpha_soft", "alpha_cosine", "alpha_hidden"])
+def test_padding_teaches_nothing(alpha, teacher, make_trainer, pairs):
+    """Prevents the copies that fill up a block from weighing as much as pairs do."""
+    ours = pairs[pairs["allele"] == "HLA-A*02:01"].head(33)
+    assert len(ours) == 33
+    settings = {"alpha_hard": 0.0, alpha: 1.0, "max_steps": 1, "learning_rate": 0.0}
+    found = []
+    for part in (ours[:32], ours[32:], ours):
+        student = halve(teacher, [0, 3])
+        trainer = make_trainer(BINDING, student, PairData(part), teacher=teacher, settings=settings)
+        trainer.train()
+        found.append(losses(trainer)[0])
+    if alpha == "alpha_hidden":  # in units of the variance over all pairs, so not a mean of those of the parts
+        alone = halve(teacher, [0, 3])
+        repeated = make_trainer(BINDING, alone, PairData(pd.concat([ours] * 32)), teacher=teacher, settings=settings)
+        repeated.args.per_device_train_batch_size = 33 * 32
+        repeated.train()
+        assert found[2] == pytest.approx(losses(repeated)[0], rel=5e-3)
+    else:
+        assert found[2] == pytest.approx((32 * found[0] + found[1]) / 33, rel=1e-4)
 
 
 def test_hiding_is_for_training_alone(make_model, make_trainer, data):
