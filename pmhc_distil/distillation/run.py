@@ -5,7 +5,6 @@ and a model card.
 """
 
 import json
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,14 +29,13 @@ from pmhc_distil.distillation.checkpoints import (
     last_checkpoint,
 )
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
+from pmhc_distil.distillation.facts import TrainingFacts, training_facts
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
-from pmhc_distil.distillation.trainer import DistilTrainer, check_losses
+from pmhc_distil.distillation.trainer import DistilTrainer, check_losses, check_metric
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.explain import TRAINING_FILE
 from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
-from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes
 from pmhc_distil.sequences.prepare import REPORT_FILE
 from pmhc_distil.sequences.text_files import open_text, text_digest
 
@@ -99,6 +97,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
+    check_metric(arguments.metric_for_best_model, task.measures)
     if not sys.stderr.isatty():
         disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)
@@ -130,10 +129,12 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     }
     with arguments.main_process_first(local=False, desc="recipe"):
         _begin(request, record)
-    facts = _facts_beside(request.train)
-    if facts is None and arguments.process_index == 0:
-        told = f"{request.train.parent} tells of other training data than {request.train.name}, so the model does not"
-        tqdm.write(told, file=sys.stderr)
+    facts, notes = training_facts(request.train, start.sources)
+    if teacher is not None and request.cache is not None and getattr(model.config, "groove_dropout", None):
+        notes.append("the teacher's cached answers are to whole grooves, so none of their residues are hidden")
+    if arguments.process_index == 0:
+        for note in notes:
+            tqdm.write(note, file=sys.stderr)
     rows = None
     # Hidden states are not cached; a teacher whose predictions are can be let go.
     live = teacher
@@ -180,9 +181,9 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
-        for path in facts or ():
-            shutil.copyfile(path, request.output / path.name)
-        data_recipe = {} if facts is None else _data_recipe(request.train)
+        if facts is not None:
+            facts.write(request.output)
+        told = facts is not None or TrainingFacts.read(request.train.parent) is None
         write_card(
             request.output,
             task,
@@ -192,7 +193,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             tested,
             settled,
             kept=kept if _best(trainer) else None,
-            data_recipe=data_recipe,
+            data_recipe=_data_recipe(request.train) if told else {},
         )
     return tested or {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step")}
 
@@ -290,16 +291,6 @@ def _record_of(path: Path) -> dict[str, Any]:
         hint = "remove the folder, or choose another"
         raise InputError("does not tell what the run to resume depended on", source=str(path), hint=hint)
     return record
-
-
-def _facts_beside(train: Path) -> list[Path] | None:
-    """Give the files about its data that ``data prepare`` left beside a training table; None if they are of another."""
-    hashes = train.parent / HASHES_FILE
-    if not hashes.is_file():
-        return []
-    if not TrainingHashes.read(hashes).cover(train):
-        return None
-    return [path for path in (hashes, train.parent / TRAINING_FILE) if path.is_file()]
 
 
 def _data_recipe(train: Path) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Start:
         Names of the models that the student learns from.
     begun_from : str, optional
         What the weights are at first, in words; without it they are random.
+    sources : tuple of str or Path
+        The models that it begins from and learns from.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -47,6 +49,7 @@ class Start:
     layers: list[int] | None = None
     teachers: tuple[str, ...] | None = None
     begun_from: str | None = None
+    sources: tuple[str | Path, ...] = ()
 
 
 def check_head(task: Task, config: Any, source: str | Path) -> None:
@@ -133,7 +136,8 @@ def from_model(task: Task, source: str | Path) -> Start:
 
     config = load_config(source)
     _check_encoder(task, config.model_type, str(source))
-    return Start(load_tokenizer(source), longest_input(config), build, begun_from=f"`{_name(source)}`")
+    begun_from = f"`{_name(source)}`"
+    return Start(load_tokenizer(source), longest_input(config), build, begun_from=begun_from, sources=(source,))
 
 
 def from_teacher(
@@ -206,7 +210,9 @@ def from_teacher(
 
     teachers = tuple(map(_name, (source, *others))) if taught else None
     begun_from = f"layers {kept} (0-based) of `{_name(source)}`" if student is None else f"`{_name(student)}`"
-    return Start(tokenizer, longest, build, classes, kept, teachers, begun_from)
+    # One that is not taught has half of the teacher's weights all the same, or a student's.
+    sources = ((source, *others) if taught else () if student else (source,)) + ((student,) if student else ())
+    return Start(tokenizer, longest, build, classes, kept, teachers, begun_from, sources)
 
 
 def _name(source: str | Path) -> str:

@@ -11,12 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
-from pmhc_distil.sequences.hla import resolve_allele
 
 HASHES_FILE = "training_hashes.bin.gz"
 """Name of the file beside training tables and in model folders."""
@@ -43,11 +41,7 @@ def hash_peptides(peptides: Iterable[str]) -> NDArray[np.uint64]:
 def write_hashes(peptides: Iterable[str], alleles: Iterable[str], path: Path) -> None:
     """Write the hashes of training pairs and of their peptides; the same pairs in any order give the same bytes."""
     peptides = list(peptides)
-    hashes = np.unique(np.concatenate([hash_pairs(peptides, alleles), hash_peptides(peptides)]))
-    steps = np.diff(hashes, prepend=np.uint64(0)).astype("<u8")
-    planes = np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 8)[:, :BYTES].T)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(gzip.compress(_MAGIC + planes.tobytes(), compresslevel=9, mtime=0))
+    TrainingHashes(np.unique(np.concatenate([hash_pairs(peptides, alleles), hash_peptides(peptides)]))).write(path)
 
 
 class TrainingHashes:
@@ -82,16 +76,17 @@ class TrainingHashes:
         steps[:, :BYTES] = np.frombuffer(body, np.uint8).reshape(BYTES, -1).T
         return cls(np.cumsum(steps.view("<u8")[:, 0], dtype=np.uint64))
 
+    def write(self, path: Path) -> None:
+        """Write them as :meth:`read` reads them."""
+        steps = np.diff(self.hashes, prepend=np.uint64(0)).astype("<u8")
+        planes = np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 8)[:, :BYTES].T)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(gzip.compress(_MAGIC + planes.tobytes(), compresslevel=9, mtime=0))
+
+    def union(self, other: "TrainingHashes") -> "TrainingHashes":
+        """Give what is in either."""
+        return TrainingHashes(np.union1d(self.hashes, other.hashes))
+
     def seen(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tell which of the hashes were in training."""
         return np.isin(hashes, self.hashes)
-
-    def cover(self, table: Path) -> bool:
-        """Tell whether all ligands and affinities of a training table (CSV) are among these pairs."""
-        try:
-            frame = pd.read_csv(table, usecols=["peptide", "allele", "label", "affinity_nm"])
-        except (OSError, EOFError, zlib.error, ValueError):
-            return False
-        measured = frame[(frame["label"] == 1) | frame["affinity_nm"].notna()]
-        names = {name: resolve_allele(str(name)).name for name in measured["allele"].unique()}
-        return bool(self.seen(hash_pairs(measured["peptide"], measured["allele"].map(names))).all())

@@ -6,6 +6,7 @@ import math
 import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -18,9 +19,9 @@ from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
-from pmhc_distil.sequences.explain import TRAINING_FILE
+from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
 from pmhc_distil.sequences.hla import resolve_allele
-from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
+from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, write_hashes
 from pmhc_distil.tasks import TASKS
 
 
@@ -109,28 +110,30 @@ def test_the_best_epoch_is_kept(tmp_path, make_model, pair_files):
 def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files):
     """Prevents a traceback for the name of a metric."""
     wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "bleu", "alpha_soft": 0.0}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", wanted)
     with pytest.raises(InputError, match=r"not measured.*bleu.*auroc"):
-        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", wanted), begin(make_model()))
+        run(request, begin(make_model()))
+    assert not (tmp_path / "run").exists()  # nor is what an earlier run has left removed
 
 
 def test_training_loss_is_the_mean_since_the_last_evaluation():
-    """Prevents losses of earlier epochs from being averaged into later ones."""
+    """Prevents losses of earlier epochs from being averaged into later ones, and few steps from weighing as many."""
     history = [
         {"loss": 4.0, "epoch": 0.5, "step": 1},
-        {"loss": 2.0, "epoch": 1, "step": 2},
+        {"loss": 2.5, "epoch": 1, "step": 3},
         {
             "eval_loss": 1.0,
             "eval_ap": 0.5,
             "eval_runtime": 9.0,
             "eval_samples_per_second": 9.0,
             "epoch": 1.0,
-            "step": 2,
+            "step": 3,
         },
         {"loss": 1.0, "epoch": 2, "step": 4},
         {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
     ]
     assert epoch_rows(history) == [
-        {"epoch": 1.0, "step": 2, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
+        {"epoch": 1.0, "step": 3, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
         {"epoch": 2.0, "step": 4, "training_loss": 1.0, "validation_loss": 0.5, "ap": 0.7},
     ]
 
@@ -243,14 +246,19 @@ def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, mon
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
 
 
-@pytest.mark.parametrize("known", ["all of it", "another table"])
+def write_facts(pairs, folder):
+    """Write what `data prepare` tells of pairs."""
+    measured = pairs[(pairs["label"] == 1) | pairs["affinity_nm"].notna()]
+    write_hashes(measured["peptide"], [resolve_allele(name).name for name in measured["allele"]], folder / HASHES_FILE)
+    counts = measured.assign(ligands=measured["label"] == 1, affinities=measured["affinity_nm"].notna())
+    counts.groupby("allele")[["ligands", "affinities"]].sum().to_csv(folder / TRAINING_FILE)
+
+
+@pytest.mark.parametrize("known", ["all of it", "less", "more"])
 def test_facts_of_another_table(make_model, pair_files, tmp_path, pairs, known, capsys):
     """Prevents a model from telling of training data that merely lay in the folder of its own."""
-    measured = pairs[(pairs["label"] == 1) | pairs["affinity_nm"].notna()]
-    measured = measured if known == "all of it" else measured[1:]
-    names = [resolve_allele(name).name for name in measured["allele"]]
-    write_hashes(measured["peptide"], names, tmp_path / HASHES_FILE)
-    (tmp_path / TRAINING_FILE).write_text("allele,ligands,affinities\nHLA-A*02:01,120,3\n")
+    more = pd.concat([pairs, pairs[pairs["label"] == 1].head(1).assign(peptide="SLYNTVATL")])
+    write_facts({"all of it": pairs, "less": pairs[pairs["label"].cumsum() > 1], "more": more}[known], tmp_path)
     (tmp_path / "report.json").write_text(json.dumps({"recipe": {"sources": [{"file": "mine.csv"}]}}))
     table = shutil.copy(pair_files[0], tmp_path / "train.csv.gz")
     settings = {**SETTINGS, "alpha_soft": 0.0, "alpha_hard": 1.0, "num_train_epochs": 1}
@@ -260,6 +268,32 @@ def test_facts_of_another_table(make_model, pair_files, tmp_path, pairs, known, 
     assert told == ({HASHES_FILE, TRAINING_FILE} if known == "all of it" else set())
     assert ("mine.csv" in (tmp_path / "run" / "README.md").read_text()) == (known == "all of it")
     assert ("tells of other training data than train.csv.gz" in capsys.readouterr().err) == (known != "all of it")
+
+
+def test_facts_of_what_a_model_begins_from(make_model, pair_files, tmp_path, pairs, capsys):
+    """Prevents an audit that forgets what a model learned before its last run."""
+    folders = {name: tmp_path / name for name in ("before", "silent", "table", "run")}
+    for name in ("before", "silent"):
+        save_model(make_model(num_hidden_layers=1), folders[name])
+    folders["table"].mkdir()
+    earlier = pd.read_csv(pair_files[1])
+    write_facts(earlier, folders["before"])
+    write_facts(pairs, folders["table"])
+    table = shutil.copy(pair_files[0], folders["table"] / "train.csv.gz")
+    settings = {**SETTINGS, "alpha_soft": 0.0, "alpha_hard": 1.0, "num_train_epochs": 1}
+    request = RunRequest(TASKS["binding"], "finetune", table, pair_files[1], folders["run"], settings)
+    sources = (folders["before"], folders["silent"])
+    run(request, replace(begin(make_model(num_hidden_layers=1)), sources=sources))
+    joined = TrainingHashes.read(folders["run"] / HASHES_FILE)
+    for each in (earlier, pairs):
+        ligands = each[each["label"] == 1]
+        assert joined.seen(hash_pairs(ligands["peptide"], ligands["allele"])).all()
+    counts = [read_training_alleles(folders[name] / TRAINING_FILE) for name in ("before", "table", "run")]
+    for allele, count in counts[2].items():
+        for kind in ("ligands", "affinities"):
+            assert getattr(count, kind) == max(getattr(counts[0][allele], kind), getattr(counts[1][allele], kind))
+    told = capsys.readouterr().err
+    assert "silent does not tell which pairs it was trained on" in told and "before does not tell" not in told
 
 
 def test_a_run_that_diverges(make_model, pair_files, tmp_path):
@@ -364,6 +398,7 @@ def test_short_epochs_have_a_training_loss(make_model, pair_files, tmp_path, sho
         {"temperature": "hot"},
         {"per_device_train_batch_size": 1.5},
         {"bf16": "perhaps"},
+        {"save_strategy": "best"},
     ],
     ids=str,
 )
