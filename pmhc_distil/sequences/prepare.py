@@ -27,7 +27,7 @@ from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
-from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, read_source
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, read_held_out, read_source
 from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
@@ -110,7 +110,7 @@ def prepare(
     hard_negatives : HardNegatives, optional
     label_noise : LabelNoise, optional
     held_out : sequence of Source
-        Files of peptides that no table may hold.
+        Files of peptides that no table may hold, whatever else stands in their rows, and of whatever length.
     held_out_alleles : sequence of str
         Alleles that no table may hold.
     """
@@ -135,7 +135,7 @@ def prepare(
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
-    peptides = {text for part in held_out for text in read_source(folder, part, Counter())["peptide"]}
+    peptides = {text for part in held_out for text in read_held_out(folder, part, dropped)}
     alleles = [_held_out(name) for name in held_out_alleles]
     reason = pd.Series("", joined.index).mask(joined["peptide"].isin(peptides), "peptide")
     reason = reason.mask(joined["allele"].isin(alleles), "allele")

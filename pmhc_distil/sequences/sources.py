@@ -2,7 +2,7 @@
 
 The two kinds are told apart by their columns: ligands have ``peptide, allele`` (all positives, or with ``label`` 1/0),
 affinities ``peptide, allele, measurement_nM`` and optionally ``inequality``.  Rows that cannot be used are dropped and
-counted.
+counted.  Of a file of what is held out, the peptides alone count.
 """
 
 from collections import Counter
@@ -95,7 +95,7 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     frame, left_out = read_rows(folder / source.file, ("peptide", "allele"), source.where)
     dropped[f"{source.file}: not {source.where}"] += left_out
     names = {text: _canonical(str(text)) for text in frame["allele"].unique()}
-    table = pd.DataFrame({"peptide": frame["peptide"].astype(str).str.strip().str.upper()})
+    table = pd.DataFrame({"peptide": _plain(frame["peptide"])})
     table["allele"] = frame["allele"].map(names)
     for name in ("label", MEASURED, "inequality"):
         if name not in frame and (alike := recognised(frame.columns, [plain_name(name)])):
@@ -122,6 +122,28 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
     for text, count in reason[reason != ""].value_counts().items():
         dropped[f"{source.file}: {text}"] += int(count)
     return table.loc[reason == "", TABLE_COLUMNS]
+
+
+def read_held_out(folder: Path, source: Source, dropped: Counter[str]) -> set[str]:
+    """Read which peptides a file names, whatever else stands in their rows, and count in ``dropped`` what is none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or no row meets the condition.
+    """
+    frame, left_out = read_rows(folder / source.file, ("peptide",), source.where)
+    if frame.empty and left_out:
+        raise InputError("no row meets the condition", str(folder / source.file), value=source.where)
+    peptides = _plain(frame["peptide"])
+    problems = peptides.map({text: peptide_problem(text) for text in peptides.unique()})
+    for text, count in problems[problems != ""].value_counts().items():
+        dropped[f"{source.file}, held_out: {text}"] += int(count)
+    return set(peptides)
+
+
+def _plain(peptides: "pd.Series[str]") -> "pd.Series[str]":
+    return peptides.astype(str).str.strip().str.upper()
 
 
 def _canonical(text: str) -> str:

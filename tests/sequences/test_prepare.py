@@ -285,6 +285,28 @@ def test_held_out_peptides_of_no_source_are_no_negatives(folder, proteome, tmp_p
     assert not set(windows) & (set(prepared.train["peptide"]) | set(prepared.validation["peptide"]))
 
 
+def test_held_out_peptides_of_rows_that_cannot_be_used(folder, proteome, tmp_path):
+    """Prevents what models are measured on from being trained on because its row has no usable allele or affinity."""
+    shutil.copytree(folder, tmp_path / "data")
+    known = pd.read_csv(folder / "wide.csv.gz")["peptide"][:5]
+    rows = {
+        "peptide": [known[0].lower(), *known[1:], "SLYNXVATL", "SLYN"],
+        "allele": ["A2", "DRB1*01:01", "", "A0201", "A0201", "A0201", "A0201"],
+        "measurement_nM": ["5", "5", "5", "ND", "5", "5", "5"],
+        "inequality": ["=", "=", "=", "=", "?", "=", "="],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "data" / "mine.csv", index=False)
+    made = prepare(tmp_path / "data", SOURCES, proteome, held_out=[Source("mine.csv")], **SETTINGS)
+    assert set(made.held_out["peptide"]) == set(known) and not set(known) & set(whole(made)["peptide"])
+    told = {reason: count for reason, count in made.dropped.items() if "mine.csv" in reason}
+    assert told == {
+        "mine.csv, held_out: non-standard residue 'X'": 1,
+        "mine.csv, held_out: length 4 is outside 8-15": 1,
+    }
+    with pytest.raises(InputError, match=r"mine\.csv: no row meets the condition: 'allele == 7'"):
+        prepare(tmp_path / "data", SOURCES, proteome, held_out=[Source("mine.csv", where="allele == 7")], **SETTINGS)
+
+
 @pytest.mark.parametrize("seed", [1.5, "1", -1, None])
 def test_a_seed_is_a_whole_number(folder, proteome, seed):
     """Prevents a traceback for a typing error in a recipe."""
