@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import Proteome
-from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source
+from pmhc_distil.sequences.sources import NEGATIVE, TABLE_COLUMNS, Source
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ def draw_negatives(
 ) -> pd.DataFrame:
     """Draw windows of proteins for every source, allele and length, in proportion to the ligands there.
 
+    On average there are exactly as many as `rates` say.  A window that is drawn twice for an allele is there twice, so
+    that proteins with few windows do not make them fewer.
+
     Parameters
     ----------
     ligands : DataFrame
@@ -91,7 +94,9 @@ def draw_negatives(
         counts = ligands.loc[ligands["source"] == name, "allele"].value_counts().sort_index()
         covered = float(shares.reindex(sorted(lengths)).sum())
         for length in sorted(lengths):
-            numbers: np.ndarray = np.round(counts.to_numpy() * rates[length] / max(covered, 1e-9)).astype(int)
+            # Rounded at random, up as often as the fraction says: alleles with few ligands have every length, too.
+            expected = counts.to_numpy() * rates[length] / max(covered, 1e-9)
+            numbers = np.floor(expected + generator.random(len(expected))).astype(int)
             if not numbers.any():
                 continue
             drawn = proteome.draw(length, int(numbers.sum()), generator, known)
@@ -100,5 +105,5 @@ def draw_negatives(
             if kept:
                 frame = frame[generator.random(len(frame)) < kept(frame)]
             frames.append(frame)
-    table = pd.concat(frames, ignore_index=True).drop_duplicates()
-    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source="negative")[TABLE_COLUMNS]
+    table = pd.concat(frames, ignore_index=True)
+    return table.assign(label=0.0, affinity_nm=np.nan, inequality="", offset=0.0, source=NEGATIVE)[TABLE_COLUMNS]

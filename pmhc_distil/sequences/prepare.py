@@ -27,7 +27,7 @@ from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
-from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, read_held_out, read_source
+from pmhc_distil.sequences.sources import NEGATIVE, TABLE_COLUMNS, UNLABELLED, Source, read_held_out, read_source
 from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
@@ -132,6 +132,10 @@ def prepare(
     if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
         raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
+    for source in sources:
+        if source.name in (NEGATIVE, UNLABELLED):
+            hint = f"tables call rows that are from no source '{source.name}'; rename the file"
+            raise InputError("no name for a source", source="sources", column="file", value=source.file, hint=hint)
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
@@ -178,7 +182,7 @@ def prepare(
     if not ((train["label"] == 1) | train["affinity_nm"].notna()).any():
         hint = f"validation_share is {validation_share:g}, and there are {len(positives):,} measured pairs"
         raise InputError("no ligand and no affinity is left for training", source=str(folder), hint=hint)
-    presented, random = train["label"] == 1, train["source"] == "negative"
+    presented, random = train["label"] == 1, train["source"] == NEGATIVE
     if hard_negatives and presented.any() and random.any():
         motifs = Motifs(train[presented], train[random])
 
@@ -191,7 +195,7 @@ def prepare(
         hard["offset"] = hard["peptide"].str.len().map(for_lengths)
         train = pd.concat([train[~random], hard], ignore_index=True)
         # Negatives that a source brings along were not chosen this way.
-        chosen = (train["label"] == 1) | (train["source"] == "negative")
+        chosen = (train["label"] == 1) | (train["source"] == NEGATIVE)
         more = hard_negatives.per_positive / negatives_per_positive
         train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
     trained = positives[~in_split[: len(positives)]]

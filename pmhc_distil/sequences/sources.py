@@ -25,6 +25,10 @@ TABLE_COLUMNS = ["peptide", "allele", "label", "affinity_nm", "inequality", "off
 without both is for a teacher to answer."""
 
 
+NEGATIVE, UNLABELLED = "negative", "unlabelled"
+"""What the column ``source`` says of random negatives, and of pairs without a measurement; no file may be called so."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One file of training data.

@@ -6,8 +6,7 @@ import pandas as pd
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.hla import resolve_allele
-
-SOURCE = "unlabelled"
+from pmhc_distil.sequences.sources import UNLABELLED
 
 
 def with_unlabelled(
@@ -69,5 +68,5 @@ def with_unlabelled(
             drawn.append(generator.choice(new, share, replace=False))
         names.append(np.repeat(str(name), of_known))
     added = pd.DataFrame({"peptide": texts[np.concatenate(drawn)], "allele": np.concatenate(names)})
-    added = added.reindex(columns=table.columns).assign(offset=0.0, source=SOURCE)
+    added = added.reindex(columns=table.columns).assign(offset=0.0, source=UNLABELLED)
     return pd.concat([table, added], ignore_index=True)

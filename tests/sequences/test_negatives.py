@@ -43,6 +43,27 @@ def test_few_negatives_from_a_proteome_of_many_ligands():
         assert len(found) >= 1 and set(found["peptide"]) <= set(windows[11:])
 
 
+def test_alleles_with_few_ligands_have_negatives_of_every_length():
+    """Prevents lengths of which less than half a negative is asked for from having none, which the offset denies."""
+    proteome = Proteome(random(np.random.default_rng(6), [2000]))
+    ligands = pd.DataFrame({"peptide": "SLYNTVATL", "allele": [f"HLA-A*{n}" for n in range(400)], "source": "one"})
+    shares = pd.Series({8: 0.2, 9: 0.8})
+    rates = pd.Series({8: 0.3, 9: 1.75})
+    found = draw_negatives(ligands, [Source("one.csv", (8, 9))], shares, proteome, set(), rates, 1)
+    numbers = found["peptide"].str.len().value_counts()
+    assert numbers[8] == pytest.approx(400 * 0.3, abs=30) and numbers[9] == pytest.approx(400 * 1.75, abs=30)
+    assert set(found[found["peptide"].str.len() == 9].groupby("allele").size()) == {1, 2}
+
+
+def test_a_small_proteome_gives_as_many_negatives():
+    """Prevents fewer negatives than the offset counts on where windows are drawn twice."""
+    proteome = Proteome(["ACDEFGHIKLM"])
+    ligands = pd.DataFrame({"peptide": ["SLYNTVATL"] * 50, "allele": A2, "source": "one"})
+    rates = pd.Series({9: 2.0})
+    found = draw_negatives(ligands, [Source("one.csv", (9,))], pd.Series({9: 1.0}), proteome, set(), rates, 1)
+    assert found.groupby("peptide").size().between(15, 55).all() and len(found) == 100
+
+
 def test_two_sources_of_one_file_count_as_one(tmp_path):
     """Prevents twice the negatives, and so another meaning of the score, where a file is listed in parts."""
     generator = np.random.default_rng(5)

@@ -195,6 +195,16 @@ def test_a_pair_that_sources_disagree_on(tmp_path, proteome):
     assert made.dropped["non-ligand known from an earlier source"] == 1
 
 
+@pytest.mark.parametrize("name", ["negative.csv", "unlabelled.csv.gz"])
+def test_a_source_called_as_rows_of_no_source(tmp_path, proteome, name):
+    """Prevents a user's rows from being taken for random negatives, and replaced as these are; others may hold it."""
+    pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"], "label": [0]}).to_csv(tmp_path / name, index=False)
+    pd.DataFrame({"peptide": ["GILGFVFTL"], "allele": ["A0201"]}).to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(InputError, match=rf"sources, column 'file': .*'{name}' .*rename the file"):
+        prepare(tmp_path, [Source("own.csv"), Source(name)], proteome, **SETTINGS)
+    prepare(tmp_path, [Source("own.csv")], proteome, held_out=[Source(name)], **SETTINGS)
+
+
 def test_nothing_to_train_on(tmp_path, proteome):
     """Prevents empty tables that are told to be a success, and settings that end in a traceback."""
     pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"], "label": [1]}).to_csv(tmp_path / "one.csv")
