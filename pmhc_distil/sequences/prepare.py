@@ -19,7 +19,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
 from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path, create_folder, file_sha256
+from pmhc_distil.sequences.files import atomic_path, check_destination, create_folder, file_sha256
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.label_noise import LabelNoise, believed
 from pmhc_distil.sequences.motifs import Motifs
@@ -146,6 +146,7 @@ def prepare(
     absent = joined.assign(held_out=reason)[reason != ""]
     dropped["held out"] += len(absent)
     joined = joined[reason == ""]
+    # An affinity that is listed twice is taken for one measurement that two publications or sources of one file report.
     unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
     unique = _one_affinity_per_pair(unique)
     again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
@@ -246,7 +247,7 @@ def _wrong(
 
 
 def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep, of repeated affinities of a pair, its first source's, and of these the geometric mean per inequality."""
+    """Keep, of different affinities of a pair, its first source's, and of these the geometric mean per inequality."""
     measured = table["affinity_nm"].notna()
     affinities = table[measured]
     first = affinities.groupby(["peptide", "allele"], sort=False)["source"].transform("first")
@@ -263,9 +264,20 @@ def _one_affinity_per_pair(table: pd.DataFrame) -> pd.DataFrame:
 def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] | None = None) -> None:
     """Write the tables and the report of :func:`prepare`; the same input gives the same bytes.
 
-    The report holds what was dropped, the settings in ``recipe`` and the checksums of the tables.
+    The report holds what was dropped, the settings in ``recipe`` and the checksums of the tables.  It is written last,
+    and where there is one all files of the set are there.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file in it cannot be written; nothing is changed then.
     """
     create_folder(folder)
+    for name in FILES:
+        check_destination(folder / name)
+    # Files of an earlier set go first, and of these the report: mixed with new ones, the tables would share peptides.
+    for name in reversed(FILES):
+        (folder / name).unlink(missing_ok=True)
     parts = [prepared.train, prepared.validation, prepared.alleles]
     if len(prepared.held_out):
         measured = prepared.held_out[MEASURED].notna()

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.overlap import HASHES_FILE
-from pmhc_distil.sequences.prepare import prepare, write_prepared
+from pmhc_distil.sequences.prepare import FILES, prepare, write_prepared
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, sources_from_recipe
 
@@ -165,19 +166,19 @@ def test_labelled_negatives_of_a_source_have_the_offset_too(tmp_path, proteome):
 
 def test_first_source_counts(tmp_path, proteome):
     """Prevents a pair from counting twice, and a later source from overruling an earlier one."""
-    affinity = {"peptide": ["NLVPMVATV"] * 2, "allele": "A*02:01", "measurement_nM": [10.0, 1000.0]}
+    affinity = {"peptide": ["NLVPMVATV"] * 3, "allele": "A*02:01", "measurement_nM": [10.0, 1000.0, 10.0]}
     pd.DataFrame(affinity).to_csv(tmp_path / "one.csv", index=False)
-    pd.DataFrame({**affinity, "measurement_nM": [5.0, 6.0]}).to_csv(tmp_path / "two.csv", index=False)
+    pd.DataFrame({**affinity, "measurement_nM": [5.0, 6.0, 7.0]}).to_csv(tmp_path / "two.csv", index=False)
     for name in ("ligands", "again"):
         pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"]}).to_csv(tmp_path / f"{name}.csv", index=False)
     sources = [Source(f"{name}.csv") for name in ("one", "two", "ligands", "again")]
     made = prepare(tmp_path, sources, proteome, **SETTINGS)
     table = whole(made)
     measured = table[table["affinity_nm"].notna()]
-    assert measured["affinity_nm"].tolist() == pytest.approx([100.0]), "the geometric mean of the first source"
+    assert measured["affinity_nm"].tolist() == pytest.approx([100.0]), "the geometric mean of the first source's two"
     assert (table["label"] == 1).sum() == 1
     assert {reason: count for reason, count in made.dropped.items() if count} == {
-        "affinity measured again, or known from an earlier source": 3,
+        "affinity measured again, or known from an earlier source": 5,
         "ligand known from an earlier source": 1,
     }
 
@@ -284,6 +285,23 @@ def test_held_out(folder, proteome, prepared, tmp_path):
     assert (len(ligands), len(measured)) == (105, 10)
     assert (ligands["label"] == 1).all() and (measured["measurement_nM"] > 0).all()
     assert prepared.held_out.empty
+
+
+def test_an_interrupted_set_is_not_mixed_with_an_earlier_one(prepared, tmp_path, monkeypatch):
+    """Prevents new training peptides beside those of an older validation, which a report calls a complete set."""
+    for name in FILES:
+        (tmp_path / name).write_text("of before")
+    names = iter(["train.csv.gz"])
+
+    def interrupted(table, path):
+        if path.name != next(names, None):
+            raise KeyboardInterrupt
+        write_csv(table, path)
+
+    monkeypatch.setattr("pmhc_distil.sequences.prepare.write_csv", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_prepared(prepared, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv.gz"]
 
 
 def test_held_out_peptides_of_no_source_are_no_negatives(folder, proteome, tmp_path):
