@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pmhc_distil.cli.options import SEEDS, length_range
+from pmhc_distil.cli.options import SEEDS, length_range, warn
 from pmhc_distil.cli.recipes import read_recipes
 
 
@@ -89,7 +89,7 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     "--exclude",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Table like TABLE, of which no ligand may be a decoy; repeatable.",
+    help="Table with the columns peptide and label, of which no ligand may be a decoy; repeatable.",
 )
 @click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
@@ -116,7 +116,13 @@ def benchmark(
     """
     import numpy as np
 
-    from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, read_ligands, simulated_donors
+    from pmhc_distil.sequences.benchmark import (
+        at_most,
+        hits_among_windows,
+        known_ligands,
+        read_ligands,
+        simulated_donors,
+    )
     from pmhc_distil.sequences.csv_tables import write_csv
     from pmhc_distil.sequences.files import check_destination, check_not_input
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
@@ -124,7 +130,7 @@ def benchmark(
     check_destination(output)
     check_not_input(output, table, proteins, *exclude)
     ligands = read_ligands(table, where)
-    excluded = {text for path in (table, *exclude) for text in read_ligands(path)["peptide"]}
+    excluded = set().union(*map(known_ligands, (table, *exclude)))
     generator = np.random.default_rng(seed)
     if donors:
         ligands = simulated_donors(ligands, donors, generator)
@@ -157,14 +163,13 @@ def unlabelled(table: Path, alleles: int, peptides: int, of_known: int, seed: in
     """
     import numpy as np
 
-    from pmhc_distil.sequences.csv_tables import read_rows, write_csv
+    from pmhc_distil.sequences.csv_tables import write_csv
     from pmhc_distil.sequences.files import check_destination, check_not_input
-    from pmhc_distil.sequences.sources import TABLE_COLUMNS
-    from pmhc_distil.sequences.unlabelled import with_unlabelled
+    from pmhc_distil.sequences.unlabelled import read_training_table, with_unlabelled
 
     check_destination(output)
     check_not_input(output, table)
-    frame, _ = read_rows(table, TABLE_COLUMNS)
+    frame = read_training_table(table)
     made = with_unlabelled(frame, alleles, peptides, np.random.default_rng(seed), of_known=of_known)
     write_csv(made, output)
     click.echo(f"{len(frame):,} rows, {len(made) - len(frame):,} added", err=True)
@@ -177,7 +182,7 @@ def unlabelled(table: Path, alleles: int, peptides: int, of_known: int, seed: in
     "--exclude",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Sequences to leave out: a table or FASTA; repeatable.",
+    help="Sequences to leave out: a table, a FASTA or a list; repeatable.",
 )
 @click.option("--seed", type=SEEDS, default=42, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the two files.")
@@ -191,14 +196,18 @@ def split(fasta: Path, validation_share: float, exclude: tuple[Path, ...], seed:
       pmhc-distil data split proteins.fasta.gz -o runs/proteins
     """
     from pmhc_distil.sequences.files import check_not_input
+    from pmhc_distil.sequences.proteins import plain_sequence
     from pmhc_distil.sequences.split import split_proteins
     from pmhc_distil.texts.documents import read_texts
 
     for name in ("train", "validation"):
         check_not_input(output / f"{name}.fasta.gz", fasta, *exclude)
-    excluded = {text for path in exclude for text in read_texts(path)}
-    counts = split_proteins(fasta, output, validation_share, seed, excluded)
-    click.echo(f"train: {counts[0]:,} proteins, validation: {counts[1]:,}", err=True)
+    excluded = {path: {plain_sequence(text) for text in read_texts(path)} for path in exclude}
+    train, validation, found = split_proteins(fasta, output, validation_share, seed, set().union(*excluded.values()))
+    click.echo(f"train: {train:,} proteins, validation: {validation:,}", err=True)
+    for path, texts in excluded.items():
+        if not texts & found:
+            warn(f"{path}: none of its {len(texts):,} sequences is in {fasta}")
 
 
 @data.command("clinic-notes")

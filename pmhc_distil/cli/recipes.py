@@ -53,11 +53,19 @@ def read_recipes(paths: Sequence[Path], allowed: set[str], required: set[str] | 
             if key in settings:
                 hint = "another recipe has it too: leave one of them out"
                 raise InputError("the setting is there twice", source=str(path), column=key, hint=hint)
-            # YAML 1.1 takes 1e-3 as text and only 1.0e-3 as a number.
-            settings[key] = float(value) if isinstance(value, str) and _FLOAT(value) else value
+            settings[key] = _with_numbers(value)
     for key in sorted((required or set()) - set(settings)):
         raise InputError("the setting is missing", source=", ".join(map(str, paths)), column=key)
     return settings
+
+
+def _with_numbers(value: Any) -> Any:
+    """Read numbers such as 1e-3, which YAML 1.1 takes for text (and only 1.0e-3 for a number), also within settings."""
+    if isinstance(value, dict):
+        return {key: _with_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(one) for one in value]
+    return float(value) if isinstance(value, str) and _FLOAT(value) else value
 
 
 def _read(path: Path) -> dict[Any, Any]:

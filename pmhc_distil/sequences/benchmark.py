@@ -8,12 +8,23 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.csv_tables import read_rows
+from pmhc_distil.sequences.csv_tables import line_of_row, read_rows
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import peptide_problem
 
 LOCI = ("A", "B", "C")
+
+
+def known_ligands(path: Path) -> set[str]:
+    """Read the peptides, in upper case, of the rows of a CSV file whose ``label`` is 1, whatever else stands there.
+
+    Raises
+    ------
+    InputError
+        As :func:`~pmhc_distil.sequences.csv_tables.read_rows`; or if there is none.
+    """
+    return set(_ligands(path, ("peptide", "label"), None)["peptide"])
 
 
 def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
@@ -26,23 +37,27 @@ def read_ligands(path: Path, where: str | None = None) -> pd.DataFrame:
     InputError
         As :func:`~pmhc_distil.sequences.csv_tables.read_rows`; if there is none; or for what is no peptide or allele.
     """
-    frame, _ = read_rows(path, ("peptide", "allele", "label"), where)
-    ligands = frame.loc[pd.to_numeric(frame["label"], errors="coerce") == 1, ["peptide", "allele"]]
-    if ligands.empty:
-        raise InputError("no ligand found", source=str(path), value=where, hint="label 1 is a ligand")
-    ligands["peptide"] = ligands["peptide"].astype(str).str.strip().str.upper()
+    ligands = _ligands(path, ("peptide", "allele", "label"), where)[["peptide", "allele"]]
     names: dict[str, str] = {}
     for row, peptide, allele in zip(ligands.index, ligands["peptide"], ligands["allele"].astype(str), strict=True):
-        line = int(row) + 2
         if problem := peptide_problem(peptide):
+            line = line_of_row(path, int(row))
             raise InputError(problem, str(path), line, "peptide", peptide, hint="leave it out with --where")
         if allele not in names:
             try:
                 names[allele] = resolve_allele(allele).name
             except InputError as error:
-                raise replace(error, source=str(path), row=line, column="allele") from error
+                raise replace(error, source=str(path), row=line_of_row(path, int(row)), column="allele") from error
     ligands["allele"] = ligands["allele"].map(names)
     return ligands.drop_duplicates(ignore_index=True)
+
+
+def _ligands(path: Path, columns: Sequence[str], where: str | None) -> pd.DataFrame:
+    frame, _ = read_rows(path, columns, where)
+    ligands = frame[pd.to_numeric(frame["label"], errors="coerce") == 1]
+    if ligands.empty:
+        raise InputError("no ligand found", source=str(path), value=where, hint="label 1 is a ligand")
+    return ligands.assign(peptide=ligands["peptide"].astype(str).str.strip().str.upper())
 
 
 def at_most(ligands: pd.DataFrame, most: int, generator: np.random.Generator) -> pd.DataFrame:

@@ -1,19 +1,22 @@
 """Tables as CSV files, plain or gzip: read, restricted to the rows that meet a condition, and written."""
 
+import contextlib
 import csv
 import gzip
 import itertools
 import re
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path
 from pmhc_distil.sequences.small_tables import require_columns
-from pmhc_distil.sequences.text_files import open_text
+from pmhc_distil.sequences.text_files import STDIN, open_text
+
+_HINT = "see data/README.md for the columns"
 
 _METHODS = {
     *("abs", "between", "isin", "isna", "isnull", "notna", "notnull"),
@@ -37,20 +40,32 @@ def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> t
     InputError
         If the file cannot be read, the condition cannot be evaluated, or a column is missing.
     """
+    if str(path) == STDIN:
+        raise InputError("a file is expected, not standard input", source=STDIN, hint="it is read more than once")
     try:
-        frame = pd.read_csv(path, keep_default_na=False, low_memory=False)
-    except FileNotFoundError as error:
-        raise InputError("no such file", source=str(path)) from error
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(
-            "cannot be read as CSV", source=str(path), hint="see data/README.md for the columns"
-        ) from error
+        with open_text(path) as stream:
+            frame = pd.read_csv(stream, keep_default_na=False, low_memory=False)
+    except pd.errors.EmptyDataError as error:
+        raise InputError("the table is empty", source=str(path), hint=_HINT) from error
+    except ValueError as error:
+        raise _unreadable(path, f"{error}; {_HINT}") from error
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
-        hint = f"the header has {len(frame.columns)}: {', '.join(frame.columns)}"
-        raise InputError("the rows have more fields than the header", source=str(path), row=2, hint=hint)
+        raise _unreadable(path, _HINT)
     require_columns(frame, columns, str(path))
     kept = select_rows(frame, where, str(path)) if where else frame
     return kept, len(frame) - len(kept)
+
+
+def _unreadable(path: Path, hint: str) -> InputError:
+    """Name the first row that has more fields than the header; if there is none, give the hint."""
+    with open_text(path) as stream, contextlib.suppress(csv.Error):  # a field without an end
+        rows = _numbered_rows(stream)
+        _, header = next(rows)
+        for line, cells in rows:
+            if len(cells) > len(header):
+                counts = f"{len(cells)}, and the header has {len(header)}: {', '.join(header)}"
+                return InputError("the row has more fields than the header", source=str(path), row=line, hint=counts)
+    return InputError("cannot be read as CSV", source=str(path), hint=hint)
 
 
 def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
@@ -81,9 +96,15 @@ def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
 def line_of_row(path: Path, row: int) -> int:
     """Give the 1-based line on which a row of a CSV file begins, from 0 below the header; blank lines are no rows."""
     with open_text(path) as stream:
-        reader = csv.reader(stream)
-        lines = (reader.line_num - sum(cell.count("\n") for cell in cells) for cells in reader if cells)
-        return next(itertools.islice(lines, row + 1, None))
+        return next(itertools.islice(_numbered_rows(stream), row + 1, None))[0]
+
+
+def _numbered_rows(stream: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Give the 1-based line on which each row begins, and its fields; blank lines are no rows."""
+    reader = csv.reader(stream)
+    for cells in reader:
+        if len(cells) > 1 or (cells and cells[0].strip()):
+            yield reader.line_num - sum(cell.count("\n") for cell in cells), cells
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -273,11 +273,10 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
         If the folder or a file in it cannot be written; nothing is changed then.
     """
     create_folder(folder)
-    for name in FILES:
-        check_destination(folder / name)
+    targets = [check_destination(folder / name) for name in FILES]
     # Files of an earlier set go first, and of these the report: mixed with new ones, the tables would share peptides.
-    for name in reversed(FILES):
-        (folder / name).unlink(missing_ok=True)
+    for target in reversed(targets):
+        target.unlink(missing_ok=True)
     parts = [prepared.train, prepared.validation, prepared.alleles]
     if len(prepared.held_out):
         measured = prepared.held_out[MEASURED].notna()

@@ -35,6 +35,11 @@ def parse_proteins(handle: TextIO, source: str, *, may_be_none: bool = False) ->
         yield title.split(maxsplit=1)[0] if title.strip() else "", sequence
 
 
+def plain_sequence(text: str) -> str:
+    """Give a sequence as files of proteins are read: in upper case, without the signs of a stop at its end."""
+    return text.upper().rstrip("*")
+
+
 def read_titled_proteins(path: str | Path) -> Iterator[tuple[str, str]]:
     """Read the same with the whole title of each protein instead of its name."""
     with open_text(path) as handle:
@@ -47,7 +52,7 @@ def _titled(handle: TextIO, source: str, *, may_be_none: bool = False) -> Iterat
     found = False
     for title, sequence in SimpleFastaParser(_from_first_title(handle, source)):
         found = True
-        yield title, sequence.upper().rstrip("*")
+        yield title, plain_sequence(sequence)
     if not found and not may_be_none:
         raise InputError("no protein found", source=source, hint="a FASTA file of proteins is expected")
 
@@ -78,7 +83,8 @@ class Proteome:
 
     def __init__(self, sequences: Iterator[str] | list[str]) -> None:
         self.text = "*".join(sequences) + "*"
-        self._standard = _STANDARD[np.frombuffer(self.text.encode(), dtype=np.uint8)]
+        # A byte for every letter, also for one that is not ASCII.
+        self._standard = _STANDARD[np.frombuffer(self.text.encode("ascii", "replace"), dtype=np.uint8)]
 
     def windows(self, length: int) -> np.ndarray:
         """Give every start of a window of ``length`` standard residues, shape (windows,)."""

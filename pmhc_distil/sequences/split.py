@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
+from pmhc_distil.sequences.files import atomic_path, check_destination, check_folder, create_folder
 from pmhc_distil.sequences.proteins import read_proteins
 
 
@@ -41,15 +41,17 @@ def validation_mask(peptides: "pd.Series[str]", share: float, seed: int) -> NDAr
 
 def split_proteins(
     fasta: Path, folder: Path, validation_share: float, seed: int, excluded: Set[str] = frozenset()
-) -> tuple[int, int]:
+) -> tuple[int, int, set[str]]:
     """Write ``train.fasta.gz`` and ``validation.fasta.gz``, split by sequence.
 
-    Sequences in ``excluded`` go to neither.
+    Sequences in ``excluded``, as :func:`~pmhc_distil.sequences.proteins.plain_sequence` gives them, go to neither.
 
     Returns
     -------
     train, validation : int
         Proteins in each.
+    found : set of str
+        Those of ``excluded`` that were there.
 
     Raises
     ------
@@ -58,12 +60,16 @@ def split_proteins(
     """
     check_folder(folder)
     parts: tuple[list[str], list[str]] = ([], [])
+    found: set[str] = set()
     for name, sequence in read_proteins(fasta):
         if sequence in excluded:
+            found.add(sequence)
             continue
         parts[in_validation(sequence, validation_share, seed)].append(f">{name}\n{sequence}\n")
     create_folder(folder)
+    # Beside a new training file, an older one would share proteins with it.
+    check_destination(folder / "validation.fasta.gz").unlink(missing_ok=True)
     for name, records in zip(("train", "validation"), parts, strict=True):
         with atomic_path(folder / f"{name}.fasta.gz") as temporary:
             temporary.write_bytes(gzip.compress("".join(records).encode(), mtime=0))
-    return len(parts[0]), len(parts[1])
+    return len(parts[0]), len(parts[1]), found

@@ -1,12 +1,34 @@
 """Pairs that nobody has measured, for a student to learn its teacher's answers to them (Beyer et al. 2022)."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.csv_tables import line_of_row, read_rows
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.hla import resolve_allele
-from pmhc_distil.sequences.sources import UNLABELLED
+from pmhc_distil.sequences.sources import TABLE_COLUMNS, UNLABELLED
+
+
+def read_training_table(path: Path) -> pd.DataFrame:
+    """Read a table that ``pmhc-distil data prepare`` wrote, with all its columns.
+
+    Raises
+    ------
+    InputError
+        As :func:`~pmhc_distil.sequences.csv_tables.read_rows`, or for an allele that is not known.
+    """
+    frame, _ = read_rows(path, TABLE_COLUMNS)
+    for row, name in frame["allele"].drop_duplicates().items():
+        try:
+            resolve_allele(str(name))
+        except InputError as error:
+            line = line_of_row(path, int(str(row)))
+            raise replace(error, source=str(path), row=line, column="allele") from error
+    return frame
 
 
 def with_unlabelled(

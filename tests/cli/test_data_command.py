@@ -124,8 +124,12 @@ def test_split(tmp_path, protein_fasta, proteins):
 
 def test_split_leaves_out_what_is_tested_on(tmp_path, protein_fasta, proteins):
     """Prevents an encoder from being pretrained on the proteins that it is measured on."""
-    (tmp_path / "test.csv").write_text(f"seq,label\n{proteins[3]},1\n{proteins[7]},0\n")
-    call("data", "split", protein_fasta, "--exclude", tmp_path / "test.csv", "-o", tmp_path / "out")
+    (tmp_path / "test.csv").write_text(f"seq,label\n{proteins[3].lower()},1\n{proteins[7]}*,0\n")
+    (tmp_path / "other.txt").write_text("MKVLL\n")
+    exclude = ["--exclude", tmp_path / "test.csv", "--exclude", tmp_path / "other.txt"]
+    result = call("data", "split", protein_fasta, *exclude, "-o", tmp_path / "out")
+    (warning,) = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert warning == f"warning: {tmp_path / 'other.txt'}: none of its 1 sequences is in {protein_fasta}"
     files = (tmp_path / "out" / f"{name}.fasta.gz" for name in ("train", "validation"))
     text = "".join(gzip.decompress(path.read_bytes()).decode() for path in files)
     kept = [protein for protein in proteins if f"\n{protein}\n" in text]
@@ -162,6 +166,9 @@ def test_held_out_and_benchmark(prepare, tmp_path, protein_fasta):
         "data", "benchmark", out / "held_out_ligands.csv.gz", *options, "--lengths", "8-11", "--decoys", 4, "-o", again
     )
     assert sorted(pd.read_csv(again)["peptide"].str.len()[1:]) == [8, 9, 10, 11]
+    bad = tmp_path / "bad.csv"
+    bad.write_text("peptide,allele,label\nSLYNTVATL,B0702,1\nSLYN,B0702,1\n")
+    call("data", "benchmark", bad, "--where", "peptide != 'SLYN'", *options, "-o", again)
 
 
 @pytest.mark.parametrize("lengths", ["7-11", "11-8", "16", "a-b"])

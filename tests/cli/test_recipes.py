@@ -26,6 +26,12 @@ def test_every_way_to_write_a_number_is_one(write, text):
     assert found == {"learning_rate": pytest.approx(1e-3)} and type(found["learning_rate"]) is float
 
 
+def test_numbers_within_settings(write):
+    """Prevents 2e-2 from being refused as no number where it stands in a mapping or a list."""
+    found = read_recipe(write("sources: {least_kept: 2e-2, of: [1e3, x, 7]}\n"), KNOWN)
+    assert found == {"sources": {"least_kept": 0.02, "of": [1000.0, "x", 7]}}
+
+
 def test_other_values_stay_as_they_are(write):
     """Prevents layers such as '0,3' or '2e' from being taken for numbers, and whole numbers for fractions."""
     text = "seed: 7\nlayers: 0,3\nbf16: true\nsources:\n  - {file: a.csv, lengths: [8, 11]}\n"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, read_ligands, simulated_donors
+from pmhc_distil.sequences.benchmark import at_most, hits_among_windows, known_ligands, read_ligands, simulated_donors
 from pmhc_distil.sequences.proteins import Proteome
 
 RESIDUES = list("ACDEFGHIKLMNPQRSTVWY")
@@ -111,3 +111,14 @@ def test_ligands_of_a_file(tmp_path):
         with pytest.raises(InputError) as caught:
             read_ligands(path)
         assert (caught.value.row, caught.value.column) == (6, column)
+        path.write_text("\n" + path.read_text().replace("NLVPMVATV", "\nNLVPMVATV"))
+        with pytest.raises(InputError) as caught:
+            read_ligands(path)
+        assert caught.value.row == 8, "blank lines are lines, too"
+
+
+def test_peptides_that_are_no_decoys(tmp_path):
+    """Prevents a row that `--where` leaves out from being refused, and a ligand of any allele from being a decoy."""
+    rows = [("slyntvatl", "A2", 1), ("SHORT", "A0201", 1), ("NLVPMVATV", "A0201", 0)]
+    pd.DataFrame(rows, columns=["peptide", "allele", "label"]).to_csv(tmp_path / "t.csv", index=False)
+    assert known_ligands(tmp_path / "t.csv") == {"SLYNTVATL", "SHORT"}

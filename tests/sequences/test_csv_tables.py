@@ -78,6 +78,24 @@ def test_what_is_no_table_is_one_line(tmp_path, name, content):
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "t.csv: the table is empty"),
+        (b"peptide,n\nSLYNTVATL,1\n\nGILGFVFTL,1,2\n", "row 4: the row has more fields than the header (3, and"),
+        (b"peptide,n\n\nSLYNTVATL,1,2\nGILGFVFTL,1,2\n", "row 3: the row has more fields than the header (3, and"),
+        (b"peptide,n\nSLYNTVATL,1\nGILGFVFTL,\xff\n", "row 3: byte 0xff is not UTF-8 text"),
+        (b'peptide,n\nSLYNTVATL,"1\n' + b"GILGFVFTL,1\n" * 20_000, "cannot be read as CSV (Error tokenizing data"),
+    ],
+)
+def test_what_is_wrong_with_a_table(tmp_path, content, expected):
+    """Prevents a mistake that the user has to search the whole file for."""
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_rows(tmp_path / "t.csv", ("peptide",))
+    assert expected in str(caught.value)
+
+
 def test_same_table_same_bytes(tmp_path, table):
     """Prevents a checksum that changes with the time or the name of the file."""
     table = table.assign(score=np.float32(1 / 3))

@@ -55,6 +55,12 @@ def test_every_window_and_no_other():
     assert set(proteome.draw(4, 2000, np.random.default_rng(0))) == expected
 
 
+def test_letters_that_are_not_ascii():
+    """Prevents them from being taken for two letters, so that windows hold them and others are never drawn."""
+    proteome = Proteome(["AC\u00c5DEFG\U0001d538HIKLM"])
+    assert [proteome.text[start : start + 4] for start in proteome.windows(4)] == ["DEFG", "HIKL", "IKLM"]
+
+
 def test_long_proteins_count_by_their_windows():
     """Prevents short proteins from being drawn as often as long ones."""
     proteome = Proteome(["A" * 9, "C" * 108])

@@ -7,7 +7,7 @@ import pytest
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.sources import TABLE_COLUMNS
-from pmhc_distil.sequences.unlabelled import with_unlabelled
+from pmhc_distil.sequences.unlabelled import read_training_table, with_unlabelled
 from pmhc_distil.tasks.binding import read_pairs
 
 
@@ -37,6 +37,14 @@ def test_what_is_added(table, tmp_path):
     assert np.isnan(read_pairs(tmp_path / "t.csv").labels[len(table) :, :2]).all(), "training reads them"
     again = with_unlabelled(table, 50, 10, np.random.default_rng(3))
     pd.testing.assert_frame_equal(made, again)
+
+
+def test_an_unknown_allele_is_named_with_its_line(table, tmp_path):
+    """Prevents a search through a table of a million rows for the one that cannot be used."""
+    table.loc[5:7, "allele"] = "HLA-A*99:99"
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(InputError, match=r"t\.csv, row 7, column 'allele': no such allele"):
+        read_training_table(tmp_path / "t.csv")
 
 
 def test_pairs_of_alleles_with_data(table):
