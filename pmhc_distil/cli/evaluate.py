@@ -66,7 +66,8 @@ def _with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
     "columns",
     metavar="COLUMN",
     multiple=True,
-    help="Also measure per value of this column, such as a donor, and print the mean; repeatable.",
+    help="Also measure per value of this column, such as a donor, and print the mean; rows without one are in no "
+    "group.  Repeatable.",
 )
 @click.option(
     "--resamples", type=click.IntRange(min=0), default=200, show_default=True, help="For bootstrap intervals."
@@ -112,7 +113,8 @@ def evaluate(
     was trained on, parameters, size, and pairs per second on this machine.
 
     Instead of a label there may be an affinity, measurement_nM (and its inequality: <, = or >): what binds more
-    strongly than 500 nM is then a positive, and the predicted affinities are compared with the measured ones.
+    strongly than 500 nM is then a positive, and the predicted affinities are compared with the measured ones. Where
+    there are both, the label decides, and an affinity may be missing.
 
     \b
     Examples:
@@ -139,7 +141,7 @@ def evaluate(
             raise InputError("no row meets the condition", source=table, value=where)
         rows = pairs.frame.loc[kept.index].reset_index(drop=True)
         pairs = replace(pairs, frame=rows, rows=pairs.rows[kept.index])
-    require_columns(pairs.frame, columns, table)
+    require_columns(pairs.frame, ("allele", *columns), table)
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, summary
     from pmhc_distil.evaluation.details import check_groups, detailed_metrics

@@ -1,5 +1,6 @@
 """Models side by side on one table of labelled pairs."""
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -22,8 +23,10 @@ from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.affinity import MEASURED, affinity_to_unit
 from pmhc_distil.sequences.explain import TRAINING_FILE, read_training_alleles
 from pmhc_distil.sequences.groove_table import groove_table
+from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.overlap import HASHES_FILE, TrainingHashes, hash_pairs, hash_peptides
 from pmhc_distil.sequences.peptide_table import PeptideTable
+from pmhc_distil.sequences.samples import split_alleles
 from pmhc_distil.tasks.metrics import binary_metrics
 
 
@@ -45,8 +48,8 @@ class Evaluation:
     ligands : ndarray of int, shape (rows,)
         Training ligands of each row's allele; -1 if the model folder does not tell.
     training : ndarray of str, shape (rows,)
-        ``pair`` if the row was in the training data, ``peptide`` if its peptide was, with other alleles, ``new`` if
-        neither was; empty if the model folder does not tell.
+        ``pair`` if the row was in the training data, that of a genotype with any of its alleles; ``peptide`` if its
+        peptide was, with other alleles; ``new`` if neither was; empty if the model folder does not tell.
     facts : dict
         ``parameters``, ``size_mb`` (weights on disk), ``pairs_per_second`` (scoring alone, on this machine).
     """
@@ -75,7 +78,7 @@ def evaluate_model(
     Parameters
     ----------
     table : PeptideTable
-        Pairs with a column ``label`` or ``measurement_nM``.
+        Pairs with a column ``label`` or ``measurement_nM``, or both, of which the latter may then be empty.
     folder : Path
         Model folder.
     genotype : bool
@@ -92,20 +95,20 @@ def evaluate_model(
     Raises
     ------
     InputError
-        As :func:`labels_of`; or if no row can be measured, the folder is no model, or what it tells of its training is
-        damaged.
+        As :func:`labels_of` and :func:`affinities_of`, before anything is predicted; or if no row can be measured, the
+        folder is no model, or what it tells of its training is damaged.
     """
     labels = labels_of(table)
+    affinities = np.full(len(labels), np.nan)
+    if MEASURED in table.frame:
+        affinities, inequality = affinities_of(table)
+        affinities = np.where(inequality == "=", affinities, np.nan)
     predictor = Predictor(folder, threads=threads, device=device, windows=windows)
     frame = predictor.predict(table, genotype=genotype, progress=True)
     scored = frame["score"].notna().to_numpy() & ~np.isnan(labels)
     if not scored.any():
         why = next(iter(frame.loc[frame["score"].isna(), "note"]), "the inequalities leave open what is a binder")
         raise InputError("no row can be measured", source=table.source, hint=why if len(frame) else "there is none")
-    affinities = np.full(len(frame), np.nan)
-    if MEASURED in table.frame:
-        affinities, inequality = affinities_of(table)
-        affinities = np.where(inequality == "=", affinities, np.nan)
     kept = frame[scored].reset_index(drop=True)
     # Timed on pairs that are in memory, after the prefixes are warm, so that only scoring counts.
     sample = kept.iloc[:: max(1, len(kept) // 20_000)]
@@ -119,7 +122,11 @@ def evaluate_model(
         hashes = TrainingHashes.read(folder / HASHES_FILE)
         training[:] = "new"
         training[hashes.seen(hash_peptides(kept["peptide"]))] = "peptide"
-        training[hashes.seen(hash_pairs(kept["peptide"], kept["allele"]))] = "pair"
+        pairs = kept[["peptide", "allele"]]
+        if genotype:
+            cells = table.frame["allele"][scored].reset_index(drop=True)
+            pairs = pairs.assign(allele=cells.map({cell: _names(cell) for cell in cells.unique()})).explode("allele")
+        training[pairs.index[hashes.seen(hash_pairs(pairs["peptide"], pairs["allele"]))]] = "pair"
     return Evaluation(
         name=folder.resolve().name,
         frame=kept,
@@ -134,6 +141,15 @@ def evaluate_model(
             "pairs_per_second": round(_pairs_per_second(predictor, sample["peptide"].tolist()), -2),
         },
     )
+
+
+def _names(cell: str) -> list[str]:
+    """Give the canonical names of the alleles of a person, without those that do not exist."""
+    names = []
+    for text in split_alleles(cell):
+        with contextlib.suppress(InputError):
+            names.append(resolve_allele(text).name)
+    return names
 
 
 def summary(
@@ -159,9 +175,9 @@ def summary(
         threshold ``accuracy``, ``f1``, ``mcc``; ``best_threshold``, at which the MCC of this table would be highest;
         ``calibration_error``; ``error_uncertain`` and ``error_others``, the share of rows on the wrong side of the
         threshold in the tenth with the highest ``uncertainty`` and in the rest; for each of ``columns`` the means over
-        its groups of ``auroc``, ``ap`` and ``ppv``; for measured affinities ``affinity_pearson``, the correlation on
-        the scale of :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by the predicted
-        affinity; and the model's ``facts``.
+        its :func:`groups` of ``auroc``, ``ap`` and ``ppv``; for measured affinities ``affinity_pearson``, the
+        correlation on the scale of :func:`~pmhc_distil.sequences.affinity.affinity_to_unit`, and ``affinity_auroc``, by
+        the predicted affinity; and the model's ``facts``.
     """
     rows = [
         {
@@ -195,11 +211,27 @@ def _errors_by_uncertainty(each: Evaluation, output: str, threshold: float) -> d
     }
 
 
+def groups(values: pd.Series) -> dict[str, NDArray[np.intp]]:
+    """Give the rows of every value of a column, by the value; rows without one are in no group.
+
+    Parameters
+    ----------
+    values : Series, shape (rows,)
+
+    Returns
+    -------
+    dict of str to ndarray of int
+        In the order of the length of the values, then of their letters.
+    """
+    texts = values.astype(str).where(values.notna(), "")
+    found = {str(name): np.asarray(rows) for name, rows in texts.groupby(texts).indices.items()}
+    return {name: found[name] for name in sorted(found, key=lambda name: (len(name), name)) if name.strip()}
+
+
 def _group_means(each: Evaluation, output: str, column: str) -> dict[str, float]:
     """Average metrics over the groups of a column that have both classes."""
     scores = each.frame[output].to_numpy()
-    groups = [rows for _, rows in sorted(each.frame.groupby(column).indices.items())]
-    measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups]
+    measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups(each.frame[column]).values()]
     mean = pd.DataFrame({name: [float(one[name][0]) for one in measured] for name in ("auroc", "ap", "ppv")}).mean()
     return {f"{name}_mean_by_{column}": float(value) for name, value in mean.items()}
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.compare import Evaluation
+from pmhc_distil.evaluation.compare import Evaluation, groups
 from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.sequences.explain import FAR
 from pmhc_distil.sequences.tables import WEAK_BINDER_RANK
@@ -113,8 +113,6 @@ def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str
     """Give the kind of a group, its name and its rows."""
     yield "all", "all", np.arange(len(each.frame))
     kinds = {name: group_of(each) for name, group_of in _GROUPS.items()}
-    for by, values in {**kinds, **{column: each.frame[column].astype(str) for column in columns}}.items():
-        groups = values.groupby(values).indices
-        for group in sorted(groups, key=lambda name: (len(str(name)), str(name))):
-            if group != "":
-                yield by, str(group), np.asarray(groups[group])
+    for by, values in {**kinds, **{column: each.frame[column] for column in columns}}.items():
+        for group, rows in groups(values).items():
+            yield by, group, rows

@@ -39,6 +39,8 @@ def labels_of(table: PeptideTable) -> NDArray[np.float64]:
 def affinities_of(table: PeptideTable) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     """Take the measured affinities (nM) of a table and their inequalities (``<``, ``=`` or ``>``).
 
+    Beside labels an affinity may be missing, and is NaN.
+
     Raises
     ------
     InputError
@@ -46,7 +48,10 @@ def affinities_of(table: PeptideTable) -> tuple[NDArray[np.float64], NDArray[np.
     """
     frame = table.frame
     affinity = pd.to_numeric(frame[MEASURED], errors="coerce").astype(float)
-    _refuse(~(affinity > 0) | np.isinf(affinity), table, MEASURED, "not an affinity", "a positive number, in nM")
+    bad = ~(affinity > 0) | np.isinf(affinity)
+    if "label" in frame:
+        bad &= frame[MEASURED].notna() & (frame[MEASURED].astype(str).str.strip() != "")
+    _refuse(bad, table, MEASURED, "not an affinity", "a positive number, in nM")
     inequality = signs(frame["inequality"] if "inequality" in frame else pd.Series("", frame.index))
     _refuse(inequality.isna(), table, "inequality", "not an inequality", "use <, = or >")
     return np.asarray(affinity, dtype=np.float64), np.asarray(inequality, dtype=np.str_)

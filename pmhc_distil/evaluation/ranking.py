@@ -121,12 +121,16 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 def calibration_curve(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> tuple[Floats, Floats, Floats]:
     """Compare predicted probabilities with what happened, in bins that hold equally many rows.
 
+    Rows of equal scores share their labels, each bin having its part of them, so that their order does not matter.
+
     Returns
     -------
     predicted, observed, share : ndarray of float, shape (bins,)
         Mean score, share of positives, and share of the rows, in every bin that is not empty.
     """
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    _, ties, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    labels = (np.bincount(ties, labels) / counts)[ties]
     parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), bins) if len(part)]
     predicted = np.array([scores[part].mean() for part in parts])
     observed = np.array([labels[part].mean() for part in parts])

@@ -150,7 +150,12 @@ EVALUATION_COLUMNS = (
     Column("output", "str", "", "`score` or `score_same_length`, which the row measures."),
     Column("n", "int64", "", "Rows that were measured."),
     Column("unscored", "int64", "", "Rows that were left out, because they have no score."),
-    Column("in_training", "Int64", "", "Rows whose pair the model was trained on; empty where it does not tell."),
+    Column(
+        "in_training",
+        "Int64",
+        "",
+        "Rows whose pair (with `--genotype`: any of them) the model was trained on; empty where it does not tell.",
+    ),
     Column("auroc", "float64", "0-1", "Area under the receiver operating characteristic; 0.5 for guesses."),
     Column("ap", "float64", "0-1", "Average precision; the share of positives for guesses."),
     Column("accuracy", "float64", "0-1", "Share of right calls at `--threshold`."),

@@ -133,6 +133,7 @@ def test_measured_affinities(tmp_path, binding_folder, pairs):
     assert 0 <= overview["auroc_mean_by_half"] <= 1
 
 
+PEPTIDES = ("SLYNTVATL", "GILGFVFTL", "GGGGGGGGG")
 ROWS = "peptide,allele,label,year\nSLYNTVATL,A*02:01,1,2020\nGILGFVFTL,A*02:01,1,2009\nGGGGGGGGG,A*02:01,0,2020\n"
 
 
@@ -164,6 +165,8 @@ def run_on(tmp_path, binding_folder, monkeypatch):
         (ROWS, ("--where", "label"), "not a condition that is true or false of every row"),
         (ROWS, ("--where", "year > 2030"), "no row meets the condition"),
         ("peptide,allele,label\n", (), "t.csv: no row can be measured"),
+        ("peptide,label\nSLYNTVATL,1\n", (), "t.csv, column 'allele': the column is missing"),
+        ("peptide,allele,label,measurement_nM\nSLYNTVATL,A*02:01,1,ND\n", ("--model", "."), "not an affinity: 'ND'"),
         ("peptide,allele,label\nSLYN,A*02:01,1\n", (), "no row can be measured (length 4"),
         ("peptide,allele,measurement_nM\nSLYNTVATL,A*02:01,inf\n", (), "not an affinity: 'inf'"),
         ("peptide,allele,measurement_nM,inequality\nSLYNTVATL,A*02:01,5,?\n", (), "not an inequality: '?'"),
@@ -181,6 +184,29 @@ def test_conditions_on_numbers(run_on):
     """Prevents the columns of a table from being texts to its conditions."""
     assert run_on(ROWS, "--where", "label == 1")["n"].tolist() == [2, 2]
     assert run_on(ROWS, "--where", "year >= 2010 and allele == 'A*02:01'")["n"].tolist() == [2, 2]
+
+
+def test_rows_without_a_group(run_on):
+    """Prevents a group of those whose donor nobody knows in the printed mean, which the written metrics do not have."""
+    # Without the name the labels are the other way round, so that a group of these rows would change the mean.
+    rows = [(PEPTIDES[0], 1, "d1"), (PEPTIDES[1], 0, "d1"), (PEPTIDES[0], 0, ""), (PEPTIDES[1], 1, "")]
+    text = "peptide,allele,label,donor\n" + "".join(f"{row[0]},A*02:01,{row[1]},{row[2]}\n" for row in rows)
+    found = run_on(text, "--by", "donor", "-o", "m.csv")
+    written = pd.read_csv("m.csv")
+    written = written[(written["by"] == "donor") & (written["output"] == "score")]
+    assert written["group"].tolist() == ["d1"]
+    assert found["auroc_mean_by_donor"][0] == pytest.approx(written["auroc"].mean())
+
+
+def test_pairs_of_a_genotype(run_on, binding_folder, tmp_path):
+    """Prevents a row from being called unseen because another allele than that of training is the best one."""
+    for name, allele in (("a", "HLA-A*02:01"), ("b", "HLA-B*07:02")):
+        shutil.copytree(binding_folder, tmp_path / name)
+        write_hashes(PEPTIDES[:2], [allele] * 2, tmp_path / name / HASHES_FILE)
+    rows = zip(PEPTIDES, ("A0201/B0702", "B*07:02;A*02:01;A*99:99", "A*02:01"), (1, 0, 1), strict=True)
+    text = "peptide,allele,label\n" + "".join(f"{peptide},{cell},{label}\n" for peptide, cell, label in rows)
+    found = run_on(text.replace("/", "|"), "--genotype", "--model", "a", "--model", "b")
+    assert found["in_training"].tolist() == [2] * 4
 
 
 def test_models_of_one_name(run_on, binding_folder, tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.evaluation.labels import labels_of
+from pmhc_distil.evaluation.labels import affinities_of, labels_of
 from pmhc_distil.sequences.readers import table_from
 
 
@@ -41,6 +41,14 @@ def test_affinities_tell_binders():
     """A bound must not decide what it leaves open."""
     rows = [(499, "="), (500, ""), (100, "<"), (900, "<"), (900, ">"), (100, ">")]
     assert labels_of(table_from(measured(rows))).tolist() == pytest.approx([1, 0, 1, np.nan, 0, np.nan], nan_ok=True)
+
+
+def test_an_affinity_may_be_missing_beside_a_label():
+    """A row that has a label must not be refused for what is not needed; what is no number still is."""
+    rows = measured([(5, "="), ("", ""), (900, ">")]).assign(label=[1, 0, 0])
+    assert affinities_of(table_from(rows))[0].tolist() == pytest.approx([5, np.nan, 900], nan_ok=True)
+    with pytest.raises(InputError, match=r"row 2, column 'measurement_nM'.*'ND'"):
+        affinities_of(table_from(rows.replace({"measurement_nM": {"": "ND"}})))
 
 
 @pytest.mark.parametrize("value", ["", "high", 0, -5])

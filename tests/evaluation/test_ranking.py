@@ -83,6 +83,17 @@ def test_calibration_error_sees_overconfidence():
     assert observed == pytest.approx(predicted, abs=0.05)
 
 
+def test_the_order_of_equal_scores_does_not_matter():
+    """Prevents a calibration error that is another one when the table is sorted."""
+    generator = np.random.default_rng(1)
+    scores = np.round(generator.random(1000), 1)
+    labels = generator.random(1000) < scores
+    orders = [np.arange(1000), np.argsort(labels, kind="stable"), np.argsort(~labels, kind="stable")]
+    first, *others = (expected_calibration_error(labels[order], scores[order]) for order in orders)
+    assert others == pytest.approx([first, first], abs=1e-12)
+    assert expected_calibration_error([0, 1] * 30, [0.5] * 60) == 0
+
+
 def test_best_threshold_is_that_of_the_highest_mcc():
     """Prevents a threshold off by one row, or one that splits equal scores."""
     generator = np.random.default_rng(5)
