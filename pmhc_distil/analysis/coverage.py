@@ -1,5 +1,6 @@
 """Which share of a population presents a set of peptides, from the frequencies of its alleles."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -8,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.sequences.frequencies import frequencies_from
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import COVERAGE_COLUMNS, make_frame
+from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, unclashing_names, written_rank
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 ALL_LOCI = "all"
 """What the column ``locus`` says where the loci are taken together."""
 _REACHED = 0.9
-_KNOWN = {"population", "locus", "allele", "known", "frequency"}
+_OURS = unclashing_names(["rank", "alleles_bound"])
+"""What the columns of predictions are called where they are read as a user's own."""
 
 
 def coverage(
@@ -40,8 +43,8 @@ def coverage(
     Parameters
     ----------
     predictions : DataFrame
-        ``peptide``, ``allele`` and ``rank``: one row for every peptide and allele, as
-        :meth:`~pmhc_distil.inference.predictor.Predictor.predict` gives them without ``genotype``.
+        ``peptide``, ``allele`` and ``rank`` (missing where a row has no score): one row for every peptide and allele,
+        as :meth:`~pmhc_distil.inference.predictor.Predictor.predict` gives them without ``genotype``.
     frequencies : DataFrame
         ``allele``, ``frequency`` and optionally ``population``, or what
         :func:`~pmhc_distil.sequences.frequencies.read_frequencies` gives.
@@ -57,18 +60,18 @@ def coverage(
     Raises
     ------
     InputError
-        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from`; or if the predictions have a column too few or
-        only the best allele of each peptide.
+        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from`; or if the predictions have a column too few, a
+        rank that is no number, or only the best allele of each peptide.
+
+    Warns
+    -----
+    InputWarning
+        If peptides lack predictions with some of the alleles, as :func:`missing_pairs` tells.
     """
-    for name in ("peptide", "allele", "rank"):
-        if name not in predictions:
-            raise InputError("the predictions have no such column", source="predictions", column=name)
-    if "alleles_bound" in predictions:
-        hint = "predict again without --genotype"
-        raise InputError("these are predictions of the best allele alone", source="predictions", hint=hint)
-    table = frequencies if set(frequencies) >= _KNOWN else frequencies_from(frequencies)
-    names = {text: _canonical(text) for text in predictions["allele"].unique()}
-    own = predictions.assign(allele=predictions["allele"].map(names)).drop_duplicates(["peptide", "allele"])
+    table = frequencies_from(frequencies)
+    if line := missing_pairs(predictions, table):
+        warnings.warn(line, InputWarning, stacklevel=2)
+    own = _one_row_a_pair(predictions)
     predicted = set(own.loc[own["rank"].notna(), "allele"])
     binding = own[written_rank(own["rank"]) <= max_rank]
     hits = binding.groupby("allele")["peptide"].nunique()
@@ -100,8 +103,8 @@ def predictions_for(peptides: PeptideTable, frequencies: pd.DataFrame, load: "Ca
     Parameters
     ----------
     peptides : PeptideTable
-        With alleles and a column ``rank``: a table of predictions.  With alleles alone each row is predicted with its
-        own, else every peptide with all known alleles of the frequencies.
+        A table of predictions (:func:`holds_predictions`), or peptides, each of which is predicted with all known
+        alleles of the frequencies, whatever alleles stand beside it.
     frequencies : DataFrame
         As :func:`~pmhc_distil.sequences.frequencies.read_frequencies` gives them.
     load : callable
@@ -113,23 +116,56 @@ def predictions_for(peptides: PeptideTable, frequencies: pd.DataFrame, load: "Ca
         If a rank is no number, or none of the alleles of the frequencies is known and expressed.
     """
     frame = peptides.frame
-    renamed = unclashing_names(["rank", "alleles_bound"])
-    if peptides.allele_column is not None and renamed["rank"] in frame:
-        frame = frame.rename(columns={new: old for old, new in renamed.items()})
-        ranks = pd.to_numeric(frame["rank"], errors="coerce")
-        wrong = np.flatnonzero(ranks.isna() & (frame["rank"] != ""))
-        if len(wrong):
-            row, value = int(peptides.rows[wrong[0]]), frame["rank"].iloc[wrong[0]]
-            raise InputError("not a rank", source=peptides.source, row=row, column="rank", value=value)
-        return frame.assign(rank=ranks)
+    if holds_predictions(peptides):
+        frame = frame.rename(columns={new: old for old, new in _OURS.items()})
+        return frame.assign(rank=_ranks(frame["rank"], peptides.source, peptides.rows))
     known = frequencies.loc[frequencies["known"], "allele"].unique().tolist()
     if not known:
         raise InputError(
             "none of the alleles is known and expressed", source="--frequencies", value=frequencies["allele"].iloc[0]
         )
-    distinct = frame.drop_duplicates([name for name in ("peptide", "allele") if name in frame])
-    alleles = None if peptides.allele_column is not None else known
-    return load().predict(replace(peptides, frame=distinct.reset_index(drop=True)), alleles, progress=True)
+    distinct = frame[["peptide", "note"]].drop_duplicates("peptide", ignore_index=True)
+    return load().predict(replace(peptides, frame=distinct, allele_column=None), known, progress=True)
+
+
+def holds_predictions(peptides: PeptideTable) -> bool:
+    """Tell whether a table has alleles and a column ``rank``, as predictions have."""
+    return peptides.allele_column is not None and _OURS["rank"] in peptides.frame
+
+
+def missing_pairs(predictions: pd.DataFrame, frequencies: pd.DataFrame) -> str:
+    """Tell how many pairs of a peptide and an allele have no prediction.
+
+    A table of pairs leaves most of them out, and its coverage would be too low; one that keeps ranks up to a limit is
+    as good as whole.  Which it is cannot be told from the table.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for :func:`coverage`.
+    frequencies : DataFrame
+        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from` gives them.
+
+    Returns
+    -------
+    str
+        One line, of those alleles with a frequency that have any predictions; empty if none of their pairs is missing.
+
+    Raises
+    ------
+    InputError
+        As :func:`coverage`, for the predictions.
+    """
+    own = _one_row_a_pair(predictions)
+    asked = own["allele"].isin(frequencies["allele"])
+    wanted = own["peptide"].nunique() * own.loc[asked, "allele"].nunique()
+    missing = wanted - int(asked.sum())
+    if not missing:
+        return ""
+    return (
+        f"{missing:,} of {wanted:,} pairs of a peptide and an allele have no row, counted as not presented: "
+        "right only if they were left out for their rank"
+    )
 
 
 def hit_chances(frequencies: NDArray[np.float64], hits: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -167,6 +203,29 @@ def least_hits(chances: NDArray[np.float64]) -> float:
     reaching[0] = 1.0
     most = int(np.flatnonzero(reaching >= _REACHED)[-1])
     return most + (reaching[most] - _REACHED) / (reaching[most] - reaching[most + 1])
+
+
+def _one_row_a_pair(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Check predictions, and give them with canonical alleles and ranks as numbers, each pair once."""
+    require_columns(predictions, ("peptide", "allele", "rank"), "predictions")
+    if "alleles_bound" in predictions:
+        hint = "predict again without --genotype"
+        raise InputError("these are predictions of the best allele alone", source="predictions", hint=hint)
+    ranks = _ranks(predictions["rank"], "predictions", np.arange(1, len(predictions) + 1))
+    # Rows without a score may lack a peptide or an allele, which pandas reads from files as a number.
+    texts = predictions[["peptide", "allele"]].astype(object)
+    own = texts.where(texts.notna(), "").astype(str).assign(rank=ranks)
+    own["allele"] = own["allele"].map({text: _canonical(text) for text in own["allele"].unique()})
+    return own.drop_duplicates(["peptide", "allele"])
+
+
+def _ranks(cells: pd.Series, source: str, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Read ranks, NaN where a cell is missing or empty; `rows` are the lines of `source`."""
+    ranks = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(np.isnan(ranks) & cells.notna() & (cells.astype(str).str.strip() != ""))
+    if len(wrong):
+        raise InputError("not a rank", source, int(rows[wrong[0]]), "rank", cells.iloc[wrong[0]])
+    return ranks
 
 
 def _loci(people: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.intp]]]:

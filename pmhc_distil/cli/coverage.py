@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pmhc_distil.cli.options import check_model, load_predictor, model_options, warn
+from pmhc_distil.cli.options import check_model, load_predictor, model_options, tell, warn
 from pmhc_distil.cli.results import check_result, result_options, write_result
 from pmhc_distil.errors import InputError
 
@@ -43,14 +43,15 @@ def coverage(
 ) -> None:
     """Tell which share of a population presents at least one of the peptides.
 
-    INPUT holds peptides, as for predict, each of which is predicted with every allele that a frequency is given for; or
-    the table that predict has written of them, with the columns peptide, allele and rank.
+    INPUT holds peptides, as for predict, each of which is predicted with every allele that a frequency is given for,
+    whatever alleles stand beside it; or the table that predict has written of them, with the columns peptide, allele
+    and rank, and a row for each of these pairs.
 
     Two alleles of every locus are drawn with their frequencies (Hardy-Weinberg), the loci independently.  One row for
     all loci and for each: the share of the population that is covered, the hits (a peptide with an allele that presents
     it) of an average person, and PC90, the hits that 90 % of the population reach.
     """
-    from pmhc_distil.analysis.coverage import ALL_LOCI, predictions_for
+    from pmhc_distil.analysis.coverage import ALL_LOCI, holds_predictions, missing_pairs, predictions_for
     from pmhc_distil.analysis.coverage import coverage as cover
     from pmhc_distil.sequences.frequencies import read_frequencies
     from pmhc_distil.sequences.readers import read_peptides
@@ -62,8 +63,12 @@ def coverage(
     peptides = read_peptides(source)
     if not len(peptides.frame):
         raise InputError("there are no peptides", source=source, hint="give at least one")
+    if peptides.allele_column is not None and not holds_predictions(peptides):
+        tell(f"{source}: each peptide is predicted with every allele of the frequencies, not its own")
     predictions = predictions_for(peptides, table, lambda: load_predictor(model, **options))
     made = cover(predictions, table, max_rank=max_rank)
+    if line := missing_pairs(predictions, table):
+        warn(line)
     unscored = int(predictions.loc[predictions["rank"].isna(), "peptide"].nunique())
     if unscored:
         total = predictions["peptide"].nunique()

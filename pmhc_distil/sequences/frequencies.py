@@ -45,7 +45,7 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
     Parameters
     ----------
     table : DataFrame
-        ``allele``, ``frequency`` (0 to 1) and optionally ``population``.
+        ``allele``, ``frequency`` (0 to 1) and optionally ``population``, of which cells may be missing.
     source, rows : optional
         The table's file and the line of each row, for messages.
 
@@ -59,8 +59,8 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
     Raises
     ------
     InputError
-        If a column is missing, a frequency is no number from 0 to 1, an allele occurs twice in a population, or the
-        frequencies of a locus sum above 1.
+        If a column or an allele is missing, a frequency is no number from 0 to 1, an allele occurs twice in a
+        population, or the frequencies of a locus sum above 1.
     """
     lines = np.arange(1, len(table) + 1) if rows is None else rows
     require_columns(table, ("allele", "frequency"), source)
@@ -69,7 +69,9 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
     populations = table["population"] if "population" in table else [""] * len(table)
     cells = zip(populations, table["allele"], table["frequency"], lines.tolist(), strict=True)
     for population, text, number, line in cells:
-        where, text = str(population).strip(), str(text).strip()
+        where, text = ("" if pd.isna(cell) else str(cell).strip() for cell in (population, text))
+        if not text:
+            raise InputError("empty allele", source, line, "allele")
         value = pd.to_numeric(str(number).strip(), errors="coerce")
         if not 0 <= value <= 1:
             hint = "a share from 0 to 1, such as 0.27"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmhc_distil.analysis.coverage import coverage, hit_chances, least_hits, predictions_for
-from pmhc_distil.errors import InputError
+from pmhc_distil.analysis.coverage import coverage, hit_chances, least_hits, missing_pairs, predictions_for
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.sequences.frequencies import frequencies_from, read_frequencies
 from pmhc_distil.sequences.readers import read_peptides
 
@@ -127,6 +127,7 @@ def test_spellings_and_populations(predictions, frequencies):
         ("allele,share\nA0201,0.2\n", "row 1: no column frequency"),
         ("allele,frequency\nA0201,27\n", "row 2, column 'frequency': not a frequency: '27' (a share from 0 to 1"),
         ("allele,frequency\nA0201,\n", "not a frequency"),
+        ("allele,frequency\n,0.1\n", "row 2, column 'allele': empty allele"),
         ("allele,frequency\nA0201,0.1\nA*02:01,0.2\n", "row 3, column 'allele': the allele occurs twice"),
         ("allele,frequency,population\nA0201,0.6,x\nA0101,0.5,x\n", "the frequencies of HLA-A in x sum above 1: '1.1'"),
         ("allele,frequency\nA*0,0.6\nA0101,0.5\n", "the frequencies of HLA-A sum above 1"),
@@ -172,4 +173,26 @@ def test_predictions_come_from_the_table_or_the_model(tmp_path, frequencies):
     predictions_for(read_peptides(path), checked, Fake)
     path.write_text("peptide,allele\nSLYNTVATL,A0201\n")
     predictions_for(read_peptides(path), checked, Fake)
-    assert asked == [(["SLYNTVATL", "NLVPMVATV"], list(FREQUENCIES)), (["SLYNTVATL"], None)]
+    assert asked == [(["SLYNTVATL", "NLVPMVATV"], list(FREQUENCIES)), (["SLYNTVATL"], list(FREQUENCIES))]
+
+
+def test_pairs_that_are_missing_are_counted(predictions, frequencies):
+    """Prevents a table in which each peptide has one allele from giving the share of a whole one without a word."""
+    with pytest.warns(InputWarning, match="2 of 12 pairs of a peptide and an allele have no row"):
+        coverage(predictions.drop(index=[0, 1]), frequencies)
+    unscored = predictions.assign(rank=predictions["rank"].where(predictions.index != 1))
+    other = pd.DataFrame({"peptide": ["PEPTIDE0"], "allele": ["HLA-C*07:01"], "rank": [1.0]})
+    assert missing_pairs(pd.concat([unscored, other]), frequencies_from(frequencies)) == ""
+
+
+def test_a_table_that_pandas_has_read(predictions, frequencies, tmp_path):
+    """Prevents a traceback for rows without a score, and for missing populations one that is called nan."""
+    path = tmp_path / "out.csv"
+    predictions.assign(rank=predictions["rank"].astype(object)).to_csv(path, index=False)
+    with path.open("a") as file:
+        file.write("PEPTIDE0,,\nPEPTIDE0,no allele,\n")
+    made = coverage(pd.read_csv(path), frequencies.assign(population=[None, np.nan, "", None]))
+    pd.testing.assert_frame_equal(made, coverage(predictions, frequencies))
+    pd.testing.assert_frame_equal(made, coverage(pd.read_csv(path, dtype=str), frequencies))
+    with pytest.raises(InputError, match="predictions, row 2, column 'rank': not a rank: 'low'"):
+        coverage(predictions.assign(rank=["1", "low", *"1" * 10]), frequencies)

@@ -33,3 +33,19 @@ def test_peptides_that_are_not_counted_are_told(run_command):
     Path("peptides.txt").write_text("")
     status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv")
     assert (status, out) == (2, "") and err.count("\n") == 1 and "there are no peptides" in err
+
+
+def test_every_peptide_meets_every_allele(run_command):
+    """Prevents a table of pairs from being predicted pair by pair, which covers fewer people than its peptides do."""
+    Path("frequencies.csv").write_text("allele,frequency\nA*02:01,0.27\nB*07:02,0.1\n")
+    Path("pairs.csv").write_text("peptide,allele\nSLYNTVATL,A*02:01\nTPRVTGGGAM,B*07:02\nSLYNTVATL,A*01:01\n")
+    Path("peptides.txt").write_text("SLYNTVATL\nTPRVTGGGAM\n")
+    pairs = run_command("coverage", "pairs.csv", "--frequencies", "frequencies.csv", "--max-rank", "9")
+    alone = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv", "--max-rank", "9")
+    assert pairs[:2] == alone[:2] and float(alone[1].splitlines()[1].split(",")[2]) > 0
+    assert alone[2] == "" and pairs[2] == (
+        "pairs.csv: each peptide is predicted with every allele of the frequencies, not its own\n"
+    )
+    run_command("predict", "pairs.csv", "-o", "predictions.csv")
+    status, _, err = run_command("coverage", "predictions.csv", "--frequencies", "frequencies.csv")
+    assert (status, err.count("\n")) == (0, 1) and "2 of 4 pairs of a peptide and an allele have no row" in err
