@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 ORDER = "GAVLIMFWYPCSTNQDEHKR"
 """Residues from small and hydrophobic over polar to charged."""
+MOST_MATRICES = 50
+"""What a picture can hold: a PNG of more rows is higher than any program shows, and all are held in memory."""
 CHANGES = {"logit": "logit_change", "rank": "log_rank_change"}
 """What can be shown, and the column of it."""
 _LABELS = {"logit": "change of the logit", "rank": "change of log10 rank"}

@@ -100,7 +100,7 @@ def design(
     from pmhc_distil.analysis.substitutions import checked_peptide
     from pmhc_distil.sequences.result_columns import DESIGN_COLUMNS
 
-    format_ = check_result(output, format_)
+    format_ = check_result(output, format_, hla_fasta)
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
     known_alleles(names, grooves)

@@ -22,24 +22,13 @@ def _thresholds(context: click.Context, parameter: click.Parameter, texts: tuple
         if name and name not in thresholds:
             raise click.BadParameter(f"{name!r} is not one of {', '.join(thresholds)}")
         try:
-            thresholds |= dict.fromkeys([name] if name else thresholds, float(number))
+            threshold = float(number)
         except ValueError as error:
             raise click.BadParameter(f"{number!r} is not a number") from error
+        if not 0 <= threshold <= 1:
+            raise click.BadParameter(f"{number!r} is not from 0 to 1, as scores are")
+        thresholds |= dict.fromkeys([name] if name else thresholds, threshold)
     return thresholds
-
-
-def _check_outputs(table: str, *outputs: str | None) -> None:
-    """Refuse what cannot be written, is the table, or is named twice."""
-    from pmhc_distil.errors import InputError
-    from pmhc_distil.sequences.files import check_destination, check_not_input
-
-    seen: set[Path] = set()
-    for path in filter(None, outputs):
-        check_destination(path)
-        check_not_input(path, table)
-        if Path(path).resolve() in seen:
-            raise InputError("named for two outputs", source=path, hint="name another")
-        seen.add(Path(path).resolve())
 
 
 def _with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -59,7 +48,7 @@ def _with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
 @click.argument("table", metavar="TABLE")
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
 @click.option("--genotype", is_flag=True, help="The allele column holds a person's alleles, of which the best counts.")
-@click.option("-o", "--output", metavar="FILE", help="Write all metrics as CSV: overall, per allele, length, ...")
+@click.option("-o", "--output", metavar="FILE", help="Write all metrics as a table: overall, per allele, length, ...")
 @click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs the extra plots).")
 @click.option(
     "--by",
@@ -124,11 +113,18 @@ def evaluate(
     from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
     from pmhc_distil.sequences.csv_tables import select_rows
-    from pmhc_distil.sequences.files import atomic_path
+    from pmhc_distil.sequences.files import atomic_path, check_destination, check_outputs
+    from pmhc_distil.sequences.formats import choose_format
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.small_tables import require_columns
+    from pmhc_distil.sequences.tables import Column
+    from pmhc_distil.sequences.writers import write_predictions
 
-    _check_outputs(table, output, report, document)
+    if output:
+        choose_format(output)
+    for path in filter(None, (report, document)):
+        check_destination(path)
+    check_outputs((output, report, document), table)
     if document:
         from pmhc_distil.evaluation.markdown import insert
         from pmhc_distil.sequences.text_files import read_text
@@ -165,8 +161,8 @@ def evaluate(
     if output or report:
         details = detailed_metrics(evaluations, columns=columns, thresholds=thresholds, resamples=resamples)
         if output:
-            with atomic_path(output) as temporary:
-                details.to_csv(temporary, index=False, float_format="%.6g")
+            rounded = [Column(str(name), "float64", "", "", digits=6) for name in details.select_dtypes("float")]
+            write_predictions(details, output, columns=rounded)
         if report:
             with atomic_path(report) as temporary:
                 page = evaluation_page(Path(table).name, evaluations, details)

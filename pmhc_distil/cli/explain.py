@@ -12,6 +12,7 @@ from pmhc_distil.cli.options import (
     model_options,
     named_alleles,
 )
+from pmhc_distil.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -48,11 +49,12 @@ def explain(
     """Show what each substitution of a peptide does to its presentation.
 
     Every residue of the PEPTIDE is replaced by every other, and the score and rank of all of these peptides are
-    compared with its own: positions at which every substitution harms are its anchors.  The picture needs the extra
-    plots: pip install 'pmhc-distil[plots]'.
+    compared with its own: positions at which every substitution harms are its anchors.  The picture, of at most 50
+    pairs of a peptide and an allele, needs the extra plots: pip install 'pmhc-distil[plots]'.
     """
     from pmhc_distil.analysis.pictures import picture_format, save_pictures
     from pmhc_distil.analysis.substitutions import checked_peptide
+    from pmhc_distil.sequences.files import check_outputs
     from pmhc_distil.sequences.formats import STDOUT, choose_format
     from pmhc_distil.sequences.result_columns import SUBSTITUTION_COLUMNS
     from pmhc_distil.sequences.writers import write_predictions
@@ -61,12 +63,16 @@ def explain(
     destination = table or ("" if output else STDOUT)
     if destination:
         choose_format(destination)
+    check_outputs((output, table), hla_fasta)
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
-    known_alleles(names, grooves)
-    for peptide in peptides:
-        checked_peptide(peptide)
-    from pmhc_distil.analysis.heat_maps import substitution_figures
+    request = known_alleles(names, grooves)
+    matrices = len(set(map(checked_peptide, peptides))) * len(request.allele_names)
+    from pmhc_distil.analysis.heat_maps import MOST_MATRICES, substitution_figures
+
+    if output and matrices > MOST_MATRICES:
+        reason = f"a picture shows at most {MOST_MATRICES} pairs of a peptide and an allele, not {matrices:,}"
+        raise InputError(reason, source=output, hint="ask for fewer, or write --table alone")
     from pmhc_distil.analysis.substitutions import substitutions
 
     found = substitutions(load_predictor(model, **options), peptides, names, grooves=grooves)

@@ -109,11 +109,12 @@ def build(fasta: tuple[Path, ...], release: str, output: Path) -> None:
     Example:
       pmhc-distil hla build A_prot.fasta B_prot.fasta C_prot.fasta --release 3.58.0 -o grooves.tsv.gz
     """
-    from pmhc_distil.sequences.files import atomic_path, check_destination
+    from pmhc_distil.sequences.files import atomic_path, check_destination, check_not_input
     from pmhc_distil.sequences.groove_derivation import derive_groove_table
     from pmhc_distil.sequences.groove_table import format_groove_table
 
     check_destination(output)
+    check_not_input(output, *fasta)
     derived = derive_groove_table(fasta, release)
     table = derived.table
     with atomic_path(output) as temporary:

@@ -66,7 +66,7 @@ def motif(
     of or that is given by its sequence.  Plots need the extra plots: pip install 'pmhc-distil[plots]'.
     """
     from pmhc_distil.analysis.pictures import picture_format, save_pictures
-    from pmhc_distil.sequences.files import atomic_path, check_not_input
+    from pmhc_distil.sequences.files import atomic_path, check_outputs
     from pmhc_distil.sequences.formats import choose_format
 
     if not (output or table or length_table):
@@ -74,8 +74,7 @@ def motif(
     suffix = picture_format(output, ("html",)) if output else ""
     for path in filter(None, (table, length_table)):
         choose_format(path)
-    for path in filter(None, (output, table, length_table)):
-        check_not_input(path, ligands, hla_fasta)
+    check_outputs((output, table, length_table), ligands, hla_fasta)
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
     if every and (names or grooves):

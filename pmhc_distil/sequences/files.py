@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
 
@@ -68,6 +68,30 @@ def check_not_input(destination: str | Path, *sources: str | Path | None) -> Non
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
             if (target.is_file() or target.is_dir()) and target.samefile(source):
                 raise InputError("would be written over what is read", source=str(destination), hint="name another")
+
+
+def check_outputs(outputs: Iterable[str | Path | None], *sources: str | Path | None) -> None:
+    """Refuse to write two outputs to one file, or one over a file that is read.
+
+    Parameters
+    ----------
+    outputs : iterable of str, Path or None
+        The files to be written; None where one is not asked for.
+    *sources : str, Path or None
+        As for :func:`check_not_input`.
+
+    Raises
+    ------
+    InputError
+        If an output is one of the others, or of the sources, by whatever path or link.
+    """
+    seen: set[Path] = set()
+    for path in (path for path in outputs if path is not None):
+        check_not_input(path, *sources)
+        target = Path(path).resolve()
+        if target in seen:
+            raise InputError("named for two outputs", source=str(path), hint="name another")
+        seen.add(target)
 
 
 def check_folder(path: str | Path) -> None:

@@ -54,14 +54,13 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     """
     if Path(destination).is_dir():
         check_destination(destination)
-    listed = ", ".join(FORMATS)
     if wanted is not None and wanted not in FORMATS:
-        raise InputError("unknown format", value=wanted, hint=f"formats are: {listed}")
+        raise InputError("unknown format", value=wanted, hint=f"formats are: {', '.join(FORMATS)}")
     to_stdout = str(destination) == STDOUT
     suffixes = [suffix for suffix in Path(destination).suffixes if suffix != ".gz"]
     found = wanted or ("csv" if to_stdout else _SUFFIXES.get(suffixes[-1].lower() if suffixes else ""))
     if found is None:
-        hint = f"end the name in {', '.join(_SUFFIXES)} (and .gz), or give --format with one of {listed}"
+        hint = f"end it in {', '.join(_SUFFIXES)} (and .gz)"
         raise InputError("the name of the output does not tell its format", source=str(destination), hint=hint)
     if found in PACKED_FORMATS:
         _check_packed(destination, found)

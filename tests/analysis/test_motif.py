@@ -179,6 +179,7 @@ def test_command(tmp_path, monkeypatch, capsys):
         (["--hla", "A0201", "--all", "-o", "x.png"], "--all"),
         (["--hla", "A9999", "-o", "x.png"], "A9999"),
         (["-o", "x.png"], "no HLA alleles"),
+        (["--hla", "A0201", "--table", "x.csv", "--length-table", "x.csv"], "x.csv: named for two outputs"),
     ):
         monkeypatch.setattr("sys.argv", ["pmhc-distil", "motif", *wrong])
         with pytest.raises(SystemExit, match="2"):

@@ -8,6 +8,7 @@ from pmhc_distil import InputError, Predictor
 from pmhc_distil.analysis.heat_maps import substitution_figures
 from pmhc_distil.analysis.substitutions import position_effects, substitutions
 from pmhc_distil.sequences.groove_table import groove_table
+from pmhc_distil.sequences.grooves import REFERENCE
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.result_columns import SUBSTITUTION_COLUMNS
 
@@ -94,7 +95,17 @@ def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", words)
     cli.main()
     assert len(pd.read_csv("e.csv")) == 180 and (tmp_path / "e.svg").read_text().startswith("<?xml")
-    monkeypatch.setattr("sys.argv", ["pmhc-distil", "explain", "SLYNTVATX", "--hla", "A0201"])
-    with pytest.raises(SystemExit, match="2"):
-        cli.main()
-    assert "non-standard residue 'X'" in capsys.readouterr().err
+    own = tmp_path / "my.csv"
+    own.write_text(f">mine\n{REFERENCE}\n")
+    many = [f"SLYNTVA{a}{b}" for a in "LV" for b in RESIDUES]
+    for wrong, told in (
+        (["explain", "SLYNTVATX", "--hla", "A0201"], "non-standard residue 'X'"),
+        (["explain", "SLYNTVATL", "--hla-fasta", "my.csv", "--table", "my.csv"], "my.csv: would be written over"),
+        (["explain", *many, "--hla", "A0201,B0702", "-o", "x.png"], "not 80"),
+        (["design", "SLYNTVATL", "--hla-fasta", "my.csv", "-o", "my.csv"], "my.csv: would be written over"),
+    ):
+        monkeypatch.setattr("sys.argv", ["pmhc-distil", *wrong])
+        with pytest.raises(SystemExit, match="2"):
+            cli.main()
+        assert told in capsys.readouterr().err
+    assert own.read_text() == f">mine\n{REFERENCE}\n"

@@ -66,7 +66,7 @@ def test_thresholds(tmp_path, binding_folder, pairs):
     assert tuned.loc["score_same_length", "mcc"] >= default.loc["score_same_length", "mcc"]
     assert tuned.loc["score", "mcc"] == default.loc["score", "mcc"]
     assert (overview("--threshold", "1")["f1"] == 0).all()
-    for bad in ("rank=2", "score=high"):
+    for bad in ("rank=2", "score=high", "nan", "2", "score=-0.1"):
         with pytest.raises(click.BadParameter):
             overview("--threshold", bad)
 
@@ -159,6 +159,7 @@ def run_on(tmp_path, binding_folder, monkeypatch):
     [
         (ROWS, ("-o", "t.csv"), "t.csv: would be written over what is read"),
         (ROWS, ("-o", "m.csv", "--report", "m.csv"), "m.csv: named for two outputs"),
+        (ROWS, ("-o", "m.txt"), "m.txt: the name of the output does not tell its format"),
         (ROWS, ("-o", "m.csv", "--insert", "gone.md"), "gone.md: no such file"),
         (ROWS, ("-o", "m.csv", "--insert", "t.csv"), "t.csv: would be written over what is read"),
         (ROWS, ("--where", "1"), "not a condition that is true or false of every row"),
@@ -178,6 +179,15 @@ def test_mistakes(run_on, tmp_path, text, more, expected):
         run_on(text, *more)
     assert expected in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"] and (tmp_path / "t.csv").read_text() == text
+
+
+def test_metrics_are_written_as_their_name_says(run_on, tmp_path):
+    """Prevents a workbook that no program opens, as it holds commas."""
+    for name in ("m.csv", "m.tsv", "m.xlsx"):
+        run_on(ROWS, "-o", name)
+    whole = pd.read_csv("m.csv")
+    pd.testing.assert_frame_equal(pd.read_csv("m.tsv", sep="\t"), whole)
+    assert (tmp_path / "m.xlsx").read_bytes()[:2] == b"PK"
 
 
 def test_conditions_on_numbers(run_on):

@@ -88,6 +88,9 @@ def test_a_failed_build_leaves_the_old_table(tmp_path):
     fasta.write_text(">HLA:1\nMAV\n")
     assert isinstance(call("build", fasta, "--release", "1", "-o", output).exception, InputError)
     assert output.read_text() == "old"
+    fasta.write_text(f">HLA:HLA00005 A*02:01:01:01 365 bp\n{REFERENCE}\n")
+    assert "over what is read" in str(call("build", fasta, "--release", "1", "-o", fasta).exception)
+    assert fasta.read_text().endswith(f"{REFERENCE}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.fasta", "table.tsv.gz"]
 
 

@@ -3,7 +3,14 @@
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_destination, check_folder, check_not_input, create_folder
+from pmhc_distil.sequences.files import (
+    atomic_path,
+    check_destination,
+    check_folder,
+    check_not_input,
+    check_outputs,
+    create_folder,
+)
 
 
 def test_atomic_path_replaces_only_at_the_end(tmp_path):
@@ -80,3 +87,16 @@ def test_what_is_read_is_not_written_over(tmp_path, monkeypatch):
             check_not_input(name, None, "-", "missing.csv", "table.csv")
     check_not_input("other.csv", "table.csv")
     check_not_input("-", "table.csv", "-")
+
+
+def test_two_outputs_are_two_files(tmp_path, monkeypatch):
+    """Prevents the second table of a command from replacing the first without a word."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("peptide\n")
+    (tmp_path / "link.csv").symlink_to("new.csv")
+    check_outputs(("new.csv", None, "other.csv"), "table.csv", None)
+    for name in ("new.csv", tmp_path / "new.csv", "link.csv"):
+        with pytest.raises(InputError, match="named for two outputs"):
+            check_outputs(("new.csv", None, name), "table.csv")
+    with pytest.raises(InputError, match="over what is read"):
+        check_outputs(("new.csv", "table.csv"), None, "table.csv")
