@@ -6,7 +6,6 @@ classes and pipelines know the encoder.
 
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -39,7 +38,10 @@ def __getattr__(name: str) -> object:
 
 
 class _AfterTransformers(importlib.abc.MetaPathFinder):
-    """Registers the encoder as soon as somebody else imports transformers, instead of importing it ourselves."""
+    """Registers the encoder as soon as somebody else imports transformers, instead of importing it ourselves.
+
+    It stays where it is, as transformers may be looked for without being loaded.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -47,8 +49,10 @@ class _AfterTransformers(importlib.abc.MetaPathFinder):
         """Let transformers be found and loaded as ever, and register afterwards."""
         if fullname != "transformers":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        # Those before it were asked already, and one of them may be another of this kind.
+        others = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        found = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
         if spec is None or spec.loader is None:
             return None
         load = spec.loader.exec_module

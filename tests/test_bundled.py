@@ -234,6 +234,19 @@ def test_transformers_pipeline_agrees(predictor):
     assert answer["score"] == pytest.approx(score, abs=1e-3)
 
 
+@pytest.mark.parametrize("reload", ["", "importlib.reload(pmhc_distil);"])
+def test_transformers_is_found_before_it_is_loaded(reload):
+    """A library that asks whether transformers is installed, after which the Auto classes no longer know the model."""
+    code = (
+        f"import importlib.util, sys; import pmhc_distil; {reload}"
+        "assert all([importlib.util.find_spec('transformers') for _ in range(3)]);"
+        "assert not {'torch', 'transformers'} & set(sys.modules);"
+        "from transformers import AutoConfig; print(type(AutoConfig.for_model('pmhc')).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "PMHCConfig\n"), done.stderr
+
+
 def test_wrong_ranks_are_refused(tmp_path):
     """Ranks of another model, silently used."""
     import shutil

@@ -23,6 +23,8 @@ from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, binder_class
 
 BEAM = 32
 """Peptides of every number of substitutions that further ones are tried of."""
+MOST_CHANGES = 4
+"""Substitutions of a peptide, at most: with more of them it is another one."""
 _TIE = 1e-3
 """Weight of the logit, which tells peptides apart that rank among the last."""
 
@@ -34,20 +36,33 @@ class Rules:
     Attributes
     ----------
     changes : int
-        Most substitutions.
+        Most substitutions, 1 to 4.
     fixed : collection of int or str
         What stays: positions (from 1, or from -1 for the last) and residues (all of one letter).
     avoid : collection of str
         Residues that are never put in.  By default cysteine: mass spectrometry misses peptides with it, and what models
         learn from its ligands, that nothing binds that has a cysteine, is no advice.
     similarity : float
-        Lowest similarity to the given peptide, by BLOSUM62.
+        Lowest similarity to the given peptide, by BLOSUM62, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        For a number out of its range.
     """
 
-    changes: int = 4
+    changes: int = MOST_CHANGES
     fixed: Collection[int | str] = ()
     avoid: Collection[str] = "C"
     similarity: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept to, whatever the peptide."""
+        if not isinstance(self.changes, int) or not 1 <= self.changes <= MOST_CHANGES:
+            reason = f"a whole number from 1 to {MOST_CHANGES} is expected"
+            raise InputError(reason, source="changes", value=self.changes)
+        if not 0 <= self.similarity <= 1:
+            raise InputError("a number from 0 to 1 is expected", source="similarity", value=self.similarity)
 
     def free(self, peptide: str) -> list[int]:
         """Give the places, from 0, that may be substituted.
@@ -61,10 +76,10 @@ class Rules:
         for what in self.fixed:
             if isinstance(what, str):
                 if what not in RESIDUES:
-                    raise InputError("not a residue", source="--fix", value=what)
+                    raise InputError("not a residue", source="fixed", value=what)
                 kept.update(at for at, residue in enumerate(peptide) if residue == what)
-            elif not 1 <= abs(what) <= len(peptide):
-                raise InputError(f"{peptide} has {len(peptide)} positions", source="--fix", value=what)
+            elif not isinstance(what, int) or not 1 <= abs(what) <= len(peptide):
+                raise InputError(f"{peptide} has {len(peptide)} positions", source="fixed", value=what)
             else:
                 kept.add(what - 1 if what > 0 else len(peptide) + what)
         for letter in self.avoid:
@@ -72,7 +87,7 @@ class Rules:
                 raise InputError("not a residue", source="avoid", value=letter)
         free = [at for at in range(len(peptide)) if at not in kept]
         if not free or set(RESIDUES) <= set(self.avoid):
-            raise InputError("no position is free to be substituted", source="--fix", value=peptide)
+            raise InputError("no position is free to be substituted", source="fixed", value=peptide)
         return free
 
 

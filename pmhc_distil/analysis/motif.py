@@ -19,6 +19,7 @@ from pmhc_distil.sequences.explain import ENOUGH_LIGANDS
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, PEPTIDE_LENGTHS, RESIDUES
 from pmhc_distil.sequences.result_columns import LENGTH_COLUMNS, MOTIF_COLUMNS, make_frame
 from pmhc_distil.sequences.tables import STRONG_BINDER_RANK
+from pmhc_distil.sequences.windows import checked_lengths
 
 PREDICTED, LIGANDS = "predicted", "ligands"
 """What stands in the column ``source``."""
@@ -58,9 +59,10 @@ def predicted_motifs(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none at all.
+        For an allele that does not exist, or none at all, or for other lengths.
     """
     request = resolve_alleles(alleles, grooves)
+    lengths = checked_lengths(lengths)
     windows = predictor.random_peptides[MAX_PEPTIDE_LENGTH]
     random = {
         length: np.concatenate([windows[:, at : at + length] for at in range(MAX_PEPTIDE_LENGTH - length + 1)])
@@ -125,7 +127,13 @@ def ligand_motifs(ligands: pd.DataFrame, lengths: Sequence[int] = (9,)) -> tuple
     motifs, lengths : DataFrame
         As those of :func:`predicted_motifs` and :func:`predicted_lengths`; alleles in the order of their first ligand,
         and without a motif of a length of which there is no ligand.
+
+    Raises
+    ------
+    InputError
+        For lengths other than 8 to 15.
     """
+    lengths = checked_lengths(lengths)
     distinct = ligands[["allele", "peptide"]].drop_duplicates()
     motifs, shares = [], []
     for name, own in distinct.groupby("allele", sort=False)["peptide"]:
@@ -206,13 +214,15 @@ def motif_notes(
     Returns
     -------
     dict of str to str
-        Allele to a few words.
+        Allele to a few words; to none where it has data of its own, or the model does not tell of any.
     """
     request = resolve_alleles(alleles, grooves)
     notes = {}
     for name, groove in zip(request.allele_names, request.grooves, strict=True):
         nearest, distance = predictor.training.nearest(groove)
-        notes[name] = f"nearest allele with training ligands: {nearest}, distance {distance:.2f}" if distance else ""
+        # Without training data there is no nearest one, and the distance is no number.
+        far = distance > 0
+        notes[name] = f"nearest allele with training ligands: {nearest}, distance {distance:.2f}" if far else ""
     return notes
 
 

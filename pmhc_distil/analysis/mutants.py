@@ -16,7 +16,7 @@ from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
 from pmhc_distil.sequences.samples import with_samples
 from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
-from pmhc_distil.sequences.windows import SCAN_LENGTHS
+from pmhc_distil.sequences.windows import SCAN_LENGTHS, checked_lengths
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.predictor import Predictor
@@ -93,11 +93,12 @@ def mutants(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none at all.
+        For an allele that does not exist, or none at all, or for lengths other than 8 to 15.
     """
     named = proteins
     if not isinstance(named, NamedProteins):
         named = NamedProteins((name, sequence.upper()) for name, sequence in named.items())
+    checked_lengths(request.lengths)
     parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, proteome)
     return pd.concat([frame for frame, _ in parts], ignore_index=True)
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmhc_distil.analysis.regions import reduction
+from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.samples import PeptidesOfSamples, samples_from
 from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.tables import written_rank
-from pmhc_distil.sequences.windows import SCAN_LENGTHS, windows_of
+from pmhc_distil.sequences.windows import SCAN_LENGTHS, checked_lengths, windows_of
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.predictor import Predictor
@@ -64,18 +65,22 @@ def scan(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none; if no protein is long enough or a column is missing; for samples as
+        For an allele that does not exist, or none; for other lengths, or proteins without names; if no protein is long
+        enough or a column is missing; for samples as
         :func:`~pmhc_distil.sequences.samples.samples_from`; or, with `regions` or `top`, if two proteins have the same
         name.
     """
     if isinstance(proteins, pd.DataFrame):
         require_columns(proteins, ("protein", "sequence"), "proteins")
         named: Iterable[tuple[object, object]] = zip(proteins["protein"], proteins["sequence"], strict=True)
-    else:
+    elif isinstance(proteins, Mapping):
         named = proteins.items()
+    else:
+        hint = "names and sequences as a mapping, or a data frame with the columns protein and sequence"
+        raise InputError("named proteins are expected", source="proteins", value=type(proteins).__name__, hint=hint)
     texts = [(str(name), str(text).upper()) for name, text in named]
     max_rank, reduced = reduction(max_rank, regions=regions, top=top, genotype=genotype)
-    rows: PeptideSource = windows_of(texts, sorted(set(lengths)), distinct=reduced is not None)
+    rows: PeptideSource = windows_of(texts, sorted(checked_lengths(lengths)), distinct=reduced is not None)
     if samples is not None:
         people = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
         rows = PeptidesOfSamples(rows, people, genotype=genotype)

@@ -1,6 +1,6 @@
 """Texts in, answers out: a trained model of any task but binding."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,8 @@ def embed(
     Parameters
     ----------
     texts : sequence of str
-        Texts or protein sequences, at least one; what is longer than the model is cut.
+        Texts or protein sequences, at least one, such as a list or a column of a table; what is longer than the model
+        is cut.
     model : str or Path
         Folder of a model, or its name on the hub; a head is left out.
     output : Path
@@ -180,14 +181,19 @@ def embed(
     Raises
     ------
     InputError
-        If there is no text or an empty one, a model of peptides is given what is no sequence of residues, this is no
-        model, or the file cannot be written.
+        If there is no list of texts, none in it or an empty one, a model of peptides is given what is no sequence of
+        residues, this is no model, or the file cannot be written.
     """
     if pooling not in POOLINGS:
         raise InputError("no such pooling", source="pooling", value=pooling, hint=f"use {', '.join(POOLINGS)}")
-    if not len(texts):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise InputError("a list of texts is expected, not one", source=source, value=texts, hint="put it into a list")
+    texts = list(texts)  # a column of a table has an index of its own
+    if not texts:
         raise InputError("there is no text", source=source)
     for row, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise InputError("not a text", source=source, row=row, value=text)
         if not text.strip():
             raise InputError("the text is empty", source=source, row=row)
     config = load_config(model)

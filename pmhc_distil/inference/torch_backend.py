@@ -92,8 +92,7 @@ def choose_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            "the device is not available", source="--device", value=name, hint="use cpu, cuda or mps, or leave it out"
-        ) from error
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        hint = "use cpu, cuda or mps, or leave it out"
+        raise InputError("the device is not available", source="device", value=name, hint=hint) from error
     return device

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,31 @@ def protein_windows(
     return _Windows(own, lengths, source, digest, _count((size for _, size in sizes), lengths))
 
 
+def checked_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
+    """Give lengths of peptides, each once, or refuse them.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        8 to 15.
+
+    Raises
+    ------
+    InputError
+        If this is no list, an empty one, or one with something else.
+    """
+    hint = f"a list of whole numbers from {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, such as [8, 9]"
+    if isinstance(lengths, str | bytes) or not isinstance(lengths, Iterable):
+        raise InputError("lengths are expected", source="lengths", value=lengths, hint=hint)
+    given = list(lengths)
+    for length in given:
+        if not isinstance(length, Integral) or length not in PEPTIDE_LENGTHS:
+            raise InputError("not a length of peptides", source="lengths", value=length, hint=hint)
+    if not given:
+        raise InputError("no lengths are given", source="lengths", hint=hint)
+    return tuple(dict.fromkeys(map(int, given)))
+
+
 def windows_of(
     proteins: Sequence[tuple[str, str]], lengths: Sequence[int], source: str = "proteins", *, distinct: bool = False
 ) -> PeptideSource:
@@ -79,7 +105,7 @@ def windows_of(
     Raises
     ------
     InputError
-        If no protein is long enough or, where `distinct`, two have the same name.
+        If no protein is long enough, a length is another or, where `distinct`, two have the same name.
     """
     _check([(name, len(sequence)) for name, sequence in proteins], lengths, source, distinct=distinct)
     return _Windows(proteins, lengths, source)
@@ -87,9 +113,7 @@ def windows_of(
 
 def _check(sizes: Sequence[tuple[str, int]], lengths: Sequence[int], source: str, *, distinct: bool) -> None:
     """Refuse proteins, of which the names and lengths are given, as :func:`windows_of` says."""
-    if not lengths or not set(lengths) <= set(PEPTIDE_LENGTHS):
-        msg = f"lengths must be of {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, not {list(lengths)}"
-        raise ValueError(msg)
+    checked_lengths(lengths)
     if distinct:
         seen: set[str] = set()
         for number, (name, _) in enumerate(sizes, 1):

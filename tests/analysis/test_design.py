@@ -82,12 +82,20 @@ def test_rules_are_kept(predictor):
         assert (changed["peptide"].str[place] == POOR[place]).all()
     assert not set("".join(step[-1] for steps in changed["substitutions"] for step in steps.split())) & set("CMW")
     assert (found["similarity"] >= 0.7).all()
-    with pytest.raises(InputError, match="9 positions"):
-        design(predictor, [POOR], ["A0201"], rules=Rules(fixed=[10]))
+    for position in (10, 0, 2.5):
+        with pytest.raises(InputError, match=f"^fixed: {POOR} has 9 positions: '{position}'"):
+            design(predictor, [POOR], ["A0201"], rules=Rules(fixed=[position]))
     with pytest.raises(InputError, match="no position is free"):
         design(predictor, [POOR], ["A0201"], rules=Rules(fixed=list(range(1, 10))))
     strict = design(predictor, [POOR], ["A0201"], rules=Rules(similarity=1.0))
     assert strict["changes"].tolist() == [0], "where nothing keeps to the rules, the peptide alone is told"
+
+
+@pytest.mark.parametrize("rules", [{"changes": 9}, {"changes": 0}, {"changes": 2.0}, {"similarity": 2}])
+def test_rules_out_of_range_are_refused(rules):
+    """A search that takes hours, or no step, for a number that the command line would refuse."""
+    with pytest.raises(InputError, match=f"^{next(iter(rules))}: a"):
+        Rules(**rules)
 
 
 def test_reverse_unbinds_all_alleles_at_once(predictor):

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from pmhc_distil.analysis.motif import (
 )
 from pmhc_distil.analysis.pictures import picture_format, plain_names, save_pictures
 from pmhc_distil.inference.request import resolve_alleles
+from pmhc_distil.sequences.explain import TrainingDistance
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.residues import RESIDUES
 
@@ -53,6 +55,13 @@ def test_anchors_are_those_of_the_textbook(motifs, allele, length):
     for position, expected in zip((2, length), ANCHORS[allele], strict=True):
         shares = own.loc[position, list(RESIDUES)].astype(float)
         assert shares.idxmax() in expected and shares[list(expected)].sum() > 0.5
+
+
+def test_other_lengths_are_refused(predictor):
+    """A traceback out of numpy for a length without its list."""
+    for lengths in (9, [7]):
+        with pytest.raises(InputError, match=r"^lengths: "):
+            predicted_motifs(predictor, ["A0201"], lengths=lengths)
 
 
 def test_length_preference(predictor):
@@ -110,6 +119,8 @@ def test_notes_tell_what_is_far(predictor):
     """An allele without data whose logo looks as trustworthy as that of A*02:01."""
     notes = motif_notes(predictor, ["A0201", "F*01:01"])
     assert notes["HLA-A*02:01"] == "" and "distance" in notes["HLA-F*01:01"]
+    told_nothing = SimpleNamespace(training=TrainingDistance({}))
+    assert motif_notes(told_nothing, ["A0201"]) == {"HLA-A*02:01": ""}
     assert "HLA-A*02:01" in trained_alleles(predictor) and "HLA-F*01:01" not in trained_alleles(predictor)
 
 

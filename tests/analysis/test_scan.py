@@ -45,6 +45,11 @@ def test_mistakes(predictor):
         scan({"one": "MSLY"}, ALLELES, predictor=predictor)
     with pytest.raises(InputError, match="no HLA alleles"):
         scan(PROTEINS, predictor=predictor)
+    for lengths, told in (([7], "'7'"), (9, "'9'"), ("9", "'9'"), ([9.0], "'9.0'"), ([], "no lengths")):
+        with pytest.raises(InputError, match=f"lengths: .*{told}"):
+            scan(PROTEINS, ALLELES, predictor=predictor, lengths=lengths)
+    with pytest.raises(InputError, match="named proteins are expected: 'list'"):
+        scan(list(PROTEINS.values()), ALLELES, predictor=predictor)
     twice = pd.DataFrame({"protein": ["a", "a"], "sequence": ["MSLYNTVATL"] * 2})
     with pytest.raises(InputError, match="the same name"):
         scan(twice, ALLELES, predictor=predictor, top=3)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.result_columns import SCAN_COLUMNS
 from pmhc_distil.sequences.windows import protein_windows, windows_of
@@ -112,7 +113,7 @@ def test_regions_and_the_best_of_every_protein(run, run_command):
 
 def test_lengths_that_are_none():
     """Prevents windows that no model scores."""
-    with pytest.raises(ValueError, match="8 to 15"):
+    with pytest.raises(InputError, match=r"lengths: .* from 8 to 15"):
         windows_of([("one", "MSLYNTVATL")], [7, 8])
 
 

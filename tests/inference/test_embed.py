@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
@@ -71,10 +72,25 @@ def test_no_text_and_no_device_are_one_line(masked_lm, tmp_path):
     """Prevents a traceback out of the tokenizer, or of torch once the model is loaded."""
     with pytest.raises(InputError, match="there is no text"):
         embed([], masked_lm, tmp_path / "v.h5")
-    with pytest.raises(InputError, match="the device is not available"):
+    with pytest.raises(InputError, match=r"^device: the device is not available"):
         embed(PEPTIDES, masked_lm, tmp_path / "v.h5", device="gpu")
     with pytest.raises(InputError, match="the device is not available"):
         Pipeline("fill-mask", masked_lm, device="gpu")
+
+
+def test_texts_are_a_list_or_a_column(masked_lm, tmp_path):
+    """Prevents nine vectors of nine letters for one peptide, and a traceback for rows of a table."""
+    for wrong, told in (
+        ("MTEYKLVVV", "texts: a list of texts is expected, not one: 'MTEYKLVVV'"),
+        (9, "a list of texts"),
+        ([9], "row 1: not a text: '9'"),
+    ):
+        with pytest.raises(InputError, match=told):
+            embed(wrong, masked_lm, tmp_path / "v.h5", device="cpu")
+    for name, texts in (("list", PEPTIDES), ("column", pd.Series(PEPTIDES, index=[7, 5, 3]))):
+        embed(texts, masked_lm, tmp_path / name, device="cpu")
+    with h5py.File(tmp_path / "list") as one, h5py.File(tmp_path / "column") as other:
+        np.testing.assert_array_equal(one["embeddings"][:], other["embeddings"][:])
 
 
 def test_masks_of_peptides(masked_lm):
