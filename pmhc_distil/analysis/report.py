@@ -146,7 +146,7 @@ def report_page(
 
 
 def binders_per_allele(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Count binders.
+    """Count binders, each peptide once.
 
     Parameters
     ----------
@@ -155,10 +155,10 @@ def binders_per_allele(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``allele``, ``strong``, ``weak``, ``peptides`` (that have a score) and ``uncertain``; alleles in the
-        order of their first row.
+        Columns ``allele``, ``strong``, ``weak``, ``peptides`` (distinct ones that have a score) and ``uncertain``;
+        alleles in the order of their first row.
     """
-    scored = predictions[predictions["rank"].notna()]
+    scored = predictions[predictions["rank"].notna()].drop_duplicates(["peptide", "allele"])
     table = pd.DataFrame(
         {
             "allele": scored["allele"],

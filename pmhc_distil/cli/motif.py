@@ -12,6 +12,7 @@ from pmhc_distil.cli.options import (
     load_predictor,
     model_options,
     named_alleles,
+    warn,
 )
 from pmhc_distil.errors import InputError
 
@@ -89,11 +90,12 @@ def motif(
     known = None
     if not every:
         request = known_alleles(names, grooves)
-        known = None if ligands is None else read_ligands(ligands, request)
+        known = None if ligands is None else read_ligands(ligands, request, warn)
     predictor = load_predictor(model, **options)
     if every:
         names = trained_alleles(predictor)
-        known = None if ligands is None else read_ligands(ligands, resolve_alleles(names, option="--hla"))
+        if ligands is not None:
+            known = read_ligands(ligands, resolve_alleles(names, option="--hla"), warn)
     motifs, shares = compared_motifs(predictor, names, known, grooves=grooves, lengths=lengths, top=top, progress=True)
     if table:
         write_predictions(motifs, table, columns=MOTIF_COLUMNS)

@@ -50,6 +50,17 @@ def model_options(command: Command) -> Command:
     return with_options(options, command)
 
 
+def column_options(command: Command) -> Command:
+    """Add the options that name columns of a table of peptides."""
+    options = [
+        click.option("--peptide-column", metavar="NAME", help="Peptide column of a table.  [default: found by name]"),
+        click.option(
+            "--allele-column", metavar="NAME", help="Allele column of a table, '' for none.  [default: found by name]"
+        ),
+    ]
+    return with_options(options, command)
+
+
 def document_options(block: str) -> Callable[[Command], Command]:
     """Add the options on a table that is printed as CSV or Markdown, and put into a document."""
     options = [

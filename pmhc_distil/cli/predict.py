@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pmhc_distil.cli.keeping import keeping_options
+from pmhc_distil.cli.options import column_options
 from pmhc_distil.cli.predicting import predict_rows, prediction_options
 from pmhc_distil.errors import InputError
 
@@ -57,10 +58,7 @@ def _list_alleles(context: click.Context, parameter: click.Parameter, wanted: bo
 )
 @prediction_options
 @keeping_options
-@click.option("--peptide-column", metavar="NAME", help="Peptide column of a table.  [default: found by name]")
-@click.option(
-    "--allele-column", metavar="NAME", help="Allele column of a table, '' for none.  [default: found by name]"
-)
+@column_options
 @click.option(
     "--strict", is_flag=True, help="Stop at the first row that cannot be scored, instead of keeping it unscored."
 )

@@ -8,6 +8,7 @@ import click
 from pmhc_distil.cli.options import (
     allele_options,
     check_model,
+    column_options,
     length_range,
     load_predictor,
     model_options,
@@ -27,6 +28,7 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.argument("source", metavar="INPUT")
 @allele_options
+@column_options
 @click.option(
     "--lengths", metavar="N-M", callback=length_range, help="INPUT holds proteins: take their windows of these lengths."
 )
@@ -37,6 +39,8 @@ def report(
     source: str,
     hla: tuple[str, ...],
     hla_fasta: str | None,
+    peptide_column: str | None,
+    allele_column: str | None,
     lengths: tuple[int, ...] | None,
     output: str,
     title: str,
@@ -63,10 +67,20 @@ def report(
     check_model(model)
     names, grooves = named_alleles(hla, hla_fasta)
     if lengths is None:
-        table = read_peptides(source)
+        table = read_peptides(source, peptide_column=peptide_column, allele_column=allele_column)
     else:
+        for name in filter(None, (peptide_column, allele_column)):
+            raise InputError("proteins have no columns, but one was asked for", source=source, value=name)
         (table,) = protein_windows(source, lengths).tables()
-    request = resolve_request(table.frame, names, grooves=grooves, source=source, rows=table.rows, option="--hla")
+    request = resolve_request(
+        table.frame,
+        names,
+        grooves=grooves,
+        source=source,
+        rows=table.rows,
+        column=table.allele_column or "allele",
+        option="--hla",
+    )
     for line in (*table.warnings, *request.warnings):
         warn(line)
     from pmhc_distil.analysis.report import report_of

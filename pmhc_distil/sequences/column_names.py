@@ -84,6 +84,6 @@ def find_column(
         raise InputError(f"no {kind} column of this name", source=source, row=row, value=wanted, hint=listed)
     found = recognised(header, names)
     if len(found) > 1:
-        hint = f"choose one with --{kind}-column"
+        hint = f"choose one as the {kind} column, or call it {kind}"
         raise InputError(f"more than one {kind} column", source=source, row=row, value=", ".join(found), hint=hint)
     return found[0] if found else None

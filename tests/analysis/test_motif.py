@@ -104,15 +104,23 @@ def test_ligands_of_a_file(tmp_path):
     path = tmp_path / "ligands.csv"
     path.write_text(
         "peptide,allele,label\nSLYNTVATL,A0201,1\nSLYNTVATV,A*02:01,0\nSLYNTV,A0201,1\nGPAAAAAAL,B0702,1\nX,no,1\n"
+        "NLVPMVATV,A0201;B0702,1\n"
     )
-    request = resolve_alleles(["HLA-A*02:01"])
-    assert read_ligands(str(path), request)["peptide"].tolist() == ["SLYNTVATL"]
+    request, told = resolve_alleles(["HLA-A*02:01"]), []
+    assert read_ligands(str(path), request, told.append)["peptide"].tolist() == ["SLYNTVATL"]
+    # Rows that are not ligands, or of another allele, are left out as they are meant to be.
+    left_out = "of 5 ligands are left out, as their"
+    assert told == [
+        f"{path}: 2 {left_out} peptide cannot be scored, such as row 4: length 6 is outside 8-15: 'SLYNTV'",
+        f"{path}: 2 {left_out} allele is not known, such as row 6: not an HLA class I allele name "
+        "(write a name such as HLA-A*02:01): 'no'",
+    ]
     with pytest.raises(InputError, match="no ligand of the alleles"):
-        read_ligands(str(path), resolve_alleles(["C*07:02"]))
+        read_ligands(str(path), resolve_alleles(["C*07:02"]), told.append)
     path.write_text("SLYNTVATL\nGILGFVFTL\n")
-    assert read_ligands(str(path), request)["allele"].tolist() == ["HLA-A*02:01"] * 2
+    assert read_ligands(str(path), request, pytest.fail)["allele"].tolist() == ["HLA-A*02:01"] * 2
     with pytest.raises(InputError, match="no alleles"):
-        read_ligands(str(path), resolve_alleles(["A*02:01", "B*07:02"]))
+        read_ligands(str(path), resolve_alleles(["A*02:01", "B*07:02"]), pytest.fail)
 
 
 def test_notes_tell_what_is_far(predictor):

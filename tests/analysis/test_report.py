@@ -85,6 +85,12 @@ def test_many_peptides_are_cut_and_told(predictor, proteins):
     assert f"The best {SHOWN_PEPTIDES} of 700 peptides" in page and "The 500 best of 700 rows" in page
 
 
+def test_peptides_are_counted_once(predictor):
+    """A peptide of three proteins that counts as three binders."""
+    counts = binders_per_allele(predictor.predict(["GILGFVFTL", "gilgfvftl", "NLVPMVATV"], ["A0201"]))
+    assert counts[["strong", "peptides"]].to_numpy().tolist() == [[2, 2]]
+
+
 def test_nothing_to_score_is_a_page_too(predictor):
     """A traceback for a table of which no peptide can be scored."""
     assert "There is nothing to show" in report_of(predictor, ["SLYNT"], ["A0201"])
@@ -134,13 +140,21 @@ def test_command(tmp_path, monkeypatch, capsys):
     cli.main()
     text = Path("r.html").read_text(encoding="utf-8")
     assert "GILGFVFTL" in text and "P03485" in text
-    for wrong, told in (
-        (["-o", "r.pdf", "--hla", "A0201"], "end its name in .html"),
-        (["-o", "x.html"], "no HLA alleles"),
+    Path("t.csv").write_text("epitope,seq,hla\nGILGFVFTL,x,none\n")
+    for source, wrong, told in (
+        (EXAMPLES / "peptides.fasta", ["-o", "r.pdf", "--hla", "A0201"], "end its name in .html"),
+        (EXAMPLES / "peptides.fasta", ["-o", "x.html"], "no HLA alleles"),
+        ("t.csv", ["-o", "x.html"], "'epitope, seq' (choose one as the peptide column, or call it peptide)"),
+        ("t.csv", ["-o", "x.html", "--peptide-column", "epitope", "--hla", "A0201"], "or pass --allele-column ''"),
+        (protein, ["-o", "x.html", "--lengths", "9", "--peptide-column", "x"], "proteins have no columns"),
     ):
-        monkeypatch.setattr("sys.argv", ["pmhc-distil", "report", str(EXAMPLES / "peptides.fasta"), *wrong])
+        monkeypatch.setattr("sys.argv", ["pmhc-distil", "report", str(source), *wrong])
         with pytest.raises(SystemExit, match="2"):
             cli.main()
         error = capsys.readouterr().err
         assert told in error and error.count("\n") == 1
     assert not Path("x.html").exists()
+    words = ["report", "t.csv", "-o", "x.html", "--peptide-column", "epitope", "--allele-column", "", "--hla", "A0201"]
+    monkeypatch.setattr("sys.argv", ["pmhc-distil", *words])
+    cli.main()
+    assert "GILGFVFTL" in Path("x.html").read_text(encoding="utf-8")
