@@ -262,5 +262,12 @@ def test_the_pipeline_uses_what_there_is():
         assert process.name == name
         assert set(re.findall(rf"{name}\.out\.(\w+)", text)) <= set(process.outputs)
     config = (FOLDER / "nextflow.config").read_text()
+    assert 'error("${sheet}: there are no samples")' in text
     known = set(re.findall(r"^    (\w+) =", config[config.index("params {") : config.index("process {")], re.M))
     assert set(re.findall(r"params\.(\w+)", text + config)) == known
+
+
+def test_values_with_a_dash_have_an_equals_sign():
+    """Prevents an example that Nextflow reads as two options, of which the first is true."""
+    examples = re.findall(r"`(--options\b.*?)`", (FOLDER / "README.md").read_text())
+    assert examples and all(example.startswith("--options='-") for example in examples)

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from pmhc_distil.models import BUNDLED_MODEL
+
 pytest.importorskip("snakemake")
 
 FOLDER = Path(__file__).parents[2] / "workflows" / "snakemake"
@@ -62,6 +64,11 @@ class Place:
         self.calls_file.unlink(missing_ok=True)
         words = [line.split() for line in lines]
         return sorted((call[0], call[call.index("--shard") + 1] if "--shard" in call else call[1]) for call in words)
+
+
+def change(path):
+    """Give a small file another content, which Snakemake asks for beside a later time."""
+    path.write_text(path.read_text() + "\n")
 
 
 @pytest.fixture
@@ -154,6 +161,35 @@ def test_mistakes_are_told_field_by_field(place):
         "the configuration, 'options' '['--output']': a list of more options",
     ):
         assert line in told
+    for settings, line in (
+        ("options=[--shard=1/2]", "'options' '['--shard=1/2']': a list of more options"),
+        ("options=[-oout.csv]", "'options' '['-oout.csv']': a list of more options"),
+        ("options=[--hla-fasta=gone.fasta]", "'options' '--hla-fasta gone.fasta': there is no such file"),
+    ):
+        told = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--config", settings, fails=True)
+        assert "Traceback" not in told and f"the configuration, {line}" in told
+    paged = ("report=True", "options=[--samples=config/samples.csv]")
+    told = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--config", *paged, fails=True)
+    assert "Traceback" not in told and "a page takes the alleles of the sample sheet, not --samples" in told
+
+
+def test_what_the_options_name(place):
+    """Prevents a page of another model than the table's, and results that stay when their model has changed."""
+    here = place("predict/.test")
+    shutil.copytree(BUNDLED_MODEL, here.folder / "model")
+    (here.folder / "config/samples.csv").write_text("sample,alleles,file\nlisted,A0201,data/peptides.txt\n")
+    options = "options=['--model=model', '--precision', 'single', '--top=3', '--lengths=9']"
+    shutil.copy(ROOT / "data/examples/protein.fasta", here.folder / "data/peptides.txt")
+    given = ("--cores", "1", "--config", "command=scan", "shard_megabytes=2", options)
+    here.snakemake("predict/workflow/Snakefile", *given)
+    assert here.calls() == [("gather", "results/shards/listed/1-of-1.csv"), ("scan", "1/1")]
+    assert pd.read_csv(here.folder / "results/listed.csv")["peptide"].str.len().tolist() == [9, 9, 9]
+    plan = here.snakemake("predict/workflow/Snakefile", "--dry-run", *given)
+    assert "Nothing to be done" in plan
+    change(here.folder / "model/config.json")
+    plan = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--printshellcmds", *given, "report=True")
+    assert "pmhc-distil scan data/peptides.txt" in plan and "model/config.json" in plan
+    assert "--hla A0201 --lengths 8-11 --model model --precision single --lengths 9 --title listed" in plan
 
 
 @pytest.mark.parametrize("workflow", ["predict", "train"])
@@ -191,3 +227,8 @@ def test_training(place):
     assert metrics.loc[metrics["by"] == "all", "auroc"].between(0, 1).all()
     here.snakemake("train/workflow/Snakefile", "--cores", "1")
     assert here.calls() == []
+    change(here.folder / "data/affinities.csv")
+    assert "rule prepare:" in here.snakemake("train/workflow/Snakefile", "--dry-run")
+    (here.folder / "recipes/data.yaml").write_text("sources: ligands.csv\n")
+    told = here.snakemake("train/workflow/Snakefile", "--dry-run", fails=True)
+    assert "recipes/data.yaml, 'sources': a list of files is expected" in told and "Traceback" not in told

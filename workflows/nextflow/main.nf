@@ -10,6 +10,9 @@ include { PMHCDISTIL_GATHER  } from './modules/pmhcdistil/gather/main'
 def readSamples(sheet) {
     def columns = ['sample', 'alleles', 'file']
     def rows = file(sheet, checkIfExists: true).splitCsv(header: true, quote: '"')
+    if (!rows) {
+        error("${sheet}: there are no samples")
+    }
     rows.eachWithIndex { row, index ->
         def missing = columns.findAll { name -> row[name] == null }
         if (missing) {

@@ -2,12 +2,21 @@
 
 import csv
 from importlib.util import find_spec
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
+
+FILE_OPTIONS = ("--hla-fasta", "--samples", "--model")
+"""Options that name a file, or a folder of files: a job whose files have changed is made again."""
+REPORT_OPTIONS = (
+    *("--hla-fasta", "--model", "--device", "--precision"),
+    *("--lengths", "--peptide-column", "--allele-column"),
+)
+"""Options on what is predicted and how, which the report has as well; the others are about the table."""
 
 
 def read_schema(name):
@@ -37,7 +46,7 @@ def names(row):
 
 def unknown_alleles(row, place):
     """Give one line for every allele that does not exist; if the program is in another environment, its jobs do."""
-    if find_spec("pmhc_distil") is None or "--hla-fasta" in config["options"]:
+    if find_spec("pmhc_distil") is None or "--hla-fasta" in OPTIONS:
         return []
     from pmhc_distil.errors import InputError
     from pmhc_distil.sequences.hla import resolve_allele
@@ -81,6 +90,34 @@ def read_samples(path, schema):
     return samples
 
 
+def words(options):
+    """Give options word by word: a value may also stand behind its name, as in --top=3."""
+    return [word for option in options for word in (option.split("=", 1) if option.startswith("--") else [option])]
+
+
+def valued(known):
+    """Give those of the options that are known, each with its value."""
+    return [(name, value) for name, value in pairwise(OPTIONS) if name in known]
+
+
+def option_problems():
+    """Give one line for every option that names no file, or that a report cannot follow."""
+    told = [f"'options' '{name} {path}': there is no such file" for name, path in named_files() if not path.exists()]
+    if config["report"] and "--samples" in OPTIONS:
+        told.append("'report' 'True': a page takes the alleles of the sample sheet, not --samples; leave out one of them")
+    return [f"the configuration, {line}" for line in told]
+
+
+def named_files():
+    """Give the options that name files, each with its path."""
+    return [(name, Path(value)) for name, value in valued(FILE_OPTIONS)]
+
+
+def files_in(path):
+    """Give a file, or the files of a folder."""
+    return sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+
+
 def count_shards(sample):
     """Give the number of shards of a sample: its file is cut by bytes, so nothing needs to be read for it."""
     return max(1, ceil(Path(SAMPLES[sample]["file"]).stat().st_size / (config["shard_megabytes"] * 1_000_000)))
@@ -104,13 +141,14 @@ def alleles(sample):
 
 def arguments(sample):
     """Give the options of a sample."""
-    keep = [] if {"--regions", "--top"} & set(config["options"]) else ["--resume"]
-    return [*alleles(sample), *config["options"], *keep]
+    keep = [] if {"--regions", "--top"} & set(OPTIONS) else ["--resume"]
+    return [*alleles(sample), *OPTIONS, *keep]
 
 
 def report_arguments(sample):
     """Give the options of the page of a sample; for proteins it takes the windows that scan takes by default."""
-    return [*alleles(sample), *(["--lengths", "8-11"] if config["command"] == "scan" else [])]
+    windows = ["--lengths", "8-11"] if config["command"] == "scan" else []
+    return [*alleles(sample), *windows, *(word for pair in valued(REPORT_OPTIONS) for word in pair)]
 
 
 CONFIG_SCHEMA = read_schema("config")
@@ -119,6 +157,10 @@ for name, known in CONFIG_SCHEMA["properties"].items():
         config.setdefault(name, known["default"])
 if wrong := problems(dict(config), CONFIG_SCHEMA, "the configuration"):
     raise WorkflowError("\n".join(wrong))
+OPTIONS = words(config["options"])
+if wrong := option_problems():
+    raise WorkflowError("\n".join(wrong))
+OPTION_FILES = [str(file) for _, path in named_files() for file in files_in(path)]
 SAMPLES = read_samples(config["samples"], read_schema("samples"))
 
 

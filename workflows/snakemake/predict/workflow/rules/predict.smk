@@ -3,7 +3,8 @@ SHARD = f"results/shards/{{sample}}/{{shard}}-of-{{of}}.{config['format']}"
 
 rule predict:
     input:
-        lambda wildcards: SAMPLES[wildcards.sample]["file"],
+        peptides=lambda wildcards: SAMPLES[wildcards.sample]["file"],
+        named=OPTION_FILES,
     output:
         table=temp(SHARD),
         record=temp(f"{SHARD}.shard.json"),
@@ -22,7 +23,7 @@ rule predict:
         command=config["command"],
         options=lambda wildcards: arguments(wildcards.sample),
     shell:
-        "pmhc-distil {params.command} {input:q} {params.options:q} --shard {wildcards.shard}/{wildcards.of}"
+        "pmhc-distil {params.command} {input.peptides:q} {params.options:q} --shard {wildcards.shard}/{wildcards.of}"
         " --threads {threads} -o {output.table:q} > {log:q} 2>&1"
 
 
@@ -47,7 +48,8 @@ rule gather:
 
 rule report:
     input:
-        lambda wildcards: SAMPLES[wildcards.sample]["file"],
+        peptides=lambda wildcards: SAMPLES[wildcards.sample]["file"],
+        named=OPTION_FILES,
     output:
         "results/{sample}.html",
     log:
@@ -61,5 +63,5 @@ rule report:
     params:
         options=lambda wildcards: report_arguments(wildcards.sample),
     shell:
-        "pmhc-distil report {input:q} {params.options:q} --title {wildcards.sample:q} --threads {threads}"
+        "pmhc-distil report {input.peptides:q} {params.options:q} --title {wildcards.sample:q} --threads {threads}"
         " -o {output:q} > {log:q} 2>&1"

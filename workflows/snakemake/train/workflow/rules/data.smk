@@ -1,6 +1,7 @@
 rule prepare:
     input:
         folder=config["data"],
+        sources=sources(config["data"], config["recipes"]["data"]),
         proteins=config["proteins"],
         recipe=config["recipes"]["data"],
     output:
