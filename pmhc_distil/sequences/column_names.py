@@ -84,6 +84,6 @@ def find_column(
         raise InputError(f"no {kind} column of this name", source=source, row=row, value=wanted, hint=listed)
     found = recognised(header, names)
     if len(found) > 1:
-        hint = f"choose one as the {kind} column, or call it {kind}"
+        hint = f"call it {kind}, or choose one with --{kind}-column of predict or report"
         raise InputError(f"more than one {kind} column", source=source, row=row, value=", ".join(found), hint=hint)
     return found[0] if found else None

@@ -144,7 +144,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     for source, wrong, told in (
         (EXAMPLES / "peptides.fasta", ["-o", "r.pdf", "--hla", "A0201"], "end its name in .html"),
         (EXAMPLES / "peptides.fasta", ["-o", "x.html"], "no HLA alleles"),
-        ("t.csv", ["-o", "x.html"], "'epitope, seq' (choose one as the peptide column, or call it peptide)"),
+        ("t.csv", ["-o", "x.html"], "'epitope, seq' (call it peptide, or choose one with --peptide-column"),
         ("t.csv", ["-o", "x.html", "--peptide-column", "epitope", "--hla", "A0201"], "or pass --allele-column ''"),
         (protein, ["-o", "x.html", "--lengths", "9", "--peptide-column", "x"], "proteins have no columns"),
     ):

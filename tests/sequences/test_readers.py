@@ -155,14 +155,14 @@ def test_header_alone(write):
 BAD = [
     (
         "id,name\n1,x\n",
-        "in.txt, row 1: no peptide column (columns are: id, name; choose one as the peptide column, "
-        "or call it peptide)",
+        "in.txt, row 1: no peptide column (columns are: id, name; call it peptide, "
+        "or choose one with --peptide-column of predict or report)",
     ),
     ("SLYNTVATL,A0201\n", "in.txt, row 1: no peptide column (columns are: SLYNTVATL, A0201; that looks like a row of"),
     (
         "pep,seq\nA,B\n",
-        "in.txt, row 1: more than one peptide column: 'pep, seq' (choose one as the peptide column, "
-        "or call it peptide)",
+        "in.txt, row 1: more than one peptide column: 'pep, seq' (call it peptide, "
+        "or choose one with --peptide-column of predict or report)",
     ),
     ("peptide,a,a\n", "in.txt, row 1: the column name occurs twice: 'a'"),
     ("# x\n\npeptide,own\nA,1\nB\n", "in.txt, row 5: the row has 1 field, the header has 2: 'B'"),
