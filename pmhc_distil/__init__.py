@@ -50,8 +50,8 @@ class _AfterTransformers(importlib.abc.MetaPathFinder):
         if fullname != "transformers":
             return None
         # Those before it were asked already, and one of them may be another of this kind.
-        others = sys.meta_path[sys.meta_path.index(self) + 1 :]
-        found = (finder.find_spec(fullname, path, target) for finder in others)
+        others = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
+        found = (finder.find_spec(fullname, path, target) for finder in others if hasattr(finder, "find_spec"))
         spec = next((spec for spec in found if spec is not None), None)
         if spec is None or spec.loader is None:
             return None

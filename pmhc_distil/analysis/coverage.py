@@ -66,12 +66,14 @@ def coverage(
     Warns
     -----
     InputWarning
-        If peptides lack predictions with some of the alleles, as :func:`missing_pairs` tells.
+        If peptides have no row with some of the alleles that there are predictions with.  A table of pairs leaves most
+        of them out, and its coverage is too low; one that keeps ranks up to a limit is as good as whole.  Which it is
+        cannot be told from the table.
     """
     table = frequencies_from(frequencies)
-    if line := missing_pairs(predictions, table):
-        warnings.warn(line, InputWarning, stacklevel=2)
     own = _one_row_a_pair(predictions)
+    if line := _missing_pairs(own, set(table["allele"])):
+        warnings.warn(line, InputWarning, stacklevel=2)
     predicted = set(own.loc[own["rank"].notna(), "allele"])
     binding = own[written_rank(own["rank"]) <= max_rank]
     hits = binding.groupby("allele")["peptide"].nunique()
@@ -133,38 +135,16 @@ def holds_predictions(peptides: PeptideTable) -> bool:
     return peptides.allele_column is not None and _OURS["rank"] in peptides.frame
 
 
-def missing_pairs(predictions: pd.DataFrame, frequencies: pd.DataFrame) -> str:
-    """Tell how many pairs of a peptide and an allele have no prediction.
-
-    A table of pairs leaves most of them out, and its coverage would be too low; one that keeps ranks up to a limit is
-    as good as whole.  Which it is cannot be told from the table.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        As for :func:`coverage`.
-    frequencies : DataFrame
-        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from` gives them.
-
-    Returns
-    -------
-    str
-        One line, of those alleles with a frequency that have any predictions; empty if none of their pairs is missing.
-
-    Raises
-    ------
-    InputError
-        As :func:`coverage`, for the predictions.
-    """
-    own = _one_row_a_pair(predictions)
-    asked = own["allele"].isin(frequencies["allele"])
-    wanted = own["peptide"].nunique() * own.loc[asked, "allele"].nunique()
-    missing = wanted - int(asked.sum())
-    if not missing:
+def _missing_pairs(own: pd.DataFrame, asked: set[str]) -> str:
+    """Tell in one line how many pairs of a peptide and an allele that is asked for have no row; empty if all have."""
+    own = own[own["peptide"] != ""]
+    found = own[own["allele"].isin(asked)]
+    wanted = own["peptide"].nunique() * found["allele"].nunique()
+    if wanted == len(found):
         return ""
     return (
-        f"{missing:,} of {wanted:,} pairs of a peptide and an allele have no row, counted as not presented: "
-        "right only if they were left out for their rank"
+        f"{wanted - len(found):,} of {wanted:,} pairs of a peptide and an allele have no row, counted as not "
+        "presented: right only if they were left out for their rank"
     )
 
 

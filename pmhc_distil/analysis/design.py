@@ -7,6 +7,7 @@ substitutions, and tries all further ones of these in batches.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -58,10 +59,10 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be kept to, whatever the peptide."""
-        if not isinstance(self.changes, int) or not 1 <= self.changes <= MOST_CHANGES:
+        if not isinstance(self.changes, Integral) or not 1 <= self.changes <= MOST_CHANGES:
             reason = f"a whole number from 1 to {MOST_CHANGES} is expected"
             raise InputError(reason, source="changes", value=self.changes)
-        if not 0 <= self.similarity <= 1:
+        if not isinstance(self.similarity, Real) or not 0 <= self.similarity <= 1:
             raise InputError("a number from 0 to 1 is expected", source="similarity", value=self.similarity)
 
     def free(self, peptide: str) -> list[int]:
@@ -78,7 +79,7 @@ class Rules:
                 if what not in RESIDUES:
                     raise InputError("not a residue", source="fixed", value=what)
                 kept.update(at for at, residue in enumerate(peptide) if residue == what)
-            elif not isinstance(what, int) or not 1 <= abs(what) <= len(peptide):
+            elif not isinstance(what, Integral) or not 1 <= abs(what) <= len(peptide):
                 raise InputError(f"{peptide} has {len(peptide)} positions", source="fixed", value=what)
             else:
                 kept.add(what - 1 if what > 0 else len(peptide) + what)

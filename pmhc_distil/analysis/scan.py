@@ -73,7 +73,7 @@ def scan(
     if isinstance(proteins, pd.DataFrame):
         require_columns(proteins, ("protein", "sequence"), "proteins")
         named: Iterable[tuple[object, object]] = zip(proteins["protein"], proteins["sequence"], strict=True)
-    elif isinstance(proteins, Mapping):
+    elif isinstance(proteins, Mapping | pd.Series):
         named = proteins.items()
     else:
         hint = "names and sequences as a mapping, or a data frame with the columns protein and sequence"

@@ -1,12 +1,13 @@
 """``pmhc-distil coverage``: which share of a population presents a set of peptides."""
 
+import warnings
 from typing import Any
 
 import click
 
 from pmhc_distil.cli.options import check_model, load_predictor, model_options, tell, warn
 from pmhc_distil.cli.results import check_result, result_options, write_result
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 
 _EXAMPLES = """\b
 Examples:
@@ -51,7 +52,7 @@ def coverage(
     all loci and for each: the share of the population that is covered, the hits (a peptide with an allele that presents
     it) of an average person, and PC90, the hits that 90 % of the population reach.
     """
-    from pmhc_distil.analysis.coverage import ALL_LOCI, holds_predictions, missing_pairs, predictions_for
+    from pmhc_distil.analysis.coverage import ALL_LOCI, holds_predictions, predictions_for
     from pmhc_distil.analysis.coverage import coverage as cover
     from pmhc_distil.sequences.frequencies import read_frequencies
     from pmhc_distil.sequences.readers import read_peptides
@@ -66,9 +67,11 @@ def coverage(
     if peptides.allele_column is not None and not holds_predictions(peptides):
         tell(f"{source}: each peptide is predicted with every allele of the frequencies, not its own")
     predictions = predictions_for(peptides, table, lambda: load_predictor(model, **options))
-    made = cover(predictions, table, max_rank=max_rank)
-    if line := missing_pairs(predictions, table):
-        warn(line)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", InputWarning)
+        made = cover(predictions, table, max_rank=max_rank)
+    for warning in told:
+        warn(str(warning.message))
     unscored = int(predictions.loc[predictions["rank"].isna(), "peptide"].nunique())
     if unscored:
         total = predictions["peptide"].nunique()

@@ -53,7 +53,7 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
         settings["label_noise"] = label_noise_from_recipe(settings["label_noise"])
     sources = sources_from_recipe(settings.pop("sources"))
     if "held_out" in settings:
-        settings["held_out"] = sources_from_recipe(settings["held_out"])
+        settings["held_out"] = sources_from_recipe(settings["held_out"], "held_out")
     read = [folder / source.file for source in (*sources, *settings.get("held_out", ()))]
     for name in FILES:
         check_not_input(output / name, proteins, *recipes, *read)

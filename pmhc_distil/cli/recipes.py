@@ -10,8 +10,6 @@ import yaml
 
 from pmhc_distil.errors import InputError
 
-_FLOAT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+").fullmatch
-
 
 class _Once(yaml.SafeLoader):
     """A loader that refuses a key that is there twice, of which YAML would keep the last."""
@@ -23,6 +21,12 @@ class _Once(yaml.SafeLoader):
                 raise InputError("the setting is there twice", row=key.start_mark.line + 1, column=key.value)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 takes 1e-3 as text and only 1.0e-3 for a number.
+_Once.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def read_recipe(path: Path, allowed: set[str], required: set[str] | None = None) -> dict[str, Any]:
@@ -53,19 +57,10 @@ def read_recipes(paths: Sequence[Path], allowed: set[str], required: set[str] | 
             if key in settings:
                 hint = "another recipe has it too: leave one of them out"
                 raise InputError("the setting is there twice", source=str(path), column=key, hint=hint)
-            settings[key] = _with_numbers(value)
+            settings[key] = value
     for key in sorted((required or set()) - set(settings)):
         raise InputError("the setting is missing", source=", ".join(map(str, paths)), column=key)
     return settings
-
-
-def _with_numbers(value: Any) -> Any:
-    """Read numbers such as 1e-3, which YAML 1.1 takes for text (and only 1.0e-3 for a number), also within settings."""
-    if isinstance(value, dict):
-        return {key: _with_numbers(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_with_numbers(one) for one in value]
-    return float(value) if isinstance(value, str) and _FLOAT(value) else value
 
 
 def _read(path: Path) -> dict[Any, Any]:

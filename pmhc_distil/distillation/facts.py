@@ -75,7 +75,7 @@ class TrainingFacts:
             write_csv(pd.DataFrame(rows), folder / TRAINING_FILE)
 
 
-def training_facts(train: Path, sources: Sequence[str | Path]) -> tuple[TrainingFacts | None, list[str]]:
+def training_facts(train: Path, sources: Sequence[str | Path]) -> tuple[TrainingFacts | None, bool, list[str]]:
     """Join what is known of a training table with what the models tell that a model begins from and learns from.
 
     Parameters
@@ -88,21 +88,25 @@ def training_facts(train: Path, sources: Sequence[str | Path]) -> tuple[Training
     Returns
     -------
     TrainingFacts, optional
-        None if nothing is beside the table, or that of another one.
+        None if there is nothing beside the table, or what is of another one.
+    bool
+        Whether what is beside the table is not of another one.
     list of str
         What a user ought to know that the model will not tell.
     """
     facts = TrainingFacts.read(train.parent)
+    known = [(source, TrainingFacts.read(Path(source))) for source in sources]
+    if facts is not None and not facts.are_of(train):
+        return None, False, [f"{train.parent} tells of other training data than {train.name}, so the model does not"]
     if facts is None:
-        return None, []
-    if not facts.are_of(train):
-        return None, [f"{train.parent} tells of other training data than {train.name}, so the model does not"]
+        lost = ", ".join(Path(source).name for source, told in known if told is not None)
+        note = f"no {HASHES_FILE} is beside {train}, so the model does not tell what {lost} was trained on either"
+        return None, True, [note] if lost else []
     notes = []
-    for source in sources:
-        known = TrainingFacts.read(Path(source))
-        if known is not None:
-            facts = facts.union(known)
+    for source, told in known:
+        if told is not None:
+            facts = facts.union(told)
         elif any("SequenceClassification" in name for name in load_config(source).architectures or ()):
             name = Path(source).name
             notes.append(f"{name} does not tell which pairs it was trained on, so the model tells of the others alone")
-    return facts, notes
+    return facts, True, notes

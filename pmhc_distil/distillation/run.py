@@ -29,7 +29,7 @@ from pmhc_distil.distillation.checkpoints import (
     last_checkpoint,
 )
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
-from pmhc_distil.distillation.facts import TrainingFacts, training_facts
+from pmhc_distil.distillation.facts import training_facts
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
@@ -127,9 +127,10 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         # A task on peptides has no choice of how to read them.
         "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
     }
+    facts, ours, notes = training_facts(request.train, start.sources)
+    data_recipe = _data_recipe(request.train) if ours else {}
     with arguments.main_process_first(local=False, desc="recipe"):
         _begin(request, record)
-    facts, notes = training_facts(request.train, start.sources)
     if teacher is not None and request.cache is not None and getattr(model.config, "groove_dropout", None):
         notes.append("the teacher's cached answers are to whole grooves, so none of their residues are hidden")
     if arguments.process_index == 0:
@@ -183,7 +184,6 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
         if facts is not None:
             facts.write(request.output)
-        told = facts is not None or TrainingFacts.read(request.train.parent) is None
         write_card(
             request.output,
             task,
@@ -193,7 +193,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             tested,
             settled,
             kept=kept if _best(trainer) else None,
-            data_recipe=_data_recipe(request.train) if told else {},
+            data_recipe=data_recipe,
         )
     return tested or {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step")}
 

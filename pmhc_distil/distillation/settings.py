@@ -112,6 +112,8 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
         For a setting that cannot be used.
     """
     check_settings(settings)
+    if settings.get("save_strategy") is False:  # what YAML makes of a bare no
+        settings = {**settings, "save_strategy": "no"}
     for name, choices in _CHOICES.items():
         if name in settings and settings[name] not in choices:
             hint = f"use {', '.join(choices)}"

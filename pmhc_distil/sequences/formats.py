@@ -60,7 +60,9 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     suffixes = [suffix for suffix in Path(destination).suffixes if suffix != ".gz"]
     found = wanted or ("csv" if to_stdout else _SUFFIXES.get(suffixes[-1].lower() if suffixes else ""))
     if found is None:
-        hint = f"end it in {', '.join(_SUFFIXES)} (and .gz)"
+        hint = (
+            f"end it in {', '.join(_SUFFIXES)} (and .gz), or give --format, where there is one, of {', '.join(FORMATS)}"
+        )
         raise InputError("the name of the output does not tell its format", source=str(destination), hint=hint)
     if found in PACKED_FORMATS:
         _check_packed(destination, found)

@@ -53,21 +53,25 @@ class Source:
         return self.file.split(".")[0]
 
 
-def sources_from_recipe(entries: Any) -> list[Source]:
+def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
     """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
+
+    In its ``held_out`` files have no ``lengths``: all of their peptides count.
 
     Raises
     ------
     InputError
         For an entry with another key or without a file.
     """
-    hint = "each is a mapping such as {file: ligands.csv, lengths: [8, 11], where: score > 2}; only file is needed"
+    lengths = "lengths: [8, 11], " if setting == "sources" else ""
+    hint = f"each is a mapping such as {{file: ligands.csv, {lengths}where: score > 2}}; only file is needed"
+    known = {"file", "lengths", "where"} if lengths else {"file", "where"}
     if not isinstance(entries, list) or not entries:
-        raise InputError("a list of sources is expected", source="sources", value=entries, hint=hint)
+        raise InputError("a list of sources is expected", source=setting, value=entries, hint=hint)
     sources: list[Source] = []
     for row, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict) or "file" not in entry or set(entry) - {"file", "lengths", "where"}:
-            raise InputError("not a source", source="sources", row=row, value=entry, hint=hint)
+        if not isinstance(entry, dict) or "file" not in entry or set(entry) - known:
+            raise InputError("not a source", source=setting, row=row, value=entry, hint=hint)
         span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
         numbers = isinstance(span, list) and len(span) == 2 and all(type(one) is int for one in span)
         if not (numbers and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
@@ -79,7 +83,7 @@ def sources_from_recipe(entries: Any) -> list[Source]:
             # One file may give several sources; rows of two files must be told apart by their names.
             if other.name == source.name and other.file != source.file:
                 hint = f"it is called {source.name}, as {other.file} is: rename one"
-                raise InputError("two sources have one name", source="sources", row=row, value=source.file, hint=hint)
+                raise InputError("two sources have one name", source=setting, row=row, value=source.file, hint=hint)
         sources.append(source)
     return sources
 
@@ -134,11 +138,12 @@ def read_held_out(folder: Path, source: Source, dropped: Counter[str]) -> set[st
     Raises
     ------
     InputError
-        If the file cannot be read, or no row meets the condition.
+        If the file cannot be read, has no rows, or none that meets the condition.
     """
     frame, left_out = read_rows(folder / source.file, ("peptide",), source.where)
-    if frame.empty and left_out:
-        raise InputError("no row meets the condition", str(folder / source.file), value=source.where)
+    if frame.empty:
+        reason = "no row meets the condition" if left_out else "there are no peptides to hold out"
+        raise InputError(reason, str(folder / source.file), value=source.where or None)
     peptides = _plain(frame["peptide"])
     problems = peptides.map({text: peptide_problem(text) for text in peptides.unique()})
     for text, count in problems[problems != ""].value_counts().items():

@@ -1,6 +1,7 @@
 """Coverage of populations against what enumerating all persons gives."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmhc_distil.analysis.coverage import coverage, hit_chances, least_hits, missing_pairs, predictions_for
+from pmhc_distil.analysis.coverage import coverage, hit_chances, least_hits, predictions_for
 from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.sequences.frequencies import frequencies_from, read_frequencies
 from pmhc_distil.sequences.readers import read_peptides
@@ -182,7 +183,10 @@ def test_pairs_that_are_missing_are_counted(predictions, frequencies):
         coverage(predictions.drop(index=[0, 1]), frequencies)
     unscored = predictions.assign(rank=predictions["rank"].where(predictions.index != 1))
     other = pd.DataFrame({"peptide": ["PEPTIDE0"], "allele": ["HLA-C*07:01"], "rank": [1.0]})
-    assert missing_pairs(pd.concat([unscored, other]), frequencies_from(frequencies)) == ""
+    empty = pd.DataFrame({"peptide": [None], "allele": [None], "rank": [None]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        coverage(pd.concat([unscored, other, empty]), frequencies)
 
 
 def test_a_table_that_pandas_has_read(predictions, frequencies, tmp_path):

@@ -91,11 +91,18 @@ def test_rules_are_kept(predictor):
     assert strict["changes"].tolist() == [0], "where nothing keeps to the rules, the peptide alone is told"
 
 
-@pytest.mark.parametrize("rules", [{"changes": 9}, {"changes": 0}, {"changes": 2.0}, {"similarity": 2}])
+@pytest.mark.parametrize(
+    "rules", [{"changes": 9}, {"changes": 0}, {"changes": 2.0}, {"similarity": 2}, {"similarity": "a"}]
+)
 def test_rules_out_of_range_are_refused(rules):
     """A search that takes hours, or no step, for a number that the command line would refuse."""
     with pytest.raises(InputError, match=f"^{next(iter(rules))}: a"):
         Rules(**rules)
+
+
+def test_numbers_of_numpy_are_numbers():
+    """Prevents positions out of an array from being refused as outside of the peptide."""
+    assert Rules(np.int64(2), fixed=np.array([2, -1])).free("SIINFEKLL") == [0, 2, 3, 4, 5, 6, 7]
 
 
 def test_reverse_unbinds_all_alleles_at_once(predictor):

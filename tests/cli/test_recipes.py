@@ -19,7 +19,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("text", ["1e-3", "1.e-3", "1.0e-3", "0.001", "1E-3", "'1e-3'", "+10e-4"])
+@pytest.mark.parametrize("text", ["1e-3", "1.e-3", "1.0e-3", "0.001", "1E-3", "+10e-4"])
 def test_every_way_to_write_a_number_is_one(write, text):
     """Prevents 1e-3, which YAML takes for text, from reaching the optimizer as text."""
     found = read_recipe(write(f"learning_rate: {text}\n"), KNOWN)
@@ -43,6 +43,7 @@ def test_other_values_stay_as_they_are(write):
         "sources": [{"file": "a.csv", "lengths": [8, 11]}],
     }
     assert type(found["seed"]) is int
+    assert read_recipe(write("sources: [{file: '1e5', where: \"2e3\"}]\n"), KNOWN)["sources"][0]["file"] == "1e5"
     for layers in ("first", "2e", "e3"):
         assert read_recipe(write(f"layers: {layers}\n"), KNOWN) == {"layers": layers}
 

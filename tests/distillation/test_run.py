@@ -282,8 +282,8 @@ def test_facts_of_what_a_model_begins_from(make_model, pair_files, tmp_path, pai
     table = shutil.copy(pair_files[0], folders["table"] / "train.csv.gz")
     settings = {**SETTINGS, "alpha_soft": 0.0, "alpha_hard": 1.0, "num_train_epochs": 1}
     request = RunRequest(TASKS["binding"], "finetune", table, pair_files[1], folders["run"], settings)
-    sources = (folders["before"], folders["silent"])
-    run(request, replace(begin(make_model(num_hidden_layers=1)), sources=sources))
+    start = replace(begin(make_model(num_hidden_layers=1)), sources=(folders["before"], folders["silent"]))
+    run(request, start)
     joined = TrainingHashes.read(folders["run"] / HASHES_FILE)
     for each in (earlier, pairs):
         ligands = each[each["label"] == 1]
@@ -294,6 +294,39 @@ def test_facts_of_what_a_model_begins_from(make_model, pair_files, tmp_path, pai
             assert getattr(count, kind) == max(getattr(counts[0][allele], kind), getattr(counts[1][allele], kind))
     told = capsys.readouterr().err
     assert "silent does not tell which pairs it was trained on" in told and "before does not tell" not in told
+    # What is damaged is told before anything of the run is removed, and what is not beside the table is told, too.
+    hashes = folders["table"] / HASHES_FILE
+    hashes.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="training hashes"):
+        run(request, start)
+    assert (folders["run"] / "model.safetensors").is_file()
+    hashes.unlink()
+    run(request, start)
+    assert not (folders["run"] / HASHES_FILE).exists()
+    assert f"no {HASHES_FILE} is beside {table}, so the model does not tell what before" in capsys.readouterr().err
+
+
+def test_a_resumed_run_tells_the_same_training_loss(make_model, pair_files, tmp_path):
+    """Prevents the losses between the last entry of the log and a checkpoint from being left out of the mean."""
+    settings = {**SETTINGS, "alpha_soft": 0.0, "logging_steps": 50, "save_strategy": "steps", "save_steps": 3}
+    settings |= {"per_device_train_batch_size": 32, "num_train_epochs": 1}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings)
+    run(request, begin(make_model(num_hidden_layers=1)))
+    rows = (tmp_path / "run" / "metrics.csv").read_text()
+    steps = sorted((tmp_path / "run" / "checkpoints").iterdir(), key=lambda path: int(path.name.split("-")[1]))
+    assert len(steps) == 2
+    shutil.rmtree(steps[1])  # as if it had been killed after the first
+    run(replace(request, resume=True), begin(make_model(num_hidden_layers=1)))
+    assert (tmp_path / "run" / "metrics.csv").read_text() == rows
+
+
+def test_cached_answers_are_to_whole_grooves(make_model, pair_files, tmp_path, capsys):
+    """Prevents `--cache` from training otherwise than a live teacher without a word."""
+    teacher = make_model(groove_dropout=0.3)
+    for cache in (None, tmp_path / "cache.h5"):
+        request = RunRequest(TASKS["binding"], "distill", *pair_files, tmp_path / "run", SETTINGS, cache=cache)
+        run(request, begin(halve(teacher, [0, 3]), teacher))
+        assert ("none of their residues are hidden" in capsys.readouterr().err) == (cache is not None)
 
 
 def test_a_run_that_diverges(make_model, pair_files, tmp_path):

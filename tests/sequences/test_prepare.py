@@ -217,6 +217,11 @@ def test_nothing_to_train_on(tmp_path, proteome):
     for entry in ({"lengths": [8.0, 11.0]}, {"lengths": [[8], 11]}):
         with pytest.raises(InputError, match="not a range of lengths"):
             sources_from_recipe([{"file": "one.csv", **entry}])
+    with pytest.raises(InputError, match="held_out, row 1: not a source"):
+        sources_from_recipe([{"file": "one.csv", "lengths": [8, 11]}], "held_out")
+    (tmp_path / "none.csv").write_text("peptide\n")
+    with pytest.raises(InputError, match="no peptides to hold out"):
+        prepare(tmp_path, [Source("one.csv")], proteome, held_out=[Source("none.csv")], **SETTINGS)
 
 
 def test_dropped_rows_of_a_source_are_counted(prepared):

@@ -10,7 +10,7 @@ def sources(folder, recipe):
     """Name the files that the recipe for data reads, so that tables are made again when one has changed."""
     try:
         settings = yaml.safe_load(Path(recipe).read_text(encoding="utf-8"))
-        entries = [*settings["sources"], *settings.get("held_out", [])]
+        entries = [*settings["sources"], *(settings.get("held_out") or [])]
         return list(dict.fromkeys(str(Path(folder) / entry["file"]) for entry in entries))
     except OSError as error:
         raise WorkflowError(f"{recipe}, the recipe for data: {error.strerror}")
