@@ -38,7 +38,7 @@ def test_words_without_a_token(place, tmp_path, pipe, word_tokenizer):
     data = task.read(path, Reading(word_tokenizer, 32))
     assert data.asked.sum() == 2
     logits = np.zeros((2, 2))
-    assert 0 <= task.metrics(data, logits, np.zeros((2, 1)))["accuracy"] < 1
+    assert 0 <= task.metrics(data, logits, np.zeros((2, 1), dtype=np.int64))["accuracy"] < 1
     answers = pipe("token-classification", ("B-PER", "O"))([words], grouped=False)
     assert [one["word"] for one in answers[0]] == words
     assert answers[0][place]["entity"] == "O" and answers[0][place]["score"] == 0
