@@ -139,8 +139,12 @@ def test_order_neighbours_and_threads_do_not_matter(predictor):
 
 
 @pytest.mark.skipif(not native.has_half(), reason="this processor does not compute in bfloat16")
-def test_half_precision_changes_no_class(predictor):
+@pytest.mark.parametrize("tiles", [True, False])
+def test_half_precision_changes_no_class(tiles, monkeypatch):
     """A binder that is none on another machine."""
+    if not tiles:
+        monkeypatch.setattr(native, "_half_kernel", lambda: 1)
+    predictor = Predictor(threads=1)
     letters = np.array([token[0] for token in VOCABULARY])
     windows = read_windows(BUNDLED_MODEL / FILE_NAME)
     peptides = ["".join(row) for tokens in windows.values() for row in letters[tokens[:1500]]]

@@ -38,6 +38,8 @@ from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
 HALF_ERROR = 0.05
 """No logit of a peptide is off by more in half precision; the benchmark says by how much it is."""
+_HALF = ("", "AVX-512", "AMX")
+"""What computes in bfloat16, which differs in the last digits."""
 _TOGETHER = 4_096
 """Peptides that a thread takes on at once: few, so that threads end together; many, so that it seldom waits."""
 
@@ -82,6 +84,7 @@ class NativeBackend:
         self.shape = shape
         self.threads = threads
         self.half = half
+        self.device = _HALF[_half_kernel()] if half else ""
         self.error = HALF_ERROR if half else 0.0
         self._positions = floats(weights["encoder.positions.weight"])
         self._embeddings = floats(weights["encoder.tokens.weight"])
@@ -146,7 +149,7 @@ class NativeBackend:
         if self.half:
             packed = PackedGroove(*(part.ctypes.data for part in prefix.packed))
             failed = self._library.pmhc_score_half(
-                ctypes.byref(model), ctypes.byref(packed), ctypes.byref(of_length), *rows
+                int(self.device == "AMX"), ctypes.byref(model), ctypes.byref(packed), ctypes.byref(of_length), *rows
             )
         else:
             failed = self._library.pmhc_score_single(
@@ -191,11 +194,16 @@ def unsupported(shape: EncoderShape) -> str:
     return "" if shape.vocab_size == len(VOCABULARY) else "the model has another vocabulary"
 
 
-@cache
 def has_half() -> bool:
-    """Tell whether this processor computes in bfloat16 (AVX-512 and AMX) and the system lets it."""
+    """Tell whether this processor computes in bfloat16 (AVX-512, with AMX or without) and the system lets it."""
+    return bool(_half_kernel())
+
+
+@cache
+def _half_kernel() -> int:
+    """Give the number in ``_HALF`` of what computes in bfloat16 here."""
     library = _library()
-    return library is not None and bool(library.pmhc_half_supported())
+    return 0 if library is None else int(library.pmhc_half_supported())
 
 
 @cache

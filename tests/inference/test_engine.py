@@ -38,11 +38,18 @@ def wide_folder(tmp_path_factory, make_model):
     return folder
 
 
-@pytest.fixture(scope="module", params=["torch", "compiled", pytest.param("half", marks=needs_half)])
+HALVES = [pytest.param(name, marks=needs_half) for name in ("half", "half without AMX")]
+
+
+@pytest.fixture(scope="module", params=["torch", "compiled", *HALVES])
 def backend(request, binding_folder, wide_folder):
     """Give a model folder, the precision to ask for, and how far logits may be from the reference."""
-    folder = binding_folder if request.param == "torch" else wide_folder
-    return folder, "half" if request.param == "half" else "single", 0.05 if request.param == "half" else TOLERANCE
+    half = request.param.startswith("half")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "half without AMX":
+            patch.setattr(native, "_half_kernel", lambda: 1)
+        folder = binding_folder if request.param == "torch" else wide_folder
+        yield folder, "half" if half else "single", 0.05 if half else TOLERANCE
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +78,8 @@ def test_each_backend_is_the_one_meant(backend, engine):
     """Prevents tests of a compiled kernel that run torch, and the other way round."""
     assert isinstance(engine.backend, native.NativeBackend) == (engine.folder.name.startswith("wide"))
     assert engine.half == (backend[1] == "half")
+    if engine.half:
+        assert engine.backend.device == ("", "AVX-512", "AMX")[native._half_kernel()]
 
 
 def test_engine_equals_reference(backend, engine, peptides, pair_index, reference):
@@ -137,13 +146,10 @@ def test_without_a_compiler_torch_computes(wide_folder, peptides, pair_index, mo
     """Prevents an installation without compiled kernels from failing, or from giving other numbers."""
     compiled = Engine(wide_folder, threads=1, device="cpu", precision="single").score(peptides, GROOVES, pair_index)
     monkeypatch.setattr(native, "_library", lambda: None)
-    native.has_half.cache_clear()
-    try:
-        engine = Engine(wide_folder, threads=1, device="cpu")
-        assert isinstance(engine.backend, torch_backend.TorchBackend) and not engine.half
-        np.testing.assert_allclose(engine.score(peptides, GROOVES, pair_index), compiled, atol=TOLERANCE)
-    finally:
-        native.has_half.cache_clear()
+    monkeypatch.setattr(native, "_half_kernel", lambda: 0)
+    engine = Engine(wide_folder, threads=1, device="cpu")
+    assert isinstance(engine.backend, torch_backend.TorchBackend) and not engine.half
+    np.testing.assert_allclose(engine.score(peptides, GROOVES, pair_index), compiled, atol=TOLERANCE)
 
 
 def test_duplicates_are_scored_once(backend, engine, monkeypatch, peptides, pair_index, reference):
