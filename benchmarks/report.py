@@ -1,6 +1,9 @@
 """Put the results of ``speed.py`` into a Markdown file, between ``<!-- speed:begin -->`` and ``<!-- speed:end -->``.
 
 python benchmarks/report.py README.md
+python benchmarks/report.py README.md benchmarks/speed_avx512.json
+
+Where results have another name, so have the marks.
 """
 
 import json
@@ -69,11 +72,11 @@ def measures(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Rewrite the file given."""
-    facts = json.loads((Path(__file__).parent / "speed.json").read_text(encoding="utf-8"))
     document = Path(sys.argv[1])
-    document.write_text(
-        insert(document.read_text(encoding="utf-8"), to_markdown(facts), "speed", str(document)), encoding="utf-8"
-    )
+    results = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "speed.json"
+    made = to_markdown(json.loads(results.read_text(encoding="utf-8")))
+    text = insert(document.read_text(encoding="utf-8"), made, results.stem, str(document))
+    document.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

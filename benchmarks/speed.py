@@ -1,4 +1,4 @@
-"""How fast, how large and how exact: one run on one machine, written to ``speed.json`` beside this file.
+"""How fast, how large and how exact: one run on one machine, written to ``speed.json`` beside this file, or another.
 
     python benchmarks/speed.py --proteins human.fasta.gz --mhcflurry /path/to/python
 
@@ -315,8 +315,9 @@ def main() -> None:
     parser.add_argument("--mhcflurry", help="interpreter that has MHCflurry")
     parser.add_argument("--threads", type=int, default=available_cores())
     parser.add_argument("--only", nargs="+", metavar="PART", help="measure these again, and keep the others")
+    parser.add_argument("--results", type=Path, default=HERE / "speed.json", metavar="FILE", help="where to write them")
     given = parser.parse_args()
-    results = HERE / "speed.json"
+    results: Path = given.results
     facts: Facts = json.loads(results.read_text(encoding="utf-8")) if given.only else {}
     with tempfile.TemporaryDirectory() as name:
         folder, threads = Path(name), given.threads
