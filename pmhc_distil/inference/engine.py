@@ -112,6 +112,11 @@ class Engine:
         return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)
 
     @property
+    def computed_by(self) -> str:
+        """The backend, and the device or the instructions that it uses: the last digits differ between them."""
+        return f"{type(self.backend).__name__} {getattr(self.backend, 'device', '')}".strip()
+
+    @property
     def half(self) -> bool:
         """Whether it computes in bfloat16."""
         return self.backend.error > 0

@@ -58,7 +58,9 @@ class GrooveRanks:
                 return table
         # What a run finds must be what it would have made itself, whichever ran before it.
         random = file_sha256(self._background_file)
-        made_with = f"{self.weights}{random}{groove}{self.windows or ''}{'half' if self.engine.half else ''}"
+        # Half precision differs between what computes it, and nodes of a cluster may share the folder.
+        computed = f"half {self.engine.computed_by}" if self.engine.half else ""
+        made_with = f"{self.weights}{random}{groove}{self.windows or ''}{computed}"
         digest = hashlib.sha256(made_with.encode()).hexdigest()
         path = cache_folder() / f"ranks-{digest[:32]}.safetensors"
         try:

@@ -108,11 +108,10 @@ class Predictor:
         for name in ("config.json", RANKS_FILE, TRAINING_FILE, background.FILE_NAME):
             path = self.folder / name
             digest.update(path.read_bytes() if path.is_file() else b"none")
-        backend = self.engine.backend
         return {
             "model": digest.hexdigest(),
             "precision": "half" if self.engine.half else "single",
-            "backend": f"{type(backend).__name__} {getattr(backend, 'device', '')}".strip(),
+            "backend": self.engine.computed_by,
         }
 
     def predict(

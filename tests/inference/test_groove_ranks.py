@@ -43,5 +43,7 @@ def test_each_precision_has_its_own(ranks, tmp_path, monkeypatch):
     """Prevents the ranks of one run from depending on the precision of another that ran before."""
     ranks().table(GROOVE)
     monkeypatch.setattr(Engine, "half", True)
-    ranks().table(GROOVE)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    for number, instructions in enumerate(("AMX", "AVX-512"), start=2):
+        monkeypatch.setattr(Engine, "computed_by", instructions)
+        ranks().table(GROOVE)
+        assert len(list((tmp_path / "cache").iterdir())) == number

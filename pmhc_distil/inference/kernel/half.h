@@ -3,8 +3,8 @@
 
 /* left (rows, inputs), rows `step` numbers apart, times packed right, plus bias; the result is stored in bfloat16, or
  * after GELU, or added to single-precision numbers.  Rows, inputs and outputs are multiples of 32. */
-INLINE TARGET void PART(multiply)(const bf16 *left, int64_t step, int rows, const bf16 *right, const float *bias, int outputs,
-                     int inputs, enum Then then, void *to, int64_t to_step) {
+INLINE TARGET void PART(multiply)(const bf16 *left, int64_t step, int rows, const bf16 *right, const float *bias,
+                                  int outputs, int inputs, enum Then then, void *to, int64_t to_step) {
     float sums[32 * 32] __attribute__((aligned(LINE)));
     const int deep = inputs / 32;
     for (int out = 0; out < outputs; out += 32) {
@@ -31,8 +31,8 @@ INLINE TARGET void PART(multiply)(const bf16 *left, int64_t step, int rows, cons
 
 /* Attention of `queries` tokens of each peptide, CLS first, to the groove and to the peptide itself, for one head.
  * Keys stand in the order groove (34), CLS and peptide (at most 16), in tiles of 16. */
-TARGET static void PART(attend)(const bf16 *qkv, int width, int tokens, int queries, const bf16 *keys, const bf16 *rest_keys,
-                        const bf16 *values, const bf16 *rest_values, bf16 *mixed) {
+TARGET static void PART(attend)(const bf16 *qkv, int width, int tokens, int queries, const bf16 *keys,
+                                const bf16 *rest_keys, const bf16 *values, const bf16 *rest_values, bf16 *mixed) {
     __m512i own_keys[2][16], own_values[2][16] __attribute__((aligned(LINE)));
     float scores[16][64] __attribute__((aligned(LINE)));
     bf16 weights[16][64] __attribute__((aligned(LINE)));
@@ -154,8 +154,8 @@ TARGET static void PART(score_block)(const Model *model, const Groove *groove, c
         }
 }
 
-TARGET static int PART(score)(const Model *model, const Groove *groove, const Tokens *tokens, const uint8_t *residues, int64_t n,
-                              float *logits) {
+TARGET static int PART(score)(const Model *model, const Groove *groove, const Tokens *tokens, const uint8_t *residues,
+                              int64_t n, float *logits) {
     const size_t rows = PEPTIDES * LONGEST, width = (size_t)model->width, inner = (size_t)model->inner;
     char *memory = aligned_alloc(LINE, rows * (width * 14 + inner * 2));
     if (!memory) return 1;
