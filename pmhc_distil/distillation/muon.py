@@ -1,11 +1,13 @@
 """The optimizer: Muon for the matrices inside the layers, AdamW for everything else."""
 
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.adamw import adamw
 
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -41,58 +43,78 @@ class Muon(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            update = self._muon if group["muon"] else self._adamw
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    update(weight, weight.grad, group)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                (self._muon if group["muon"] else self._adamw)(weights, group)
         return loss
 
-    def _muon(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
-        update = gradient.lerp(momentum, MOMENTUM)
-        rows, columns = update.shape
-        # Query, key and value projections that are stored as one matrix are three matrices to the method.
-        parts = update.chunk(3) if rows == 3 * columns else (update,)
-        step = torch.cat([orthogonalised(part, self.dtype) for part in parts])
-        weight.add_(step, alpha=-group["lr"] * max(1.0, len(parts[0]) / columns) ** 0.5)
+    def _muon(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Update matrices, those of one shape together: a GPU would else wait for one small product after another."""
+        parts: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for weight in weights:
+            gradient, state = cast("Tensor", weight.grad), self.state[weight]
+            if not state:
+                state["momentum"] = torch.zeros_like(weight)
+            momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+            update = gradient.lerp(momentum, MOMENTUM)
+            rows, columns = update.shape
+            # Query, key and value projections that are stored as one matrix are three matrices to the method.
+            number = 3 if rows == 3 * columns else 1
+            for part in zip(weight.chunk(number), update.chunk(number), strict=True):
+                parts[part[0].shape].append(part)
+        for (rows, columns), pairs in parts.items():
+            steps = orthogonalised(torch.stack([update for _, update in pairs]), self.dtype)
+            rate = group["lr"] * max(1.0, rows / columns) ** 0.5
+            for (weight, _), step in zip(pairs, steps, strict=True):
+                weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-rate)
 
-    def _adamw(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[weight]
-        if not state:
-            state.update(step=0, mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
-        state["step"] += 1
+    def _adamw(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        for weight in weights:
+            if not self.state[weight]:
+                step = torch.zeros((), dtype=torch.float32, device=weight.device)
+                self.state[weight].update(step=step, mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
+        states = [self.state[weight] for weight in weights]
         first, second = group["betas"]
-        mean = state["mean"].lerp_(gradient, 1 - first)
-        square = state["square"].lerp_(gradient.square(), 1 - second)
-        scale = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
-        weight.addcdiv_(mean, scale, value=-group["lr"] / (1 - first ** state["step"]))
+        adamw(
+            weights,
+            [cast("Tensor", weight.grad) for weight in weights],
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=True,
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
 
 
 def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Replace the singular values of a matrix by ones, approximately (0.7 to 1.2), by Newton-Schulz iteration.
+    """Replace the singular values of matrices by ones, approximately (0.7 to 1.2), by Newton-Schulz iteration.
 
     Parameters
     ----------
-    matrix : Tensor
+    matrix : Tensor, shape (matrices, rows, columns)
     dtype : torch.dtype
         Of the products.
 
     Returns
     -------
     Tensor
-        Of the matrix's own type.
+        Of the type and shape of `matrix`.
     """
     a, b, c = NEWTON_SCHULZ
-    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    result = (wide / (wide.norm() + 1e-7)).to(dtype)
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    wide = matrix.mT if tall else matrix
+    result = (wide / (torch.linalg.matrix_norm(wide, keepdim=True) + 1e-7)).to(dtype)
     for _ in range(ITERATIONS):
-        gram = result @ result.T
-        result = torch.addmm(result, torch.addmm(gram, gram, gram, beta=b, alpha=c), result, beta=a)
-    return (result.T if matrix.shape[0] > matrix.shape[1] else result).to(matrix.dtype)
+        gram = result @ result.mT
+        result = torch.baddbmm(result, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), result, beta=a)
+    return (result.mT if tall else result).to(matrix.dtype)
 
 
 def muon(

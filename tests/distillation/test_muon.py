@@ -17,8 +17,9 @@ def test_directions_get_equal_steps(shape, dtype):
     torch.manual_seed(0)
     left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     matrix = left @ torch.diag(torch.logspace(0, -1, 16)) @ right
-    update = orthogonalised(matrix, dtype)
+    update, other = orthogonalised(torch.stack([matrix, 100 * torch.randn(shape)]), dtype)
     assert update.dtype == matrix.dtype
+    assert torch.linalg.svdvals(other).max() < 1.3
     after = torch.linalg.svdvals(update)
     assert after.min() > 0.6 and after.max() < 1.3
     assert torch.cosine_similarity(update.flatten(), (left @ right).flatten(), dim=0) > 0.95
