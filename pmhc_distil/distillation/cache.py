@@ -31,7 +31,7 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def cache_key(task: Task, teacher: Teacher, data: TaskData) -> str:
+def cache_key(task: Task, teacher: Teacher, data: TaskData, *, half: bool = False) -> str:
     """Give the key under which the teacher's rows for these examples are stored."""
     facts = [
         FORMAT_VERSION,
@@ -39,6 +39,7 @@ def cache_key(task: Task, teacher: Teacher, data: TaskData) -> str:
         weights_hash(teacher),
         teacher.config.vocab_size,
         data.fingerprint(labels=False),
+        *(["bfloat16"] if half else []),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -61,7 +62,14 @@ def check_cacheable(task: Task, path: Path) -> None:
 
 
 def teacher_rows(
-    task: Task, teacher: Teacher, data: TaskData, path: Path, *, batch_size: int, device: torch.device
+    task: Task,
+    teacher: Teacher,
+    data: TaskData,
+    path: Path,
+    *,
+    batch_size: int,
+    device: torch.device,
+    half: bool = False,
 ) -> np.ndarray:
     """Read the teacher's rows for all examples, after computing them if ``path`` does not hold them yet.
 
@@ -71,6 +79,9 @@ def teacher_rows(
         HDF5 file; a file with another key is replaced.
     batch_size : int
         Examples per forward pass.
+    device : torch.device
+    half : bool
+        Compute in mixed precision with bfloat16, as a live teacher does in a training that is so.
 
     Returns
     -------
@@ -82,12 +93,12 @@ def teacher_rows(
         As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache, or there are no examples.
     """
     check_cacheable(task, path)
-    key = cache_key(task, teacher, data)
+    key = cache_key(task, teacher, data, half=half)
     if path.exists():
         stored = _read(path, key)
         if stored is not None:
             return stored
-    rows = _compute(task, teacher, data, batch_size, device)
+    rows = _compute(task, teacher, data, batch_size, device, half)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["key"] = key
         file.create_dataset("rows", data=rows)
@@ -106,7 +117,9 @@ def _read(path: Path, key: str) -> np.ndarray | None:
         ) from error
 
 
-def _compute(task: Task, teacher: Teacher, data: TaskData, batch_size: int, device: torch.device) -> np.ndarray:
+def _compute(
+    task: Task, teacher: Teacher, data: TaskData, batch_size: int, device: torch.device, half: bool
+) -> np.ndarray:
     """Give the rows of all examples in their order."""
     teacher = teacher.eval().to(device)
     sampler = data.batches(batch_size, shuffle=False, seed=0)
@@ -116,7 +129,7 @@ def _compute(task: Task, teacher: Teacher, data: TaskData, batch_size: int, devi
     )
     for numbers, batch in tqdm(loader, desc="teacher", disable=None):
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
             part = task.rows(task.forward(teacher, batch), batch).float().cpu().numpy()
         if rows is None:
             rows = np.full((len(data), part.shape[1]), np.nan, dtype=np.float32)

@@ -148,6 +148,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
                 request.cache,
                 batch_size=arguments.per_device_eval_batch_size,
                 device=arguments.device,
+                half=arguments.bf16,
             )
         live = None
     trainer = DistilTrainer(

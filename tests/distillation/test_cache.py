@@ -159,3 +159,12 @@ def test_a_cache_that_cannot_be_written_is_refused_before_the_teacher_runs(teach
     monkeypatch.setattr(type(teacher), "forward", lambda *_, **__: pytest.fail("the teacher ran"))
     with pytest.raises(InputError, match="its folder does not exist"):
         rows_of(BINDING, teacher, data, tmp_path / "gone" / "cache.h5")
+
+
+def test_half_precision_is_another_answer(teacher, data, tmp_path):
+    """Prevents answers in one precision from being taken for those in the other, or answers that are far off."""
+    path = tmp_path / "teacher.h5"
+    whole = rows_of(BINDING, teacher, data, path)
+    half = teacher_rows(BINDING, teacher, data, path, batch_size=96, device=CPU, half=True)
+    assert not np.array_equal(whole, half)
+    np.testing.assert_allclose(whole, half, atol=0.1)
