@@ -17,6 +17,7 @@ from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.samples import genotype_warnings, split_alleles
 
 _ALLELE = "A*02:01"
+_LEFT_OUT = "null allele, not expressed at the cell surface: left out of the genotype"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Request:
     spellings : list of str
         Allele texts of the distinct cells.
     spelling_index : ndarray of int, shape (len(spellings),)
-        Place in `grooves`; -1 where the text names no allele that can be scored.
+        Place in `grooves`; -1 where the text names no allele that can be scored, or in a genotype a null allele.
     spelling_notes : list of str
         Why it cannot be scored, or what to mind; else empty.
     allele_notes : list of str
@@ -75,10 +76,14 @@ class Request:
 
 
 class _Alleles:
-    """Distinct alleles in the order in which they were first asked for."""
+    """Distinct alleles in the order in which they were first asked for.
 
-    def __init__(self, own: Mapping[str, str]) -> None:
+    Those of a person are asked for as what presents peptides: null alleles are none of them.
+    """
+
+    def __init__(self, own: Mapping[str, str], *, of_person: bool) -> None:
         self.own = own
+        self.of_person = of_person
         self.names: list[str] = []
         self.grooves: list[str] = []
         self.notes: list[str] = []
@@ -86,7 +91,10 @@ class _Alleles:
         self._places: dict[str, int] = {}
 
     def place(self, text: str, source: str | None, row: int | None, column: str | None) -> tuple[int, bool, str]:
-        """Return the place of the allele that a text names, whether it is new, and what to mind about this spelling."""
+        """Return the place of the allele that a text names, whether it is new, and what to mind about this spelling.
+
+        The place is -1 for a null allele of a person.
+        """
         name, groove, warning = text, self.own.get(text), ""
         if groove is None:
             if not text:
@@ -95,6 +103,10 @@ class _Alleles:
             name, groove, warning = allele.name, allele.groove, allele.warning
             if name in self.own and self.own[name] != groove:
                 raise InputError("the name means two sequences", source=source, row=row, column=column, value=text)
+            if allele.null and self.of_person:
+                if (told := f"{text}: {_LEFT_OUT}") not in self.warnings:
+                    self.warnings.append(told)
+                return -1, False, _LEFT_OUT
         if name in self._places:
             place = self._places[name]
             if warning and (told := f"{text}: {warning}") not in self.warnings:  # another spelling may be one to mind
@@ -134,8 +146,8 @@ def resolve_request(
     grooves : mapping of str to str, optional
         Sequence-defined alleles by id, which `alleles` and the table may name.
     genotype : bool
-        Whether the alleles of a row are those of one person.  A cell of the table's own may then hold several,
-        separated by commas, semicolons, bars or blanks.
+        Whether the alleles of a row are those of one person, of which null alleles present nothing.  A cell of the
+        table's own may then hold several, separated by commas, semicolons, bars or blanks.
     strict : bool
         Refuse a table with an allele that cannot be scored.
     source, rows, column : optional
@@ -170,7 +182,7 @@ def resolve_request(
             raise InputError("names and grooves are texts", source="grooves", value=f"{name}: {groove}")
         if len(groove) != GROOVE_LENGTH or set(groove) - set(RESIDUES):
             raise InputError(f"the groove of '{name}' is not of {GROOVE_LENGTH} standard residues", value=groove)
-    found = _Alleles(own)
+    found = _Alleles(own, of_person=genotype)
     if paired:
         return _resolve_rows(table, found, genotype, strict, source, rows, column)
     if alleles is None:
@@ -188,8 +200,10 @@ def resolve_request(
         if not isinstance(text, str):
             raise InputError("not an allele name", source=option, value=text, hint=_example(option))
         place, new, _ = found.place(text.strip(), option, None, None)
-        if not new:
+        if not new and place >= 0:
             repeated.append(f"{text}: names {found.names[place]} again; each allele is scored once")
+    if alleles and not found.names:
+        raise InputError("no cell shows any allele of the genotype", source=option, value=", ".join(alleles))
     none = np.empty(0, dtype=np.intp)
     unlikely = genotype_warnings(found.names, "the genotype") if genotype else []
     warnings = (*found.warnings, *repeated, *unlikely)
@@ -250,7 +264,9 @@ def _resolve_rows(
                 notes.append(" ".join(note.split()))
                 refused.append(f"{text or column}: {notes[-1]}")
             else:
-                if place in index[starts[-1] :]:  # another spelling of an allele that this person has already
+                if (
+                    place >= 0 and place in index[starts[-1] :]
+                ):  # another spelling of an allele that this person has already
                     continue
                 notes.append(note)  # of this spelling alone, whatever else the table has
             spellings.append(text)

@@ -26,9 +26,8 @@ def names(monkeypatch):
         asked.append(text)
         if text not in KNOWN:
             raise InputError("no such allele", source, row, column, text, "did you mean A2?")
-        return Allele(
-            KNOWN[text], text, GROOVE[len(KNOWN[text]) :] + GROOVE[: len(KNOWN[text])], "null" * (text == "NULL")
-        )
+        groove = GROOVE[len(KNOWN[text]) :] + GROOVE[: len(KNOWN[text])]
+        return Allele(KNOWN[text], text, groove, "null" * (text == "NULL"), text == "NULL")
 
     monkeypatch.setattr(request, "resolve_allele", resolve)
     return asked
@@ -141,6 +140,21 @@ def test_a_genotype_in_each_row(names):
         "",
     ]
     assert make_pairs(pair_table("A1;A2")).allele_index.tolist() == [-1], "one allele a row unless a genotype is meant"
+
+
+def test_a_null_allele_presents_nothing_for_a_person():
+    """Prevents the best allele of a person from being one that no cell shows, or one that is left out unnoticed."""
+    table = pair_table("A2,NULL", "NULL,NULL", "NULL,foo")
+    pairs = make_pairs(table, genotype=True)
+    assert pairs.frame["allele"].tolist() == ["HLA-A*02:01", "NULL", "NULL", "NULL", "foo"]
+    assert pairs.allele_index.tolist() == [0, -1, -1, -1, -1] and pairs.allele_names == ["HLA-A*02:01"]
+    told = "null allele, not expressed at the cell surface: left out of the genotype"
+    assert pairs.frame["note"].tolist()[:4] == ["", *3 * [told]] and f"NULL: {told}" in pairs.warnings
+    of_all = make_pairs(table.drop(columns="allele"), ["A2", "NULL", "NULL"], genotype=True)
+    assert of_all.allele_names == ["HLA-A*02:01"] and of_all.warnings == (f"NULL: {told}",)
+    assert len(make_pairs(table.drop(columns="allele"), ["A2", "NULL"]).allele_names) == 2, "asked for by name"
+    with pytest.raises(InputError, match="no cell shows any allele"):
+        make_pairs(table.drop(columns="allele"), ["NULL"], genotype=True)
 
 
 def test_alleles_that_a_row_meets(names):
