@@ -39,6 +39,9 @@ Examples:
     "--mutations", metavar="FILE", help="Table with the columns protein and mutation, or a VCF that VEP annotated."
 )
 @click.option(
+    "--pass-only", is_flag=True, help="Of a VCF, only variants that passed all filters (FILTER is PASS or .)."
+)
+@click.option(
     "--lengths",
     metavar="N-M",
     default="8-11",
@@ -66,6 +69,7 @@ def mutants(
     source: str,
     texts: tuple[str, ...],
     mutations: str | None,
+    pass_only: bool,
     lengths: tuple[int, ...],
     max_rank: float | None,
     proteome: str | None,
@@ -109,10 +113,15 @@ def mutants(
         raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
     found = named_mutations(texts)
     if mutations is not None:
-        read, silent = read_changes(mutations)
-        found += read
-        if silent:
-            tell(f"{mutations}: {silent:,} of the variants change no protein")
+        read = read_changes(mutations, pass_only=pass_only)
+        found += read.mutations
+        if read.silent:
+            tell(f"{mutations}: {read.silent:,} of the variants change no protein")
+        if read.failed:
+            done = "are left out" if pass_only else "are used all the same; --pass-only leaves them out"
+            tell(f"{mutations}: {read.failed:,} variants that did not pass all filters {done}")
+    elif pass_only:
+        raise InputError("there is no VCF whose filters could tell", source="--pass-only", hint="add --mutations")
     proteins = NamedProteins.read(source)
     looked_up = None if proteome is None else [sequence for _, sequence in read_proteins(proteome)]
     request = MutantRequest(

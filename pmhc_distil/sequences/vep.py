@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 from urllib.parse import unquote
 
 from pmhc_distil.errors import InputError
@@ -38,7 +38,25 @@ _GENE_NAMES = ("SWISSPROT", "SYMBOL", "Gene")
 _PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
 
 
-def read_changes(path: str | Path) -> tuple[list[Mutation], int]:
+class Changes(NamedTuple):
+    """What a file tells of changes of proteins.
+
+    Attributes
+    ----------
+    mutations : list of Mutation
+        Those of one line, allele and gene have the same ``variant`` and follow each other.
+    silent : int
+        Variants that change no protein.
+    failed : int
+        Variants that change one, and did not pass all filters of the caller.
+    """
+
+    mutations: list[Mutation]
+    silent: int
+    failed: int
+
+
+def read_changes(path: str | Path, *, pass_only: bool = False) -> Changes:
     """Read the protein changes of a VCF or of a table, which are told apart by the first line.
 
     Of every allele of a variant the transcripts whose protein changes are read, or only the picked ones if VEP has
@@ -49,29 +67,29 @@ def read_changes(path: str | Path) -> tuple[list[Mutation], int]:
     path : str or Path
         Plain or gzip: a VCF with ``CSQ`` in INFO and its format in the header, or what
         :func:`~pmhc_distil.sequences.mutations.read_mutations` reads.
-
-    Returns
-    -------
-    mutations : list of Mutation
-        Those of one line, allele and gene have the same ``variant`` and follow each other.
-    silent : int
-        Variants that change no protein.
+    pass_only : bool
+        Leave out variants of a VCF whose FILTER is neither PASS nor missing.
 
     Raises
     ------
     InputError
-        If the file cannot be read, has no annotation, or a line is no variant; or as ``read_mutations``.
+        If the file cannot be read, has no annotation, or a line is no variant; or as ``read_mutations``; or if only
+        what passed is to be read, and the file is no VCF.
     """
     stream = open_text(path)
     is_vcf = stream.readline().startswith("##fileformat=VCF")
     stream.seek(0)
-    return _read_vcf(stream, str(path)) if is_vcf else (read_mutations(path, stream), 0)
+    if is_vcf:
+        return _read_vcf(stream, str(path), pass_only)
+    if pass_only:
+        raise InputError("only a VCF tells which variants passed their filters", source=str(path), value="--pass-only")
+    return Changes(read_mutations(path, stream), 0, 0)
 
 
-def _read_vcf(stream: TextIO, source: str) -> tuple[list[Mutation], int]:
+def _read_vcf(stream: TextIO, source: str, pass_only: bool) -> Changes:
     fields: list[str] | None = None
     found: list[Mutation] = []
-    silent = 0
+    silent = failed = 0
     for row, line in enumerate(stream, 1):
         if line.startswith("#"):
             if match := _FORMAT.match(line):
@@ -89,11 +107,14 @@ def _read_vcf(stream: TextIO, source: str) -> tuple[list[Mutation], int]:
         info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
         entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
         made = list(_mutations(entries, f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"))
+        passed = cells[6] in ("PASS", ".", "")
         silent += not made
-        found += made
+        failed += bool(made) and not passed
+        if passed or not pass_only:
+            found += made
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
-    return found, silent
+    return Changes(found, silent, failed)
 
 
 def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:

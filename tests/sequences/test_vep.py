@@ -22,13 +22,14 @@ EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 def read(tmp_path):
     """Read variants whose annotations are given."""
 
-    def read(*annotations, header=HEADER):
+    def read(*annotations, header=HEADER, filters="PASS", **options):
         path = tmp_path / "variants.vcf.gz"
         lines = [
-            f"1\t{i}\t.\tA\tC\t.\tPASS\tDP=9;CSQ={text};SOMATIC\tGT\t0/1\n" for i, text in enumerate(annotations, 1)
+            f"1\t{i}\t.\tA\tC\t.\t{filters}\tDP=9;CSQ={text};SOMATIC\tGT\t0/1\n"
+            for i, text in enumerate(annotations, 1)
         ]
         path.write_bytes(gzip.compress((header + "".join(lines)).encode()))
-        return read_changes(path)
+        return read_changes(path, **options)
 
     return read
 
@@ -57,7 +58,7 @@ def read(tmp_path):
 )
 def test_changes(read, annotation, change):
     """Prevents residues and places of VEP from being read a column beside, or an insertion at the wrong side."""
-    ((found,), silent) = read(annotation)
+    ((found,), silent, _) = read(annotation)
     assert found.change == change and found.reason == "" and silent == 0
 
 
@@ -74,7 +75,7 @@ def test_changes(read, annotation, change):
 )
 def test_what_cannot_be_used_says_why(read, annotation, reason):
     """Prevents a frameshift from vanishing among the variants."""
-    ((found,), _) = read(annotation)
+    ((found,), *_) = read(annotation)
     assert found.change is None and reason in found.reason and found.names[-2:] == ("TP53", "G")
 
 
@@ -85,11 +86,11 @@ def test_transcripts_of_a_variant(read):
         "T|missense_variant|KRAS|G|ENST2|ENSP2||10|G/D",
         "T|synonymous_variant|KRAS|G|ENST3|ENSP3|ENSP3:p.Gly12%3D|12|G",
     ]
-    found, silent = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
+    found, silent, _ = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
     assert [one.names[0] for one in found] == ["ENSP1", "ENSP2"] and silent == 2
     assert len({one.variant for one in found}) == 1
     header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
-    found, _ = read(",".join([entries[0] + "|", entries[1] + "|1"]), header=header)
+    found, *_ = read(",".join([entries[0] + "|", entries[1] + "|1"]), header=header)
     assert [one.names[0] for one in found] == ["ENSP2"]
 
 
@@ -97,7 +98,7 @@ def test_every_allele_is_picked_for_itself(read):
     """Prevents the second allele of a site from vanishing where VEP has picked a transcript of the first alone."""
     entries = [f"{allele}|missense_variant|{gene}|G|T{allele}|P{gene}||12|G/D" for gene in "KL" for allele in "TA"]
     header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
-    found, _ = read(
+    found, *_ = read(
         ",".join(f"{entry}|{'1' * (entry[0] == 'T' and 'PK' in entry)}" for entry in entries), header=header
     )
     assert [one.names[:2] for one in found] == [("PK", "TT"), ("PK", "TA"), ("PL", "TA")]
@@ -106,14 +107,14 @@ def test_every_allele_is_picked_for_itself(read):
 def test_readings_follow_each_other(read):
     """Prevents the readings of a variant from being told apart because VEP writes those of two genes in turn."""
     entries = [f"T|missense_variant|{gene}|G|T{number}|P{number}||12|G/D" for number, gene in enumerate("KLKL")]
-    found, _ = read(*[",".join(entries)] * 2)
+    found, *_ = read(*[",".join(entries)] * 2)
     assert [one.names[0] for one in found] == ["P0", "P2", "P1", "P3"] * 2
     assert len({one.variant for one in found}) == 4 and all(one.own_names == 2 for one in found)
 
 
 def test_the_example():
     """Prevents an example that shows less than it says."""
-    found, silent = read_changes(EXAMPLES / "variants.vcf")
+    found, silent, _ = read_changes(EXAMPLES / "variants.vcf")
     assert len(found) == 3 and silent == 1
 
 
@@ -129,3 +130,20 @@ def test_mistakes_name_their_row(tmp_path, read):
     path.write_text(HEADER + "1\t2\t.\n")
     with pytest.raises(InputError, match="row 5: a variant has at least 8 fields, and this has 3"):
         read_changes(path)
+
+
+def test_variants_that_did_not_pass(read):
+    """Prevents calls that the caller itself doubts from being used without a word, or from being dropped unasked."""
+    changing, silent = "T|missense_variant|K|G|T|||5|V/M", "T|intron_variant|K|G|T||||"
+    counts = {}
+    for filters in ("PASS", ".", "weak_evidence;germline"):
+        for only in (False, True):
+            made = read(changing, silent, filters=filters, pass_only=only)
+            counts[filters, only] = len(made.mutations), made.silent, made.failed
+    assert counts == {
+        **{(filters, only): (1, 1, 0) for filters in ("PASS", ".") for only in (False, True)},
+        ("weak_evidence;germline", False): (1, 1, 1),
+        ("weak_evidence;germline", True): (0, 1, 1),
+    }
+    with pytest.raises(InputError, match="only a VCF tells"):
+        read_changes(EXAMPLES / "mutations.csv", pass_only=True)
