@@ -48,7 +48,12 @@ def _with_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
 @click.argument("table", metavar="TABLE")
 @click.option("--model", "models", metavar="DIR", multiple=True, help="Repeatable.  [default: the bundled model]")
 @click.option("--genotype", is_flag=True, help="The allele column holds a person's alleles, of which the best counts.")
-@click.option("-o", "--output", metavar="FILE", help="Write all metrics as a table: overall, per allele, length, ...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write all metrics as a table: overall, per allele, length, ...; - prints it.",
+)
 @click.option("--report", metavar="FILE", help="Write all metrics as an HTML page with plots (needs the extra plots).")
 @click.option(
     "--by",
@@ -157,7 +162,8 @@ def evaluate(
     if len({each.name for each in evaluations}) < len(evaluations):
         evaluations = [replace(each, name=str(folder)) for each, folder in zip(evaluations, folders, strict=True)]
     overview = summary(evaluations, columns=columns, thresholds=thresholds)
-    click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
+    if output != "-":  # whose place the details have then
+        click.echo(to_markdown(overview) if format_ == "markdown" else overview.to_csv(index=False).rstrip())
     if output or report:
         details = detailed_metrics(evaluations, columns=columns, thresholds=thresholds, resamples=resamples)
         if output:

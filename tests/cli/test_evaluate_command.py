@@ -208,6 +208,13 @@ def test_rows_without_a_group(run_on):
     assert found["auroc_mean_by_donor"][0] == pytest.approx(written["auroc"].mean())
 
 
+def test_details_on_standard_output(run_on, tmp_path):
+    """Prevents two tables on one output, which no program reads."""
+    run_on(ROWS, "-o", "m.csv")
+    printed = run_on(ROWS, "-o", "-")
+    pd.testing.assert_frame_equal(printed, pd.read_csv(tmp_path / "m.csv"))
+
+
 def test_pairs_of_a_genotype(run_on, binding_folder, tmp_path):
     """Prevents a row from being called unseen because another allele than that of training is the best one."""
     for name, allele in (("a", "HLA-A*02:01"), ("b", "HLA-B*07:02")):
