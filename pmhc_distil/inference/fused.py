@@ -1,0 +1,267 @@
+"""The encoder on a GPU from NVIDIA by two kernels of our own, in bfloat16 with sums and residuals in single precision.
+
+Triton, which comes with torch for these GPUs, compiles them when they are first used.  The logits of a peptide do not
+depend on its neighbours, to the last bit.
+"""
+
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pmhc_distil.models.encoder import Encoder
+from pmhc_distil.models.shape import EncoderShape
+from pmhc_distil.models.vocabulary import VOCABULARY, encode
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
+
+HALF_ERROR = 0.1
+"""No logit of a peptide is off by more."""
+ROWS, WARPS, STAGES = 128, 8, 2
+"""Tokens of a tile, the warps that share it, and the parts of the weights that are loaded ahead."""
+_WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP = 128, 4, 32, 64, 64, 64
+"""As in :mod:`pmhc_distil.inference.fused_kernel`."""
+FusedPrefix = tuple[Tensor, Tensor]
+"""Keys of a groove, float16 (layers, heads, 32, 64), and its values, bfloat16 (layers, heads, 64, 32)."""
+
+
+class FusedBackend:
+    """A binding model in kernels of our own.
+
+    Parameters
+    ----------
+    shape : EncoderShape
+        One that :func:`unsupported` has nothing against.
+    weights : mapping of str to ndarray of float32
+        By the names of :meth:`EncoderShape.weight_shapes`.
+    device : torch.device
+    """
+
+    error = HALF_ERROR
+
+    def __init__(self, shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device) -> None:
+        self.shape = shape
+        self.device = device
+        self.encoder = Encoder(shape)
+        self.encoder.load_state_dict(
+            {name[8:]: torch.from_numpy(value) for name, value in weights.items() if name.startswith("encoder.")}
+        )
+        self.encoder.to(device).eval()
+        packed = _Packed(shape, weights)
+        self._weights, self._rest = (self._put(part).half() for part in (packed.weights, packed.rest))
+        self._biases, self._rest_biases = self._put(packed.biases), self._put(packed.rest_biases)
+        self._shifts = self._put(packed.shifts)
+        self._embeddings = {
+            length: self._put(packed.embeddings(length)).half() for length in range(1, MAX_PEPTIDE_LENGTH + 1)
+        }
+        self.rows, self.warps, self.stages = ROWS, WARPS, STAGES
+
+    @torch.inference_mode()
+    def prefix(self, groove: str) -> FusedPrefix:
+        """Compute the keys and values of a groove, in single precision."""
+        found = self.encoder.prefix(torch.from_numpy(encode([groove])).to(self.device).long())
+        room = (0, 0, 0, _GROOVE_ROOM - GROOVE_LENGTH)
+        keys, values = (
+            torch.nn.functional.pad(torch.cat(parts) - shift.view(-1, _HEADS, 1, _HEAD_WIDTH), room)
+            for parts, shift in zip(zip(*found, strict=True), self._shifts, strict=True)
+        )
+        return keys.transpose(2, 3).half().contiguous(), values.bfloat16()
+
+    def forward(self, prefix: FusedPrefix, tokens: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score peptides of one length with one groove.
+
+        Parameters
+        ----------
+        prefix : FusedPrefix
+        tokens : ndarray of uint8, shape (n, length)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 2)
+            Presentation logit and affinity logit.
+        """
+        return self.forward_pairs([prefix], tokens, np.array([0, len(tokens)]), np.arange(len(tokens)))
+
+    @torch.inference_mode()
+    def forward_pairs(
+        self,
+        prefixes: Sequence[FusedPrefix],
+        tokens: NDArray[np.uint8],
+        edges: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Score peptides of one length with several grooves.
+
+        Parameters
+        ----------
+        prefixes : sequence of FusedPrefix
+        tokens : ndarray of uint8, shape (peptides, length)
+        edges : ndarray of int, shape (grooves + 1,)
+            Where the pairs of each groove begin.
+        numbers : ndarray of int, shape (pairs,)
+            The peptide of each pair.
+
+        Returns
+        -------
+        ndarray of float32, shape (pairs, 2)
+        """
+        tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
+        on_device = [self._put(np.ascontiguousarray(part)) for part in (tokens, numbers.astype(np.int32), tiles)]
+        grooves = map(torch.stack, zip(*prefixes, strict=True))
+        logits = self.launch(*grooves, *on_device)
+        return logits.cpu().numpy()
+
+    def launch(self, keys: Tensor, values: Tensor, tokens: Tensor, numbers: Tensor, tiles: Tensor) -> Tensor:
+        """Start the kernels on what lies on the device; logits (pairs, 2)."""
+        from pmhc_distil.inference import fused_kernel
+
+        count, length = len(numbers), tokens.shape[1]
+        states = torch.empty((count, _WIDTH), dtype=torch.float32, device=self.device)
+        attended = torch.empty((count, _WIDTH), dtype=torch.float16, device=self.device)
+        logits = torch.empty((count, 2), dtype=torch.float32, device=self.device)
+        options: dict[str, Any] = {
+            "INNER": self.shape.intermediate_size,
+            "ROWS": self.rows,
+            "STAGES": self.stages,
+            "num_warps": self.warps,
+        }
+        fused_kernel.encode_tiles[(len(tiles),)](
+            tokens,
+            numbers,
+            tiles,
+            self._embeddings[length],
+            self._weights,
+            self._biases,
+            keys,
+            values,
+            states,
+            attended,
+            length,
+            self.shape.layer_norm_eps,
+            LAYERS=self.shape.num_hidden_layers,
+            **options,
+        )
+        fused_kernel.finish_peptides[(-(-count // self.rows),)](
+            states, attended, self._rest, self._rest_biases, logits, count, self.shape.layer_norm_eps, **options
+        )
+        return logits
+
+    def _put(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+def tiles_of(edges: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+    """Cut the pairs of each groove into tiles.
+
+    Parameters
+    ----------
+    edges : ndarray of int, shape (grooves + 1,)
+        Where the pairs of each groove begin.
+    size : int
+        Peptides of a tile.
+
+    Returns
+    -------
+    ndarray of int32, shape (tiles, 3)
+        Of each tile the groove, its first pair and the one behind its last.
+    """
+    counts = -(-np.diff(edges) // size)
+    groove = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(groove)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = edges[groove] + within * size
+    return np.stack([groove, first, np.minimum(first + size, edges[groove + 1])], 1).astype(np.int32)
+
+
+class _Packed:
+    """Weights as the kernels read them.
+
+    Layer norms are folded into what follows.  What is added to the states has a mean of zero, which a norm would take
+    away.  The biases of keys change nothing, and those of values are added behind the attention.
+    """
+
+    def __init__(self, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> None:
+        self.shape = shape
+        self._encoder = {
+            name[8:]: value.astype(np.float64) for name, value in weights.items() if name.startswith("encoder.")
+        }
+        layers = [self._layer(f"layers.{number}.") for number in range(shape.num_hidden_layers)]
+        matrices, vectors, shifts = zip(*layers, strict=True)
+        self.weights, self.biases = (_flat([part for layer in given for part in layer]) for given in (matrices, vectors))
+        self.shifts = np.stack(shifts, 1).astype(np.float32)
+        head, bias = self._folded(
+            weights["head.dense.weight"].astype(np.float64), weights["head.dense.bias"], "final_norm."
+        )
+        # The head's own rows of the last layer's output matrix lie between its other matrices.
+        *of_heads, into, out = matrices[-1]
+        attention_output = np.concatenate(of_heads[2::3])
+        self.rest = _flat([attention_output, into, out, head.T])
+        self.rest_biases = _flat(
+            [*vectors[-1][1:], bias, weights["head.output.weight"], weights["head.output.bias"]]
+        )
+
+    def _folded(self, weight: np.ndarray, bias: np.ndarray, norm: str) -> tuple[np.ndarray, np.ndarray]:
+        """Give a linear map of normed states as one of states of mean 0 and variance 1."""
+        return weight * self._encoder[f"{norm}weight"], bias + weight @ self._encoder[f"{norm}bias"]
+
+    def _layer(self, name: str) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+        """Give the matrices of a layer, as (in, out), its vectors, and what to take from keys and values of grooves."""
+        given = {key[len(name) :]: value for key, value in self._encoder.items() if key.startswith(name)}
+        weight, bias = self._folded(given["qkv.weight"], given["qkv.bias"], f"{name}attention_norm.")
+        query, key, value = weight.reshape(3, _HEADS, _HEAD_WIDTH, _WIDTH)
+        query_bias, key_bias, value_bias = bias.reshape(3, _WIDTH)
+        scale = 1 / (math.log(2) * math.sqrt(_HEAD_WIDTH))
+        output = given["attention_output.weight"]
+        output_bias = given["attention_output.bias"] + output @ value_bias
+        output = output - output.mean(0)
+        matrices = []
+        for head in range(_HEADS):
+            columns = slice(head * _HEAD_WIDTH, (head + 1) * _HEAD_WIDTH)
+            both = np.stack([key[head], value[head]], 1).reshape(2 * _HEAD_WIDTH, _WIDTH)
+            matrices += [scale * query[head].T, both.T, output[:, columns].T]
+        into, into_bias = self._folded(
+            given["feedforward_in.weight"], given["feedforward_in.bias"], f"{name}feedforward_norm."
+        )
+        matrices.append(into.reshape(-1, _INNER_STEP, _WIDTH).transpose(0, 2, 1))
+        out, out_bias = given["feedforward_out.weight"], given["feedforward_out.bias"]
+        matrices.append((out - out.mean(0)).T)
+        vectors = [scale * query_bias, output_bias - output_bias.mean(), into_bias, out_bias - out_bias.mean()]
+        return matrices, vectors, np.stack([key_bias, value_bias])
+
+    def embeddings(self, length: int) -> NDArray[np.float32]:
+        """Give the embeddings of tokens, then those of the positions of CLS and so many residues; (64, width)."""
+        residue = np.arange(length)
+        from_end = self.shape.max_half_length + length - 1 - residue
+        place = np.where(residue < (length + 1) // 2, residue, from_end)
+        table = np.zeros((_TABLE, _WIDTH))
+        table[: len(VOCABULARY)] = self._encoder["tokens.weight"]
+        table[_TABLE // 2 : _TABLE // 2 + length + 1] = self._encoder["positions.weight"][
+            np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)
+        ]
+        return (table - table.mean(1, keepdims=True)).astype(np.float32)
+
+
+def _flat(parts: Sequence[np.ndarray]) -> NDArray[np.float32]:
+    return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+
+
+def unsupported(shape: EncoderShape, device: torch.device) -> str:
+    """Say why the kernels cannot run a model there; empty if they can."""
+    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
+        return "no GPU from NVIDIA of the year 2020 or later"
+    if not _has_triton():
+        return "Triton is not installed"
+    sizes = (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size % _INNER_STEP)
+    if sizes != (_WIDTH, _HEADS, 0) or len(VOCABULARY) != shape.vocab_size:
+        return f"the kernels are written for a width of {_WIDTH} and {_HEADS} heads"
+    return ""
+
+
+@cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None
