@@ -159,8 +159,8 @@ def predict_rows(
             return
         from tqdm import tqdm
 
-        from pmhc_distil.inference.ahead import one_ahead
         from pmhc_distil.inference.screen import FITTED, WORTH
+        from pmhc_distil.sequences.ahead import ahead
 
         predictor = load()
         screen = None
@@ -182,7 +182,7 @@ def predict_rows(
 
         total = overview.rows * each
         with tqdm(total=total, initial=done * each, unit=" rows", unit_scale=True, disable=None) as bar:
-            for frame, part in one_ahead(predict, rows.tables(size, done)):
+            for frame, part in ahead(predict, rows.tables(size, done)):
                 yield frame, part
                 bar.update(part.count)
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.inference.ahead import one_ahead
 from pmhc_distil.inference.background import FILE_NAME, draw_windows, read_windows, write_windows
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import MILLI, PERCENTILES, RANKS_FILE, RankTable, knots_of, percent_rank, to_milli
 from pmhc_distil.inference.score_estimates import ScoreEstimates, Scores, Thoroughness, spread_out
+from pmhc_distil.sequences.ahead import ahead
 from pmhc_distil.sequences.files import atomic_path, file_sha256
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
@@ -88,7 +88,7 @@ def calibrate(
 
     def each(score: Callable[[str], Scores], todo: Sequence[str], what: str) -> Iterator[Scores]:
         """Calibrate grooves and give the scores of each."""
-        bar = tqdm(one_ahead(score, todo), desc=what, total=len(todo), disable=None)
+        bar = tqdm(ahead(score, todo), desc=what, total=len(todo), disable=None)
         for number, (groove, scores) in enumerate(zip(todo, bar, strict=True), start=1):
             done[groove] = _knots(scores)
             if partial and number % _KEPT_EVERY == 0:

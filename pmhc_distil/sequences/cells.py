@@ -1,6 +1,6 @@
 """The cells of a table as they are written: rounded Python values, None where there is none."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,18 @@ def round_significant(values: ArrayLike, digits: int) -> NDArray[np.float64]:
     for i in np.flatnonzero(nonzero & (np.abs(places) > 22)):
         rounded[i] = float(f"{x[i]:.{digits}g}")
     return rounded
+
+
+def taken(texts: Sequence[str], index: NDArray[np.intp]) -> pd.Series:
+    """Give a column of texts that are few and repeat, without making each anew.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    index : ndarray of int, shape (N,)
+        Place in `texts` of every cell.
+    """
+    return pd.Series(pd.Series(list(texts), dtype="str").array.take(index))
 
 
 def parts_of(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -3,9 +3,11 @@
 import ctypes
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pmhc_distil.sequences.cells import round_significant, values_of
 from pmhc_distil.sequences.compiled import compiled_library
@@ -13,13 +15,22 @@ from pmhc_distil.sequences.compiled import compiled_library
 _MOST_DIGITS = 13
 _ROOM = 32
 _END = "\0"
+_QUOTED, _REFUSED = ('"', "\n"), ("\0", "\r")
+_Texts = tuple[NDArray[np.uint8], NDArray[np.int64], int]
+"""Letters, where each text begins and the last one ends, and how many bytes are between texts."""
 
 
 class _Column(ctypes.Structure):
-    _fields_ = (("texts", ctypes.c_char_p), ("numbers", ctypes.c_void_p), ("digits", ctypes.c_int64))
+    _fields_ = (
+        ("texts", ctypes.c_void_p),
+        ("ends", ctypes.c_void_p),
+        ("between", ctypes.c_int64),
+        ("numbers", ctypes.c_void_p),
+        ("digits", ctypes.c_int64),
+    )
 
 
-def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: str) -> str | None:
+def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: str) -> memoryview | None:
     """Write rows as the module csv does, without a header.
 
     Parameters
@@ -32,9 +43,9 @@ def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: s
 
     Returns
     -------
-    str or None
-        None where the module csv has to do it: without compiled code, for a single column or none (an empty cell of it
-        would be an empty line), and for cells with a zero byte or a carriage return.
+    memoryview or None
+        UTF-8.  None where the module csv has to do it: without compiled code, for a single column or none (an empty
+        cell of it would be an empty line), and for cells with a zero byte or a carriage return.
     """
     library = _library()
     if library is None or len(frame.columns) < 2:
@@ -49,15 +60,17 @@ def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: s
             cells = frame.iloc[:, place].to_numpy(dtype=np.float64, na_value=np.nan)
             numbers = np.ascontiguousarray(round_significant(cells, digits[name]))
             kept.append(numbers)
-            columns[place] = _Column(None, numbers.ctypes.data, digits[name])
+            columns[place] = _Column(None, None, 0, numbers.ctypes.data, digits[name])
             room += _ROOM * len(frame)
         else:
-            texts = _texts(frame.iloc[:, place], delimiter)
-            if texts is None:
+            series = frame.iloc[:, place]
+            found = _plain_texts(series, delimiter) or _texts(series, delimiter)
+            if found is None:
                 return None
-            kept.append(texts)
-            columns[place] = _Column(texts, None, 0)
-            room += len(texts)
+            texts, ends, between = found
+            kept += found
+            columns[place] = _Column(texts.ctypes.data, ends.ctypes.data, between, None, 0)
+            room += int(ends[-1] - ends[0])
     buffer = np.empty(room, np.uint8)
     count = library.pmhc_lines(
         ctypes.c_int64(len(frame)),
@@ -66,10 +79,27 @@ def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: s
         ctypes.c_char(delimiter.encode()),
         ctypes.c_void_p(buffer.ctypes.data),
     )
-    return buffer[:count].tobytes().decode("utf-8", "surrogateescape")
+    return buffer[:count].data
 
 
-def _texts(series: pd.Series, delimiter: str) -> bytes | None:
+def _plain_texts(series: pd.Series, delimiter: str) -> _Texts | None:
+    """Give the cells of a column that lies in Arrow's memory, if none has to be quoted; without making them anew."""
+    if not hasattr(series.array, "__arrow_array__"):
+        return None
+    cells = series.array.__arrow_array__()
+    if isinstance(cells, _arrow().ChunkedArray):
+        cells = cells.combine_chunks()
+    if cells.null_count or not len(cells) or cells.type != _arrow().large_string():
+        return None
+    _, offsets, letters = cells.buffers()
+    ends = np.frombuffer(offsets, np.int64)[cells.offset : cells.offset + len(cells) + 1]
+    texts = np.frombuffer(letters or b" ", np.uint8)
+    special = np.zeros(256, dtype=bool)
+    special[[ord(letter) for letter in (delimiter, *_QUOTED, *_REFUSED)]] = True
+    return None if special[texts[ends[0] : ends[-1]]].any() else (texts, ends, 0)
+
+
+def _texts(series: pd.Series, delimiter: str) -> _Texts | None:
     """Give the cells, quoted where that is needed, each ended by a zero byte; None if that cannot be."""
     cells = values_of(series, None)
     try:
@@ -81,13 +111,21 @@ def _texts(series: pd.Series, delimiter: str) -> bytes | None:
         return None
     if "\r" in joined:  # releases of Python differ on that
         return None
-    special = (delimiter, '"', "\n")
+    special = (delimiter, *_QUOTED)
     if any(letter in joined for letter in special):
         quoted = (
             '"' + cell.replace('"', '""') + '"' if any(map(cell.__contains__, special)) else cell for cell in cells
         )
         joined = _END.join(quoted)
-    return joined.encode("utf-8", "surrogateescape")
+    texts = np.frombuffer((joined + _END).encode("utf-8", "surrogateescape"), np.uint8)
+    return texts, np.append(0, np.flatnonzero(texts == 0) + 1), 1
+
+
+@cache
+def _arrow() -> Any:
+    import pyarrow
+
+    return pyarrow
 
 
 @cache

@@ -14,6 +14,7 @@ a score is a comment.
 
 from collections.abc import Callable
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import TextIO
 
 import numpy as np
@@ -38,7 +39,7 @@ _CORE = 9
 _RULE = "-" * 132 + "\n"
 
 
-def peer_writer(text: TextIO, format: str) -> TableWriter:
+def peer_writer(text: TextIOWrapper, format: str) -> TableWriter:
     """Make what writes predictions in one of :data:`~pmhc_distil.sequences.formats.PEER_FORMATS`."""
     if format == "netmhcpan":
         return _NetMHCpanWriter(text)

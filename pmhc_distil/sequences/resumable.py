@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, cast
 
 import pandas as pd
 
@@ -60,7 +60,7 @@ class ResumableWriter:
         self,
         file: BinaryIO,
         journal: Journal,
-        make_writer: Callable[[TextIO], TableWriter],
+        make_writer: Callable[[io.TextIOWrapper], TableWriter],
         before: Step | None,
         digest: Any,
     ) -> None:
@@ -150,7 +150,7 @@ def open_resumable(
 
     run = json.loads(json.dumps({**facts, "format": format, "shard": str(shard or "")}))  # as they will be read
 
-    def make_writer(text: TextIO) -> TableWriter:
+    def make_writer(text: io.TextIOWrapper) -> TableWriter:
         return text_writer(text, format if direct else "csv", digits)
 
     with told(str(destination), _KEPT if resume else None), Journal(log, str(destination)) as journal:

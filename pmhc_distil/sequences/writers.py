@@ -14,11 +14,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.ahead import ahead
 from pmhc_distil.sequences.cells import parts_of, rows_of
 from pmhc_distil.sequences.delimited_lines import delimited_lines
 from pmhc_distil.sequences.files import atomic_path, why
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pmhc_distil.sequences.workbook import WorkbookWriter
 
 _PIECE = 1 << 20
+_AT_ONCE = 4
+"""Parts of a table that are made into lines at a time."""
 
 
 class TableWriter(Protocol):
@@ -68,13 +71,13 @@ class PredictionWriter:
 
     Parameters
     ----------
-    text : TextIO
+    text : TextIOWrapper
     format : {"csv", "tsv", "jsonl"}
     digits : mapping
         Significant digits of the columns that are rounded.
     """
 
-    def __init__(self, text: TextIO, format: str, digits: Mapping[str, int]) -> None:
+    def __init__(self, text: io.TextIOWrapper, format: str, digits: Mapping[str, int]) -> None:
         self._text = text
         self._digits = digits
         self._delimiter = "\t" if format == "tsv" else ","
@@ -97,15 +100,21 @@ class PredictionWriter:
         elif names != self._names:
             msg = f"the columns change from {self._names} to {names}"
             raise ValueError(msg)
-        for part in parts_of(frame):
-            if self._rows is None:
-                encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+        if self._rows is None:
+            encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+            for part in parts_of(frame):
                 rows = rows_of(part, self._digits)
                 self._text.writelines(encode(dict(zip(names, row, strict=True))) + "\n" for row in rows)
-            elif (lines := delimited_lines(part, self._digits, self._delimiter)) is not None:
-                self._text.write(lines)
-            else:
+            return
+        for lines, part in ahead(self._lines, parts_of(frame), _AT_ONCE):
+            if lines is None:
                 self._rows.writerows(rows_of(part, self._digits))
+            else:
+                self._text.flush()
+                cast("BinaryIO", self._text.buffer).write(lines)
+
+    def _lines(self, part: pd.DataFrame) -> tuple[memoryview | None, pd.DataFrame]:
+        return delimited_lines(part, self._digits, self._delimiter), part
 
 
 @contextlib.contextmanager
@@ -188,7 +197,7 @@ class _Packed(io.BufferedIOBase):
                 super().close()
 
 
-def text_writer(text: TextIO, format: str, digits: Mapping[str, int]) -> TableWriter:
+def text_writer(text: io.TextIOWrapper, format: str, digits: Mapping[str, int]) -> TableWriter:
     """Make what writes a table as lines of text, in a format that is none of the packed ones."""
     if format not in PEER_FORMATS:
         return PredictionWriter(text, format, digits)

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from pmhc_distil.sequences import delimited_lines as module
 from pmhc_distil.sequences.cells import round_significant, rows_of
-from pmhc_distil.sequences.delimited_lines import delimited_lines
 from pmhc_distil.sequences.writers import write_predictions
 
 compiled = pytest.mark.skipif(module._library() is None, reason="no C compiler when the package was installed")
+
+
+def delimited_lines(frame, digits, delimiter):
+    lines = module.delimited_lines(frame, digits, delimiter)
+    return None if lines is None else bytes(lines).decode("utf-8", "surrogateescape")
 
 
 def by_csv(frame, digits, delimiter=","):

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A column of texts, each ended by a zero byte, or of numbers that are rounded to so many digits; one of both is NULL. */
+/* A column of texts, or of numbers that are rounded to so many digits; one of both is NULL.  Text i begins at ends[i], and
+ * what is between it and the next are so many bytes. */
 typedef struct {
     const char *texts;
+    const int64_t *ends;
+    int64_t between;
     const double *numbers;
     int64_t digits;
 } Column;
@@ -23,7 +26,8 @@ static const double POWERS[EXACT + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6
 
 /* Write the significant digits of a positive number, without zeros behind the last, and the exponent of the first. */
 static int significant(double x, int digits, char *to, int *exponent) {
-    int power = (int)floor(log10(x));
+    /* The logarithm to base 2 tells it, or the one before it. */
+    int power = (int)floor(ilogb(x) * 0.30102999566398120);
     const int shift = digits - 1 - power;
     if (shift <= -EXACT || shift >= EXACT) { /* far from what is common; the smallest numbers have fewer digits */
         char text[40];
@@ -37,7 +41,6 @@ static int significant(double x, int digits, char *to, int *exponent) {
         if (digits > 1) memcpy(to + 1, text + 2, (size_t)digits - 1);
     } else {
         int64_t whole = llrint(shift < 0 ? x / POWERS[-shift] : x * POWERS[shift]);
-        /* The logarithm may be off at a power of ten. */
         if (whole >= (int64_t)POWERS[digits]) {
             power++;
             whole = llrint(shift < 1 ? x / POWERS[1 - shift] : x * POWERS[shift - 1]);
@@ -86,14 +89,16 @@ static char *put_number(char *to, double x, int digits) {
 }
 
 /* Write rows, each ended by a line feed; `to` has room for 32 bytes a number and for all texts.  Returns the bytes. */
-int64_t pmhc_lines(int64_t rows, int64_t count, Column *columns, char delimiter, char *to) {
+int64_t pmhc_lines(int64_t rows, int64_t count, const Column *columns, char delimiter, char *to) {
     char *const start = to;
     for (int64_t row = 0; row < rows; row++)
         for (int64_t number = 0; number < count; number++) {
-            Column *column = columns + number;
+            const Column *column = columns + number;
             if (column->texts) {
-                while (*column->texts) *to++ = *column->texts++;
-                column->texts++;
+                const int64_t *ends = column->ends + row;
+                const size_t size = (size_t)(ends[1] - ends[0] - column->between);
+                memcpy(to, column->texts + ends[0], size);
+                to += size;
             } else {
                 to = put_number(to, column->numbers[row], (int)column->digits);
             }

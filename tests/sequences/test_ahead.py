@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from pmhc_distil.inference.ahead import one_ahead
+from pmhc_distil.sequences.ahead import ahead
 
 
-def test_results_come_in_order_one_ahead():
+def test_results_come_in_order_ahead():
     """Prevents parts of a table from changing places, or all of them from being held in memory at once."""
     started, used = [], []
 
@@ -16,11 +16,11 @@ def test_results_come_in_order_one_ahead():
         started.append(number)
         return 2 * number
 
-    for result in one_ahead(double, iter(range(20))):
+    for result in ahead(double, iter(range(20))):
         used.append(result)
         assert len(started) <= len(used) + 1
     assert used == [2 * number for number in range(20)]
-    assert list(one_ahead(double, [])) == []
+    assert list(ahead(double, [])) == []
 
 
 def test_a_failure_reaches_the_reader():
@@ -31,7 +31,7 @@ def test_a_failure_reaches_the_reader():
             raise OSError("no")
         return number
 
-    results = one_ahead(fail, range(5))
+    results = ahead(fail, range(5))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(OSError, match="no"):
         next(results)
@@ -40,7 +40,7 @@ def test_a_failure_reaches_the_reader():
 def test_a_reader_that_stops_stops_the_work():
     """Prevents an interrupted command from hanging until all is done."""
     before = threading.active_count()
-    results = one_ahead(lambda number: number, range(1000))
+    results = ahead(lambda number: number, range(1000))
     next(results)
     results.close()
     deadline = time.monotonic() + 10
