@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pmhc_distil.inference.request import resolve_request
+from pmhc_distil.sequences.cells import taken
 from pmhc_distil.sequences.residues import peptide_problem
 from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_NAMES, WEAK_BINDER_RANK, written_rank
 
@@ -76,8 +77,8 @@ def make_pairs(
         n = len(request.allele_names)
         owner = np.repeat(np.arange(len(table)), n)
         index = np.tile(np.arange(n), len(table))
-        names = np.array(request.allele_names, dtype=object)[index]
-        allele_notes = np.array(request.allele_notes, dtype=object)[index]
+        names, allele_notes = taken(request.allele_names, index), taken(request.allele_notes, index)
+        noted = any(request.allele_notes)
     else:
         counts = np.diff(request.starts)[request.codes]
         owner = np.repeat(np.arange(len(table)), counts)
@@ -88,16 +89,18 @@ def make_pairs(
             request.allele_names[place] if place >= 0 else text
             for place, text in zip(request.spelling_index, request.spellings, strict=True)
         ]
-        names = np.array(known, dtype=object)[entry]
-        allele_notes = np.array(request.spelling_notes, dtype=object)[entry]
+        names, allele_notes = taken(known, entry), taken(request.spelling_notes, entry)
+        noted = any(request.spelling_notes)
     frame = table.iloc[owner].reset_index(drop=True)
-    peptide_notes = frame["note"].to_numpy(dtype=object)
-    bad = peptide_notes != ""
+    bad = (frame["note"] != "").to_numpy()
     own = [name for name in table.columns if name not in ("peptide", "allele", "note")]
-    notes = np.where(bad, peptide_notes, allele_notes)
-    both = bad & (allele_notes != "")
-    notes[both] = peptide_notes[both] + "; " + allele_notes[both]
-    frame = frame.assign(allele=pd.Series(names, dtype="str"), note=pd.Series(notes, dtype="str"))
+    if noted:
+        of_peptide, of_allele = frame["note"].to_numpy(dtype=object), allele_notes.to_numpy(dtype=object)
+        notes = np.where(bad, of_peptide, of_allele)
+        both = bad & (of_allele != "")
+        notes[both] = of_peptide[both] + "; " + of_allele[both]
+        frame["note"] = pd.Series(notes, dtype="str")
+    frame["allele"] = names
     frame = frame[["peptide", "allele", "note", *own]]
     index = np.where(bad, -1, index)
     return Pairs(frame, owner, index, request.grooves, request.allele_names, request.warnings)

@@ -100,7 +100,8 @@ PREDICTION_NAMES = tuple(column.name for column in PREDICTION_COLUMNS)
 OUR_NAMES = (*PREDICTION_NAMES, *(column.name for column in GENOTYPE_COLUMNS))
 """Names that no column of a user's can keep."""
 
-_BINDERS = np.array(["", "WB", "SB"], dtype=object)
+BINDERS = ("", "WB", "SB")
+_BINDERS = np.array(BINDERS, dtype=object)
 
 
 def digits_of(columns: Iterable[Column]) -> dict[str, int]:
@@ -131,8 +132,13 @@ def binder_class(rank: ArrayLike) -> NDArray[np.object_]:
     ndarray of str, shape (N,)
         ``"SB"``, ``"WB"`` or ``""``.
     """
+    return _BINDERS[binder_number(rank)]
+
+
+def binder_number(rank: ArrayLike) -> NDArray[np.intp]:
+    """Give the place of each rank's class in :data:`BINDERS`."""
     written = written_rank(rank)
-    return _BINDERS[(written <= WEAK_BINDER_RANK).astype(np.intp) + (written <= STRONG_BINDER_RANK)]
+    return (written <= WEAK_BINDER_RANK).astype(np.intp) + (written <= STRONG_BINDER_RANK)
 
 
 def unclashing_names(names: Iterable[str], taken: Collection[str] = OUR_NAMES) -> dict[str, str]:
@@ -209,12 +215,13 @@ def validate_predictions(frame: pd.DataFrame) -> None:
         if wrong.any():
             raise ValueError(f"{name} is out of range: {numbers[name][wrong][0]}")
     unscored = np.isnan(numbers["score"])
-    if (frame["note"].to_numpy(dtype=object)[unscored] == "").any():
+    if (frame["note"][unscored] == "").any():
         raise ValueError("a row without a score has no note")
     for name in _DIGITS:
         if not np.isnan(numbers[name][unscored]).all():
             raise ValueError(f"a row without a score has a {name}")
-    if (frame["binder"].to_numpy(dtype=object) != binder_class(numbers["rank"])).any():
+    number = binder_number(numbers["rank"])
+    if any(((frame["binder"] == name).to_numpy() != (number == place)).any() for place, name in enumerate(BINDERS)):
         raise ValueError("binder contradicts rank")
 
 
