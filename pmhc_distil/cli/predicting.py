@@ -182,7 +182,7 @@ def predict_rows(
 
         total = overview.rows * each
         with tqdm(total=total, initial=done * each, unit=" rows", unit_scale=True, disable=None) as bar:
-            for frame, part in ahead(predict, rows.tables(size, done)):
+            for frame, part in ahead(predict, rows.tables(size, done), predictor.engine.parts_at_once):
                 yield frame, part
                 bar.update(part.count)
 

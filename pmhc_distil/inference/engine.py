@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,19 @@ class Backend(Protocol):
         """Score peptides of one length (n, length) with one groove, (n, 2)."""
 
 
+@runtime_checkable
+class TogetherBackend(Protocol):
+    """A backend that scores with several grooves at a time, which saves it from waiting."""
+
+    def forward_pairs(
+        self, prefixes: Sequence[Any], tokens: NDArray[np.uint8], edges: NDArray[np.int64], numbers: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Score pairs of peptides of one length, (pairs, 2).
+
+        Those of groove i are from ``edges[i]`` to the next; ``numbers`` says which of the peptides each is of.
+        """
+
+
 class Engine:
     """A binding model ready to score.
 
@@ -62,7 +75,8 @@ class Engine:
     Attributes
     ----------
     slow : str
-        Why torch computes on the processor instead of compiled kernels; empty if they do, or a GPU.
+        Why torch computes instead of kernels of our own, on the processor or in half precision on a GPU; empty if they
+        do.
     half : bool
         Whether it computes in bfloat16.
 
@@ -109,7 +123,18 @@ class Engine:
                 return native.NativeBackend(shape, weights, threads=self.threads, half=half)
             self.slow = native.unsupported(shape)
         half = precision == "half" or (precision == "auto" and chosen.type == "cuda")
+        if half and chosen.type == "cuda":
+            from pmhc_distil.inference import fused
+
+            if not (reason := fused.unsupported(shape, chosen)):
+                return fused.FusedBackend(shape, weights, device=chosen)
+            self.slow = reason
         return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)
+
+    @property
+    def parts_at_once(self) -> int:
+        """Parts of a table that are worth predicting at a time: a GPU waits for one while others are laid out."""
+        return 4 if isinstance(self.backend, TogetherBackend) else 1
 
     @property
     def computed_by(self) -> str:
@@ -122,18 +147,26 @@ class Engine:
         return self.backend.error > 0
 
     def score(
-        self, peptides: Sequence[str], grooves: Sequence[str], groove_index: np.ndarray, *, progress: bool = False
+        self,
+        peptides: Sequence[str],
+        grooves: Sequence[str],
+        groove_index: np.ndarray,
+        peptide_index: np.ndarray | None = None,
+        *,
+        progress: bool = False,
     ) -> np.ndarray:
         """Score pairs; equal pairs are scored once.
 
         Parameters
         ----------
-        peptides : sequence of str, length n
+        peptides : sequence of str
             8 to 15 standard residues, upper case.
         grooves : sequence of str
             34 residues each.
         groove_index : ndarray of int, shape (n,)
-            Groove of every peptide.
+            Groove of every pair.
+        peptide_index : ndarray of int, shape (n,), optional
+            Peptide of every pair; by default every peptide is of one pair.
         progress : bool
             Show progress on stderr, if that is a terminal.
 
@@ -143,22 +176,65 @@ class Engine:
             Presentation logit and affinity logit.  A row does not depend on the other rows: not at all in compiled
             code, to 1e-4 (single) or 0.1 (half) in torch.
         """
-        if not len(peptides):
+        if not len(groove_index):
             return np.empty((0, 2), dtype=np.float32)
         tokens, number = unique_tokens(encode(peptides, MAX_PEPTIDE_LENGTH))
+        if peptide_index is not None:
+            number = number[peptide_index]
         lengths = (tokens != PAD).sum(1)
         # Unique pairs sorted by groove, then length.
-        pairs, inverse = np.unique(groove_index * np.int64(len(tokens)) + number, return_inverse=True)
+        pairs, inverse = _unique(groove_index * np.int64(len(tokens)) + number, len(grooves) * len(tokens))
         groove, peptide = np.divmod(pairs, len(tokens))
-        edges = np.flatnonzero(np.diff(groove * (MAX_PEPTIDE_LENGTH + 1) + lengths[peptide], prepend=-1))
         result = np.empty((len(pairs), 2), dtype=np.float32)
         with tqdm(total=len(pairs), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
+            if isinstance(self.backend, TogetherBackend):
+                self._score_together(self.backend, tokens, lengths, grooves, groove, peptide, result)
+                return result[inverse]
+            edges = np.flatnonzero(np.diff(groove * (MAX_PEPTIDE_LENGTH + 1) + lengths[peptide], prepend=-1))
             for start, stop in zip(edges, [*edges[1:], len(pairs)], strict=True):
                 rows = peptide[start:stop]
                 prefix = self._prefix(grooves[groove[start]])
                 result[start:stop] = self.backend.forward(prefix, tokens[rows, : lengths[rows[0]]])
                 bar.update(stop - start)
         return result[inverse]
+
+    def _score_together(
+        self,
+        backend: TogetherBackend,
+        tokens: NDArray[np.uint8],
+        lengths: NDArray[np.int64],
+        grooves: Sequence[str],
+        groove: NDArray[np.int64],
+        peptide: NDArray[np.int64],
+        result: NDArray[np.float32],
+    ) -> None:
+        """Fill in the scores of pairs that are sorted by groove, then length."""
+        for first in range(0, len(grooves), _PREFIXES):
+            some = np.arange(first, min(first + _PREFIXES, len(grooves)) + 1)
+            begin, end = np.searchsorted(groove, some[[0, -1]])
+            if begin == end:
+                continue
+            prefixes = [self._prefix(grooves[number]) for number in some[:-1]]
+            length_of = lengths[peptide[begin:end]]
+            for length in np.flatnonzero(np.bincount(length_of)):
+                rows = begin + np.flatnonzero(length_of == length)
+                # The shorter come first.
+                start, stop = np.searchsorted(lengths, [length, length + 1])
+                edges = np.searchsorted(groove[rows], some)
+                result[rows] = backend.forward_pairs(
+                    prefixes, tokens[start:stop, :length], edges, peptide[rows] - start
+                )
+
+
+def _unique(numbers: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Give numbers from 0 to below `end`, each once and sorted, and the place of each there."""
+    if end > 8 * len(numbers):
+        unique, inverse = np.unique(numbers, return_inverse=True)
+        return unique, inverse
+    # Peptides times alleles are nearly all of the numbers, and need no sorting.
+    there = np.zeros(end, dtype=bool)
+    there[numbers] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
 
 
 def unique_tokens(tokens: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

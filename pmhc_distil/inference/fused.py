@@ -1,7 +1,7 @@
-"""The encoder on a GPU from NVIDIA by two kernels of our own, in bfloat16 with sums and residuals in single precision.
+"""The encoder on a GPU from NVIDIA by two kernels of our own, in half precision, with sums and residuals in single.
 
-Triton, which comes with torch for these GPUs, compiles them when they are first used.  The logits of a peptide do not
-depend on its neighbours, to the last bit.
+Triton, which comes with torch for these GPUs, compiles them when they are first used.  The logits of a peptide depend on
+its place among the others, which changes the order of sums, and not on what these are.
 """
 
 import importlib.util
@@ -27,6 +27,7 @@ ROWS, WARPS, STAGES = 128, 8, 2
 """Tokens of a tile, the warps that share it, and the parts of the weights that are loaded ahead."""
 _WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP = 128, 4, 32, 64, 64, 64
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
+_TILES_AT_ONCE = 1 << 16
 FusedPrefix = tuple[Tensor, Tensor]
 """Keys of a groove, float16 (layers, heads, 32, 64), and its values, bfloat16 (layers, heads, 64, 32)."""
 
@@ -112,10 +113,17 @@ class FusedBackend:
         ndarray of float32, shape (pairs, 2)
         """
         tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
-        on_device = [self._put(np.ascontiguousarray(part)) for part in (tokens, numbers.astype(np.int32), tiles)]
-        grooves = map(torch.stack, zip(*prefixes, strict=True))
-        logits = self.launch(*grooves, *on_device)
-        return logits.cpu().numpy()
+        keys, values = (torch.stack(parts) for parts in zip(*prefixes, strict=True))
+        on_device = self._put(np.ascontiguousarray(tokens))
+        parts = []
+        for start in range(0, len(tiles), _TILES_AT_ONCE):
+            some = tiles[start : start + _TILES_AT_ONCE]
+            first, stop = some[0, 1], some[-1, 2]
+            chosen = self._put(numbers[first:stop].astype(np.int32))
+            parts.append(
+                self.launch(keys, values, on_device, chosen, self._put(some - np.array([0, first, first], np.int32)))
+            )
+        return torch.cat(parts).cpu().numpy() if parts else np.empty((0, 2), np.float32)
 
     def launch(self, keys: Tensor, values: Tensor, tokens: Tensor, numbers: Tensor, tiles: Tensor) -> Tensor:
         """Start the kernels on what lies on the device; logits (pairs, 2)."""
@@ -192,7 +200,9 @@ class _Packed:
         }
         layers = [self._layer(f"layers.{number}.") for number in range(shape.num_hidden_layers)]
         matrices, vectors, shifts = zip(*layers, strict=True)
-        self.weights, self.biases = (_flat([part for layer in given for part in layer]) for given in (matrices, vectors))
+        self.weights, self.biases = (
+            _flat([part for layer in given for part in layer]) for given in (matrices, vectors)
+        )
         self.shifts = np.stack(shifts, 1).astype(np.float32)
         head, bias = self._folded(
             weights["head.dense.weight"].astype(np.float64), weights["head.dense.bias"], "final_norm."
@@ -201,9 +211,7 @@ class _Packed:
         *of_heads, into, out = matrices[-1]
         attention_output = np.concatenate(of_heads[2::3])
         self.rest = _flat([attention_output, into, out, head.T])
-        self.rest_biases = _flat(
-            [*vectors[-1][1:], bias, weights["head.output.weight"], weights["head.output.bias"]]
-        )
+        self.rest_biases = _flat([*vectors[-1][1:], bias, weights["head.output.weight"], weights["head.output.bias"]])
 
     def _folded(self, weight: np.ndarray, bias: np.ndarray, norm: str) -> tuple[np.ndarray, np.ndarray]:
         """Give a linear map of normed states as one of states of mean 0 and variance 1."""

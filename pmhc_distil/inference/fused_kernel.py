@@ -91,7 +91,7 @@ def _attend(query, key, value, apart, groove_keys, groove_values):
     return (mixed / total[:, None]).to(tl.float16)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length"])
 def encode_tiles(
     tokens,
     numbers,
@@ -159,7 +159,9 @@ def encode_tiles(
             query = tl.dot(normed, _matrix(own, WIDTH, HEAD_WIDTH)) + _vector(biases + head * HEAD_WIDTH, HEAD_WIDTH)
             key, value = _key_value(normed, own + WIDTH * HEAD_WIDTH)
             of_head = groove + head * (HEAD_WIDTH * GROOVE_ROOM)
-            mixed = _attend(query.to(tl.float16), key, value, tl.dot(left, right), groove_keys + of_head, groove_values + of_head)
+            mixed = _attend(
+                query.to(tl.float16), key, value, tl.dot(left, right), groove_keys + of_head, groove_values + of_head
+            )
             x = tl.dot(mixed, _matrix(own + 3 * WIDTH * HEAD_WIDTH, HEAD_WIDTH, WIDTH), x)
         x = _feedforward(x, weights + 4 * WIDTH * WIDTH, biases + 2 * WIDTH, epsilon, INNER, STAGES)
         weights += 4 * WIDTH * WIDTH + 2 * WIDTH * INNER
@@ -185,7 +187,7 @@ def encode_tiles(
         tl.store(attended + at + head * HEAD_WIDTH, mixed, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count"])
 def finish_peptides(
     states,
     attended,

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import threading
 from functools import cached_property
 from pathlib import Path
 
@@ -43,6 +44,8 @@ class GrooveRanks:
         self.windows = windows
         self.folder = engine.folder
         self._tables: list[RankTable] = []
+        # Parts of a table may be predicted at the same time.
+        self._lock = threading.Lock()
         if (self.folder / RANKS_FILE).exists():
             table = RankTable.load(self.folder / RANKS_FILE)
             if table.facts.get("weights") != self.weights:
@@ -53,6 +56,10 @@ class GrooveRanks:
 
     def table(self, groove: str) -> RankTable:
         """Find the calibration of a groove, or make it (some seconds) and keep it for the next time."""
+        with self._lock:
+            return self._table(groove)
+
+    def _table(self, groove: str) -> RankTable:
         for table in self._tables:
             if groove in table:
                 return table

@@ -16,18 +16,19 @@ from pmhc_distil.inference import background
 from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine, Precision
 from pmhc_distil.inference.groove_ranks import GrooveRanks
-from pmhc_distil.inference.pairs import best_rows, make_pairs
+from pmhc_distil.inference.pairs import Pairs, best_rows, make_pairs
 from pmhc_distil.inference.ranks import RANKS_FILE, RankTable
 from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.inference.uncertainty import uncertainty
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.sequences.affinity import unit_to_affinity
+from pmhc_distil.sequences.cells import taken
 from pmhc_distil.sequences.explain import FAR, TRAINING_FILE, TrainingDistance, read_training_alleles
 from pmhc_distil.sequences.files import file_sha256
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.residues import MIN_PEPTIDE_LENGTH
-from pmhc_distil.sequences.tables import PREDICTION_NAMES, binder_class, validate_predictions
+from pmhc_distil.sequences.tables import BINDERS, PREDICTION_NAMES, binder_number, validate_predictions
 
 logger = logging.getLogger(__name__)
 
@@ -165,9 +166,9 @@ class Predictor:
             for text in (*table.warnings, *pairs.warnings):
                 warnings.warn(text, InputWarning, stacklevel=2)
         frame = pairs.frame
-        numbers = self._numbers(frame["peptide"], pairs.allele_index, pairs.grooves, progress=progress)
+        numbers = self._numbers(table.frame, pairs, progress=progress)
         frame = pd.concat([frame, pd.DataFrame(numbers, index=frame.index)], axis=1)
-        frame["binder"] = pd.Series(binder_class(numbers["rank"]), frame.index, dtype="str")
+        frame["binder"] = taken(BINDERS, binder_number(numbers["rank"]))
         self._mind_distance(frame, pairs.allele_index, pairs.grooves)
         frame["uncertainty"] = uncertainty(frame["score"].to_numpy(), frame["distance"].to_numpy())
         own = [name for name in frame.columns if name not in PREDICTION_NAMES]
@@ -177,23 +178,27 @@ class Predictor:
         validate_predictions(frame)
         return frame
 
-    def _numbers(
-        self, peptides: pd.Series, index: np.ndarray, grooves: list[str], *, progress: bool
-    ) -> dict[str, np.ndarray]:
+    def _numbers(self, table: pd.DataFrame, pairs: Pairs, *, progress: bool) -> dict[str, np.ndarray]:
         """Score what can be scored; the rest is NaN."""
+        index, grooves = pairs.allele_index, pairs.grooves
         scorable = np.flatnonzero(index >= 0)
-        texts = peptides.to_numpy()[scorable]
-        logits = self.engine.score(texts.tolist(), grooves, index[scorable], progress=progress).astype(np.float64)
+        index = index[scorable]
+        # Peptides are many times fewer than pairs.
+        used = np.zeros(len(table), dtype=bool)
+        used[pairs.owner[scorable]] = True
+        texts = table["peptide"][used].tolist()
+        number = (np.cumsum(used) - 1)[pairs.owner[scorable]]
+        logits = self.engine.score(texts, grooves, index, number, progress=progress).astype(np.float64)
         if self.engine.half:
-            self._sharpen(logits, texts, grooves, index[scorable])
-        lengths = np.fromiter(map(len, texts), dtype=int, count=len(texts))
-        rank, same_length, neutral = (np.full(len(texts), np.nan) for _ in range(3))
-        for number, groove in enumerate(grooves):
-            rows = np.flatnonzero(index[scorable] == number)
+            self._sharpen(logits, texts, grooves, index, number)
+        lengths = np.fromiter(map(len, texts), dtype=int, count=len(texts))[number]
+        rank, same_length, neutral = (np.full(len(index), np.nan) for _ in range(3))
+        for place, groove in enumerate(grooves):
+            rows = np.flatnonzero(index == place)
             if len(rows):
-                table = self.rank_table(groove)
-                rank[rows], same_length[rows] = table.ranks(groove, logits[rows, 0], lengths[rows])
-                preference = table.length_log_odds(groove)[lengths[rows] - MIN_PEPTIDE_LENGTH]
+                ranks = self.rank_table(groove)
+                rank[rows], same_length[rows] = ranks.ranks(groove, logits[rows, 0], lengths[rows])
+                preference = ranks.length_log_odds(groove)[lengths[rows] - MIN_PEPTIDE_LENGTH]
                 neutral[rows] = logits[rows, 0] - preference
         values = {
             "score": 1 / (1 + np.exp(-logits[:, 0])),
@@ -202,22 +207,27 @@ class Predictor:
             "affinity_nm": unit_to_affinity(1 / (1 + np.exp(-logits[:, 1]))),
             "score_same_length": 1 / (1 + np.exp(-neutral)),
         }
-        full = {name: np.full(len(peptides), np.nan) for name in values}
+        if len(scorable) == len(pairs.owner):
+            return values
+        full = {name: np.full(len(pairs.owner), np.nan) for name in values}
         for name, part in values.items():
             full[name][scorable] = part
         return full
 
-    def _sharpen(self, logits: np.ndarray, texts: np.ndarray, grooves: list[str], index: np.ndarray) -> None:
+    def _sharpen(
+        self, logits: np.ndarray, texts: list[str], grooves: list[str], index: np.ndarray, number: np.ndarray
+    ) -> None:
         """Score again, in single precision, the rows whose class the error of half precision could change."""
-        near = np.zeros(len(texts), dtype=bool)
-        for number, groove in enumerate(grooves):
-            rows = np.flatnonzero(index == number)
+        near = np.zeros(len(index), dtype=bool)
+        for place, groove in enumerate(grooves):
+            rows = np.flatnonzero(index == place)
             if len(rows):
                 near[rows] = self.rank_table(groove).near_class_limit(
                     groove, logits[rows, 0], self.engine.backend.error
                 )
         rows = np.flatnonzero(near)
-        logits[rows] = self._precise.score(texts[rows].tolist(), grooves, index[rows])
+        if len(rows):
+            logits[rows] = self._precise.score([texts[row] for row in number[rows].tolist()], grooves, index[rows])
 
     @cached_property
     def _precise(self) -> Engine:

@@ -21,7 +21,7 @@ class FakePredictor:
 
     def __init__(self, model=None, *, threads=None, device=None, precision="auto"):
         type(self).made = (model, threads, device, precision)
-        self.engine = types.SimpleNamespace(slow=self.slow)
+        self.engine = types.SimpleNamespace(slow=self.slow, parts_at_once=1)
 
     def identity(self):
         return {"model": "fake", "precision": "single", "backend": "none"}
