@@ -1,7 +1,7 @@
 """Put the results of ``speed.py`` into a Markdown file, between ``<!-- speed:begin -->`` and ``<!-- speed:end -->``.
 
 python benchmarks/report.py README.md
-python benchmarks/report.py README.md benchmarks/speed_avx512.json
+python benchmarks/report.py benchmarks/gpu.md benchmarks/speed_gpu.json
 
 Where results have another name, so have the marks.
 """
@@ -31,8 +31,8 @@ def to_markdown(facts: dict[str, Any]) -> str:
 
 def measures(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Give what is not a task: name and value."""
-    machine, start, size = facts["machine"], facts["start"], facts["installed"]
-    changed, stage, apart = facts["classes"], facts["first_stage"], facts["reference"]["largest_difference"]
+    machine, start = facts["machine"], facts["start"]
+    changed, apart = facts["classes"], facts["reference"]["largest_difference"]
     found = [("processor", f"{machine['processor']}, {machine['threads']} threads")]
     for name in ("half", "single"):
         encoder, matrix = facts["encoder"][name], machine["matrix_gflops"][name]
@@ -48,19 +48,21 @@ def measures(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for count, value in facts["memory"].items():
         found.append((f"largest memory, {int(count):,} peptides, 6 alleles", f"{value:,.0f} MiB"))
-    disk = [f"{size['package_mib']:.0f} MiB", f"{size['for_prediction_mib']:.0f} MiB", f"{size['all_mib']:,.0f} MiB"]
+    if size := facts.get("installed"):
+        disk = (f"{size[name]:,.0f} MiB" for name in ("package_mib", "for_prediction_mib", "all_mib"))
+        found.append(("on disk: package; with what prediction imports; with all", "; ".join(disk)))
     changes = f"{changed['changed']} of {changed['pairs']:,}"
     found += [
-        ("on disk: package; with what prediction imports; with all", "; ".join(disk)),
         (
             "largest difference of a logit from the plain model, half; single",
             f"{apart['half']:.3f}; {apart['single']:.0e}",
         ),
         ("binder classes that half precision changes", changes),
         ("the same without the second look at rows near a limit", f"{changed['changed_without_second_look']}"),
-        ("binders that the first stage of a scan loses", f"{stage['lost']} of {stage['binders']:,}"),
     ]
-    for name, rate in facts["training"].items():
+    if stage := facts.get("first_stage"):
+        found.append(("binders that the first stage of a scan loses", f"{stage['lost']} of {stage['binders']:,}"))
+    for name, rate in facts.get("training", {}).items():
         found.append((f"`{name}` of the shipped teacher, batches of 512", f"{rate:,.0f} pairs per second"))
     if peer := facts.get("mhcflurry"):
         one, six = peer["one"], peer["six"]

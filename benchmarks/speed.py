@@ -1,6 +1,7 @@
 """How fast, how large and how exact: one run on one machine, written to ``speed.json`` beside this file, or another.
 
     python benchmarks/speed.py --proteins human.fasta.gz --mhcflurry /path/to/python
+    python benchmarks/speed.py --proteins human.fasta.gz --device cuda --results benchmarks/speed_gpu.json
 
 Times are of whole commands, from file to file and with start-up, the best of several runs; of a peer without start-up.
 ``--mhcflurry`` is the interpreter of another environment that has MHCflurry; without it that peer is left out.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -99,23 +100,36 @@ def best(function: Callable[[], object], seconds: float = 1.0) -> float:
     return min(times)
 
 
-def machine(threads: int) -> Facts:
-    """Describe the processor, and how fast it multiplies large matrices."""
+def machine(threads: int, device: str) -> Facts:
+    """Describe the processor or GPU, and how fast it multiplies large matrices."""
     import torch
 
     torch.set_num_threads(threads)
+    on_gpu = device == "cuda"
     info = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*:\s*(.*)$", info.read_text(), re.M) if info.exists() else []
     speeds = {}
     for name, dtype, size in (("half", torch.bfloat16, 4096), ("single", torch.float32, 2048)):
-        square = torch.randn(size, size).to(dtype)
-        speeds[name] = 2 * size**3 / best(partial(torch.matmul, square, square), 3) / 1e9
+        size *= 2 if on_gpu else 1
+        square = torch.randn(size, size, device=device).to(dtype)
+        speeds[name] = 2 * size**3 / best(finished(partial(torch.matmul, square, square), device), 3) / 1e9
     return {
-        "processor": names[0] if names else platform.processor(),
+        "processor": torch.cuda.get_device_name() if on_gpu else names[0] if names else platform.processor(),
         "threads": threads,
         "torch": torch.__version__,
         "matrix_gflops": speeds,
     }
+
+
+def finished(function: Callable[[], object], device: str) -> Callable[[], object]:
+    """Make a function wait for a GPU that it has given work to."""
+    import torch
+
+    def waited() -> None:
+        function()
+        torch.cuda.synchronize()
+
+    return waited if device == "cuda" else function
 
 
 def operations(length: int) -> int:
@@ -128,21 +142,30 @@ def operations(length: int) -> int:
     return 2 * ((shape.num_hidden_layers - 1) * tokens * per_token + last + width * width)
 
 
-def encoder(threads: int, matrix_gflops: dict[str, float]) -> Facts:
+def encoder(threads: int, matrix_gflops: dict[str, float], device: str) -> Facts:
     """Time the encoder alone on 9-mers, and compare with matrix multiplication."""
     generator = np.random.default_rng(0)
-    tokens = generator.integers(4, len(VOCABULARY), (40_000, 9)).astype(np.uint8)
     result = {}
     for precision in ("half", "single"):
-        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)
+        count = 40_000 if device == "cpu" else 1 << 20 if precision == "half" else 1 << 17
+        tokens = generator.integers(4, len(VOCABULARY), (count, 9)).astype(np.uint8)
+        engine = Engine(BUNDLED_MODEL, threads=threads, device=device, precision=precision)
         prefix = engine.backend.prefix(resolve_allele(ALLELES[0]).groove)
-        rate = len(tokens) / best(partial(engine.backend.forward, prefix, tokens), 3)
+        forward: Callable[[], object] = partial(engine.backend.forward, prefix, tokens)
+        if device == "cuda" and precision == "half":
+            from pmhc_distil.inference.fused import FusedBackend
+
+            # What lies in the memory of the GPU already.
+            backend = cast(FusedBackend, engine.backend)
+            (placed,) = backend.placed([prefix], tokens, np.array([0, count]), np.arange(count))
+            forward = partial(backend.launch, *placed)
+        rate = len(tokens) / best(finished(forward, device), 3)
         gflops = rate * operations(9) / 1e9
         result[precision] = {"pairs_per_s": rate, "gflops": gflops, "share": gflops / matrix_gflops[precision]}
     return result
 
 
-def reference(threads: int) -> Facts:
+def reference(threads: int, device: str) -> Facts:
     """Time the transformers model run plainly: padded batches, groove and peptide together."""
     import torch
 
@@ -151,28 +174,29 @@ def reference(threads: int) -> Facts:
 
     torch.set_num_threads(threads)
     model, tokenizer = PMHCForSequenceClassification.from_pretrained(BUNDLED_MODEL).float().eval(), PMHCTokenizer()
-    peptides = random_peptides(512, [9])
+    model.to(device)
+    peptides = random_peptides(512 if device == "cpu" else 16_384, [9])
     grooves = [resolve_allele(ALLELES[0]).groove] * len(peptides)
 
     def score() -> np.ndarray:
         with torch.inference_mode():
-            found = model(**tokenizer(peptides, grooves, padding=True, return_tensors="pt"))
-        return torch.stack([found.logits[:, 1] - found.logits[:, 0], found.affinity_logits], 1).numpy()
+            found = model(**tokenizer(peptides, grooves, padding=True, return_tensors="pt").to(device))
+        return torch.stack([found.logits[:, 1] - found.logits[:, 0], found.affinity_logits], 1).cpu().numpy()
 
     expected = score()
     errors = {}
     for precision in ("half", "single"):
-        engine = Engine(BUNDLED_MODEL, threads=threads, device="cpu", precision=precision)
+        engine = Engine(BUNDLED_MODEL, threads=threads, device=device, precision=precision)
         found = engine.score(peptides, grooves[:1], np.zeros(len(peptides), np.int64))
         errors[precision] = float(np.abs(found - expected).max())
     return {"pairs_per_s": len(peptides) / best(score, 5), "largest_difference": errors}
 
 
-def classes(threads: int) -> Facts:
+def classes(threads: int, device: str) -> Facts:
     """Count binder classes that half precision changes, with and without a second look at the rows near a limit."""
     random = background.read_windows(BUNDLED_MODEL / background.FILE_NAME)
     peptides = ["".join(row) for tokens in random.values() for row in LETTERS[tokens[:4000]]]
-    predictors = [Predictor(threads=threads, device="cpu", precision=name) for name in ("half", "single")]
+    predictors = [Predictor(threads=threads, device=device, precision=name) for name in ("half", "single")]
     half, single = (one.predict(peptides, ALLELES) for one in predictors)
     predictors[0]._sharpen = lambda *_: None  # type: ignore[method-assign]
     raw = predictors[0].predict(peptides, ALLELES)
@@ -183,26 +207,27 @@ def classes(threads: int) -> Facts:
     }
 
 
-def works(folder: Path, proteins: Path) -> list[Work]:
-    """Write the input of the three tasks, one of them in two ways."""
-    one = write_peptides(folder / "one.csv", random_peptides(100_000, [9]))
-    six = write_peptides(folder / "six.csv", random_peptides(10_000, [8, 9, 10, 11]))
+def works(folder: Path, proteins: Path, device: str) -> list[Work]:
+    """Write the input of the three tasks, one of them in two ways; of the first two more for a GPU."""
+    first, second = (100_000, 10_000) if device == "cpu" else (1_000_000, 1_000_000)
+    one = write_peptides(folder / "one.csv", random_peptides(first, [9]))
+    six = write_peptides(folder / "six.csv", random_peptides(second, [8, 9, 10, 11]))
     chosen = [part for part in read_proteins(proteins) if 200 <= len(part[1]) <= 1000][:PROTEINS]
     fasta = folder / "proteins.fasta"
     fasta.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in chosen), encoding="utf-8")
     windows = sum(max(0, len(sequence) - length + 1) for _, sequence in chosen for length in range(8, 12))
     alleles, scan = ",".join(ALLELES), f"{PROTEINS} proteins, 8 to 11, 6 alleles"
     return [
-        Work("100,000 9-mers, 1 allele", 100_000, ["predict", str(one), "--hla", ALLELES[0]]),
-        Work("10,000 peptides, 6 alleles", 60_000, ["predict", str(six), "--hla", alleles]),
+        Work(f"{first:,} 9-mers, 1 allele", first, ["predict", str(one), "--hla", ALLELES[0]]),
+        Work(f"{second:,} peptides, 6 alleles", second * 6, ["predict", str(six), "--hla", alleles]),
         Work(f"{scan}", windows * 6, ["scan", str(fasta), "--hla", alleles]),
         Work(f"{scan}, rank up to 2", windows * 6, ["scan", str(fasta), "--hla", alleles, "--max-rank", "2"]),
     ]
 
 
-def timed(work: Work, folder: Path, threads: int) -> Facts:
+def timed(work: Work, folder: Path, threads: int, device: str) -> Facts:
     """Time a task from file to file."""
-    command = [*COMMAND, *work.arguments, "--threads", str(threads), "-o", str(folder / "out.csv")]
+    command = [*COMMAND, *work.arguments, "--threads", str(threads), "--device", device, "-o", str(folder / "out.csv")]
     seconds, peak = run(command, repeats=5 if work.pairs < 1_000_000 else 2)
     return {"name": work.name, "pairs": work.pairs, "seconds": seconds, "peak_mib": peak}
 
@@ -234,22 +259,22 @@ def first_stage(folder: Path, work: Work) -> Facts:
     return {"binders": len(rows[1]), "lost": len(rows[1] - rows[0]), "changed": len(rows[0] - rows[1])}
 
 
-def memory(folder: Path) -> Facts:
+def memory(folder: Path, device: str) -> Facts:
     """Measure the largest resident memory of predictions of more and more peptides with six alleles."""
     result = {}
     for count in (1_000, 100_000, 1_000_000):
         peptides = write_peptides(folder / "many.csv", random_peptides(count, [9]))
-        command = [*COMMAND, "predict", str(peptides), "--hla", ",".join(ALLELES), "-o", str(folder / "many_out.csv")]
-        result[str(count)] = run(command, repeats=1)[1]
+        command = [*COMMAND, "predict", str(peptides), "--hla", ",".join(ALLELES), "--device", device]
+        result[str(count)] = run([*command, "-o", str(folder / "many_out.csv")], repeats=1)[1]
     return result
 
 
-def start(folder: Path) -> Facts:
+def start(folder: Path, device: str) -> Facts:
     """Time the first prediction of a cold process, and the import of torch."""
     peptides = write_peptides(folder / "ten.csv", random_peptides(10, [9]))
-    predict = [*COMMAND, "predict", str(peptides), "--hla", ALLELES[0], "-o", str(folder / "ten_out.csv")]
+    predict = [*COMMAND, "predict", str(peptides), "--hla", ALLELES[0], "--device", device]
     return {
-        "predict_s": run(predict, repeats=7)[0],
+        "predict_s": run([*predict, "-o", str(folder / "ten_out.csv")], repeats=7)[0],
         "import_torch_s": run([sys.executable, "-c", "import torch"], repeats=7)[0],
         "python_s": run([sys.executable, "-c", "pass"], repeats=7)[0],
     }
@@ -314,27 +339,34 @@ def main() -> None:
     parser.add_argument("--proteins", type=Path, required=True, help="FASTA to scan")
     parser.add_argument("--mhcflurry", help="interpreter that has MHCflurry")
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu", help="cuda leaves out what a GPU does not do"
+    )
     parser.add_argument("--only", nargs="+", metavar="PART", help="measure these again, and keep the others")
     parser.add_argument("--results", type=Path, default=HERE / "speed.json", metavar="FILE", help="where to write them")
     given = parser.parse_args()
     results: Path = given.results
     facts: Facts = json.loads(results.read_text(encoding="utf-8")) if given.only else {}
     with tempfile.TemporaryDirectory() as name:
-        folder, threads = Path(name), given.threads
-        tasks = works(folder, given.proteins)
+        folder, threads, device = Path(name), given.threads, given.device
+        tasks = works(folder, given.proteins, device)
         parts: dict[str, Callable[[], Any]] = {
-            "machine": lambda: machine(threads),
-            "encoder": lambda: encoder(threads, facts["machine"]["matrix_gflops"]),
-            "reference": lambda: reference(threads),
-            "start": lambda: start(folder),
-            "works": lambda: [timed(task, folder, threads) for task in tasks],
+            "machine": lambda: machine(threads, device),
+            "encoder": lambda: encoder(threads, facts["machine"]["matrix_gflops"], device),
+            "reference": lambda: reference(threads, device),
+            "start": lambda: start(folder, device),
+            "works": lambda: [timed(task, folder, threads, device) for task in tasks],
             "mhcflurry": lambda: mhcflurry(given.mhcflurry, folder, threads) if given.mhcflurry else {},
             "first_stage": lambda: first_stage(folder, tasks[-1]),
-            "classes": lambda: classes(threads),
-            "memory": lambda: memory(folder),
+            "classes": lambda: classes(threads, device),
+            "memory": lambda: memory(folder, device),
             "installed": installed,
             "training": lambda: training(folder, threads),
         }
+        if device == "cuda":  # the rest is about processors
+            parts = {
+                name: parts[name] for name in ("machine", "encoder", "reference", "start", "works", "classes", "memory")
+            }
         for part, measure in parts.items():
             if not given.only or part in given.only:
                 facts[part] = measure()

@@ -1,12 +1,12 @@
 """The encoder on a GPU from NVIDIA by two kernels of our own, in half precision, with sums and residuals in single.
 
-Triton, which comes with torch for these GPUs, compiles them when they are first used.  The logits of a peptide depend on
-its place among the others, which changes the order of sums, and not on what these are.
+Triton, which comes with torch for these GPUs, compiles them when they are first used.  The logits of a peptide depend
+on its place among the others, which changes the order of sums, and not on what these are.
 """
 
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,7 +27,7 @@ ROWS, WARPS, STAGES = 128, 8, 2
 """Tokens of a tile, the warps that share it, and the parts of the weights that are loaded ahead."""
 _WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP = 128, 4, 32, 64, 64, 64
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
-_TILES_AT_ONCE = 1 << 16
+_TILES_AT_ONCE = 1 << 17
 FusedPrefix = tuple[Tensor, Tensor]
 """Keys of a groove, float16 (layers, heads, 32, 64), and its values, bfloat16 (layers, heads, 64, 32)."""
 
@@ -112,19 +112,28 @@ class FusedBackend:
         -------
         ndarray of float32, shape (pairs, 2)
         """
-        tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
-        keys, values = (torch.stack(parts) for parts in zip(*prefixes, strict=True))
+        parts = [self.launch(*given) for given in self.placed(prefixes, tokens, edges, numbers)]
+        return torch.cat(parts).cpu().numpy() if parts else np.empty((0, 2), np.float32)
+
+    def placed(
+        self,
+        prefixes: Sequence[FusedPrefix],
+        tokens: NDArray[np.uint8],
+        edges: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+    ) -> Iterator[list[Tensor]]:
+        """Put what :meth:`forward_pairs` is given on the device, in parts for :meth:`launch`."""
+        keys_values = [torch.stack(parts) for parts in zip(*prefixes, strict=True)]
         on_device = self._put(np.ascontiguousarray(tokens))
-        parts = []
+        tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
         for start in range(0, len(tiles), _TILES_AT_ONCE):
             some = tiles[start : start + _TILES_AT_ONCE]
             first, stop = some[0, 1], some[-1, 2]
-            chosen = self._put(numbers[first:stop].astype(np.int32))
-            parts.append(
-                self.launch(keys, values, on_device, chosen, self._put(some - np.array([0, first, first], np.int32)))
-            )
-        return torch.cat(parts).cpu().numpy() if parts else np.empty((0, 2), np.float32)
+            chosen = numbers[first:stop].astype(np.int32)
+            some = some - np.array([0, first, first], np.int32)
+            yield [*keys_values, on_device, self._put(chosen), self._put(some)]
 
+    @torch.inference_mode()
     def launch(self, keys: Tensor, values: Tensor, tokens: Tensor, numbers: Tensor, tiles: Tensor) -> Tensor:
         """Start the kernels on what lies on the device; logits (pairs, 2)."""
         from pmhc_distil.inference import fused_kernel
