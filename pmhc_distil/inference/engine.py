@@ -126,9 +126,12 @@ class Engine:
         if half and chosen.type == "cuda":
             from pmhc_distil.inference import fused
 
-            if not (reason := fused.unsupported(shape, chosen)):
-                return fused.FusedBackend(shape, weights, device=chosen)
-            self.slow = reason
+            self.slow = fused.unsupported(shape, chosen)
+            if not self.slow:
+                backend = fused.FusedBackend(shape, weights, device=chosen, threads=self.threads)
+                self.slow = backend.trial()
+                if not self.slow:
+                    return backend
         return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)
 
     @property

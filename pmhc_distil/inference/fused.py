@@ -8,14 +8,15 @@ import importlib.util
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pmhc_distil.models.encoder import Encoder
+from pmhc_distil.inference.torch_backend import TorchBackend
+from pmhc_distil.models.encoder import Prefix
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import VOCABULARY, encode
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
@@ -28,8 +29,22 @@ ROWS, WARPS, STAGES = 128, 8, 2
 _WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP = 128, 4, 32, 64, 64, 64
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
 _TILES_AT_ONCE = 1 << 17
-FusedPrefix = tuple[Tensor, Tensor]
-"""Keys of a groove, float16 (layers, heads, 32, 64), and its values, bfloat16 (layers, heads, 64, 32)."""
+
+
+class FusedPrefix(NamedTuple):
+    """What depends on a groove alone.
+
+    Attributes
+    ----------
+    keys, values : Tensor
+        float16 (layers, heads, 32, 64), bfloat16 (layers, heads, 64, 32)
+    single : Prefix
+        The same in single precision, as torch needs it.
+    """
+
+    keys: Tensor
+    values: Tensor
+    single: Prefix
 
 
 class FusedBackend:
@@ -42,18 +57,18 @@ class FusedBackend:
     weights : mapping of str to ndarray of float32
         By the names of :meth:`EncoderShape.weight_shapes`.
     device : torch.device
+    threads : int
+        Of the processor.
     """
 
     error = HALF_ERROR
 
-    def __init__(self, shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device) -> None:
+    def __init__(
+        self, shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device, threads: int
+    ) -> None:
         self.shape = shape
         self.device = device
-        self.encoder = Encoder(shape)
-        self.encoder.load_state_dict(
-            {name[8:]: torch.from_numpy(value) for name, value in weights.items() if name.startswith("encoder.")}
-        )
-        self.encoder.to(device).eval()
+        self._single = TorchBackend(shape, weights, device=device, threads=threads, half=False)
         packed = _Packed(shape, weights)
         self._weights, self._rest = (self._put(part).half() for part in (packed.weights, packed.rest))
         self._biases, self._rest_biases = self._put(packed.biases), self._put(packed.rest_biases)
@@ -66,13 +81,13 @@ class FusedBackend:
     @torch.inference_mode()
     def prefix(self, groove: str) -> FusedPrefix:
         """Compute the keys and values of a groove, in single precision."""
-        found = self.encoder.prefix(torch.from_numpy(encode([groove])).to(self.device).long())
+        found = self._single.prefix(groove)
         room = (0, 0, 0, _GROOVE_ROOM - GROOVE_LENGTH)
         keys, values = (
             torch.nn.functional.pad(torch.cat(parts) - shift.view(-1, _HEADS, 1, _HEAD_WIDTH), room)
             for parts, shift in zip(zip(*found, strict=True), self._shifts, strict=True)
         )
-        return keys.transpose(2, 3).half().contiguous(), values.bfloat16()
+        return FusedPrefix(keys.transpose(2, 3).half().contiguous(), values.bfloat16(), found)
 
     def forward(self, prefix: FusedPrefix, tokens: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Score peptides of one length with one groove.
@@ -112,8 +127,25 @@ class FusedBackend:
         -------
         ndarray of float32, shape (pairs, 2)
         """
+        if not len(numbers):
+            return np.empty((0, 2), np.float32)
         parts = [self.launch(*given) for given in self.placed(prefixes, tokens, edges, numbers)]
-        return torch.cat(parts).cpu().numpy() if parts else np.empty((0, 2), np.float32)
+        logits: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+        # Attention goes without the largest score, for which there is room unless weights are extreme.
+        failed = np.flatnonzero(~np.isfinite(logits).all(1))
+        of_groove = np.searchsorted(edges, failed, side="right") - 1
+        for place in np.flatnonzero(np.bincount(of_groove)).tolist():
+            rows = failed[of_groove == place]
+            logits[rows] = self._single.forward(prefixes[place].single, tokens[numbers[rows]])
+        return logits
+
+    def trial(self) -> str:
+        """Score a peptide, for which the kernels are compiled; say why that cannot be done, empty if it can."""
+        try:
+            self.forward(self.prefix("A" * GROOVE_LENGTH), encode(["A" * MAX_PEPTIDE_LENGTH]))
+        except Exception as error:  # Triton passes on what compilers and drivers say
+            return " ".join(f"Triton cannot compile for the GPU ({error})".split())
+        return ""
 
     def placed(
         self,
@@ -123,7 +155,8 @@ class FusedBackend:
         numbers: NDArray[np.int64],
     ) -> Iterator[list[Tensor]]:
         """Put what :meth:`forward_pairs` is given on the device, in parts for :meth:`launch`."""
-        keys_values = [torch.stack(parts) for parts in zip(*prefixes, strict=True)]
+        keys = torch.stack([prefix.keys for prefix in prefixes])
+        values = torch.stack([prefix.values for prefix in prefixes])
         on_device = self._put(np.ascontiguousarray(tokens))
         tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
         for start in range(0, len(tiles), _TILES_AT_ONCE):
@@ -131,7 +164,7 @@ class FusedBackend:
             first, stop = some[0, 1], some[-1, 2]
             chosen = numbers[first:stop].astype(np.int32)
             some = some - np.array([0, first, first], np.int32)
-            yield [*keys_values, on_device, self._put(chosen), self._put(some)]
+            yield [keys, values, on_device, self._put(chosen), self._put(some)]
 
     @torch.inference_mode()
     def launch(self, keys: Tensor, values: Tensor, tokens: Tensor, numbers: Tensor, tiles: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ import sys
 import numpy as np, torch
 import triton.language as tl
 from triton.runtime import interpreter
-from tests_of_fused import compare
+from tests_of_fused import compare, compare_extreme
 
 multiply = interpreter.InterpreterBuilder.create_dot
 
@@ -34,6 +34,7 @@ interpreter.InterpreterBuilder.create_dot = lambda self, left, right, *rest: mul
     self, single(left), single(right), *rest
 )
 compare(torch.device("cpu"), 20)
+compare_extreme(torch.device("cpu"))
 """
 
 
@@ -43,7 +44,7 @@ def compare(device, count):
     from pmhc_distil.inference.torch_backend import TorchBackend
 
     shape, weights = read_weights(BUNDLED_MODEL)
-    fused = FusedBackend(shape, weights, device=device)
+    fused = FusedBackend(shape, weights, device=device, threads=1)
     single = TorchBackend(shape, weights, device=device, threads=1, half=False)
     grooves = [resolve_allele(name).groove for name in ("HLA-A*02:01", "HLA-B*07:02")]
     prefixes = [fused.prefix(groove) for groove in grooves]
@@ -60,6 +61,25 @@ def compare(device, count):
             # Where a peptide lies in a tile changes the order of sums, and nothing else does.
             assert np.abs(fused.forward(prefix, tokens[chosen[3:10]]) - some[3:10]).max() < HALF_ERROR / 4
             assert (fused.forward(prefix, tokens[chosen]) == some).all()
+
+
+def compare_extreme(device):
+    """Compare where attention weights are larger than any number: torch computes these rows."""
+    from pmhc_distil.inference.fused import FusedBackend
+    from pmhc_distil.inference.torch_backend import TorchBackend
+
+    shape, weights = read_weights(BUNDLED_MODEL)
+    weights = {name: value * (8 if name.endswith("qkv.weight") else 1) for name, value in weights.items()}
+    fused = FusedBackend(shape, weights, device=device, threads=1)
+    single = TorchBackend(shape, weights, device=device, threads=1, half=False)
+    groove = resolve_allele("HLA-A*02:01").groove
+    tokens = np.random.default_rng(0).integers(FIRST_RESIDUE, len(VOCABULARY), (12, 9)).astype(np.uint8)
+    (placed,) = fused.placed([fused.prefix(groove)], tokens, np.array([0, 12]), np.arange(12))
+    logits = fused.launch(*placed).cpu()
+    assert not logits.isfinite().all()
+    found = fused.forward(fused.prefix(groove), tokens)
+    failed = ~logits.isfinite().all(1).numpy()
+    assert np.abs(found[failed] - single.forward(single.prefix(groove), tokens[failed])).max() < 1e-3
 
 
 def test_interpreted(tmp_path):
