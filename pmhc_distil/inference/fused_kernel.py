@@ -88,7 +88,7 @@ def _attend(query, key, value, apart, groove_keys, groove_values):
     total = tl.sum(own, 1) + tl.sum(of_groove, 1)
     mixed = tl.dot(own.to(tl.bfloat16), value)
     mixed = tl.dot(of_groove.to(tl.bfloat16), _matrix(groove_values, GROOVE_ROOM, HEAD_WIDTH), mixed)
-    return (mixed / total[:, None]).to(tl.float16)
+    return (mixed * (1.0 / total)[:, None]).to(tl.float16)
 
 
 @triton.jit(do_not_specialize=["length"])
