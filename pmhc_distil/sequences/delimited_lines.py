@@ -84,7 +84,8 @@ def delimited_lines(frame: pd.DataFrame, digits: Mapping[str, int], delimiter: s
 
 def _plain_texts(series: pd.Series, delimiter: str) -> _Texts | None:
     """Give the cells of a column that lies in Arrow's memory, if none has to be quoted; without making them anew."""
-    if not hasattr(series.array, "__arrow_array__"):
+    # Others, also those without pyarrow, offer to be copied to its memory.
+    if getattr(series.dtype, "storage", None) != "pyarrow":
         return None
     cells = series.array.__arrow_array__()
     if isinstance(cells, _arrow().ChunkedArray):

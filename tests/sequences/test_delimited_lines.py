@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import sys
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,33 @@ def test_all_kinds_of_columns():
     )
     for part in (frame, frame.iloc[:0], frame.iloc[1:2]):
         assert delimited_lines(part, {"score": 7}, ",") == by_csv(part, {"score": 7})
+
+
+@compiled
+def test_without_pyarrow(monkeypatch):
+    """Prevents a table of texts from needing pyarrow, which need not be installed, to be written."""
+    frame = pd.DataFrame(
+        {
+            "text": pd.Series(["a", None, "\udce9,"], dtype=pd.StringDtype("python")),
+            "whole": pd.Series([1, None, 3], dtype="Int64"),
+            "day": pd.period_range("2020-01-01", periods=3, freq="D"),
+        }
+    )
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert delimited_lines(frame, {}, ",") == by_csv(frame, {})
+
+
+@compiled
+def test_parts_of_arrow_memory():
+    """Prevents cells of other rows from being written for a table that is a part of another, or was put together."""
+    pytest.importorskip("pyarrow")
+    texts = [f"text {number}" * (number % 4) for number in range(100)]
+    whole = pd.DataFrame({"a": pd.Series(texts, dtype=pd.StringDtype("pyarrow")), "b": "x"})
+    quoted = whole.assign(a=whole["a"].where(whole.index != 50, 'a "b"'))
+    missing = whole.assign(a=whole["a"].where(whole.index != 50))
+    for frame in (whole, quoted, missing, pd.concat([whole[3:9], whole[20:], whole[:0], whole[:5]]), whole[:0]):
+        for part in (frame, frame.iloc[7:60], frame.iloc[7:60].iloc[2:9], frame.iloc[::-3], frame[frame["a"] == ""]):
+            assert delimited_lines(part, {}, ",") == by_csv(part, {})
 
 
 @compiled

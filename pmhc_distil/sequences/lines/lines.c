@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A column of texts, or of numbers that are rounded to so many digits; one of both is NULL.  Text i begins at ends[i], and
- * what is between it and the next are so many bytes. */
+/* A column of texts, or of numbers that are rounded to so many digits; one of both is NULL.  Text i begins at ends[i],
+ * and what is between it and the next are so many bytes. */
 typedef struct {
     const char *texts;
     const int64_t *ends;
