@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -69,21 +69,22 @@ class Engine:
         ``"cpu"``, ``"cuda"``, ``"mps"``; by default a GPU from NVIDIA or AMD if there is one, else compiled kernels
         on the processor, and where these are missing the best that torch has.
     precision : {"auto", "single", "half"}
-        Numbers to compute with.  ``"half"`` (bfloat16) is several times as fast where the processor or GPU has it, with
-        logits good to 0.05 (0.1 in torch); ``"auto"`` is half there and single elsewhere.
+        Numbers to compute with.  ``"half"`` (bfloat16, and float16 in the kernels for GPUs) is several times as fast
+        where the processor or GPU has it, with logits good to 0.05 (0.1 on a GPU and in torch); ``"auto"`` is half
+        there and single elsewhere.
 
     Attributes
     ----------
     slow : str
         Why torch computes instead of kernels of our own, on the processor or in half precision on a GPU; empty if they
-        do.
+        do.  Those for GPUs are compared with torch in single precision first.
     half : bool
-        Whether it computes in bfloat16.
+        Whether it computes in half precision.
 
     Raises
     ------
     InputError
-        If the folder is no binding model or the device is not there.
+        If the folder is no binding model, the device is not there, or it fails.
     """
 
     def __init__(
@@ -126,12 +127,9 @@ class Engine:
         if half and chosen.type == "cuda":
             from pmhc_distil.inference import fused
 
-            self.slow = fused.unsupported(shape, chosen)
-            if not self.slow:
-                backend = fused.FusedBackend(shape, weights, device=chosen, threads=self.threads)
-                self.slow = backend.trial()
-                if not self.slow:
-                    return backend
+            backend, self.slow = fused.tried(shape, weights, device=chosen, threads=self.threads)
+            if backend is not None:
+                return backend
         return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)
 
     @property
@@ -146,7 +144,7 @@ class Engine:
 
     @property
     def half(self) -> bool:
-        """Whether it computes in bfloat16."""
+        """Whether it computes in half precision."""
         return self.backend.error > 0
 
     def score(
@@ -177,7 +175,12 @@ class Engine:
         -------
         ndarray of float32, shape (n, 2)
             Presentation logit and affinity logit.  A row does not depend on the other rows: not at all in compiled
-            code, to 1e-4 (single) or 0.1 (half) in torch.
+            code for processors, to 1e-4 (single) or 0.1 (half) in torch and in the kernels for GPUs.
+
+        Raises
+        ------
+        InputError
+            If a GPU fails, which it may for want of memory.
         """
         if not len(groove_index):
             return np.empty((0, 2), dtype=np.float32)
@@ -191,7 +194,7 @@ class Engine:
         result = np.empty((len(pairs), 2), dtype=np.float32)
         with tqdm(total=len(pairs), unit=" pairs", unit_scale=True, disable=None if progress else True) as bar:
             if isinstance(self.backend, TogetherBackend):
-                self._score_together(self.backend, tokens, lengths, grooves, groove, peptide, result)
+                self._score_together(self.backend, tokens, lengths, grooves, groove, peptide, result, bar.update)
                 return result[inverse]
             edges = np.flatnonzero(np.diff(groove * (MAX_PEPTIDE_LENGTH + 1) + lengths[peptide], prepend=-1))
             for start, stop in zip(edges, [*edges[1:], len(pairs)], strict=True):
@@ -210,6 +213,7 @@ class Engine:
         groove: NDArray[np.int64],
         peptide: NDArray[np.int64],
         result: NDArray[np.float32],
+        update: Callable[[int], object],
     ) -> None:
         """Fill in the scores of pairs that are sorted by groove, then length."""
         for first in range(0, len(grooves), _PREFIXES):
@@ -227,6 +231,7 @@ class Engine:
                 result[rows] = backend.forward_pairs(
                     prefixes, tokens[start:stop, :length], edges, peptide[rows] - start
                 )
+                update(len(rows))
 
 
 def _unique(numbers: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

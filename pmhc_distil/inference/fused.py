@@ -4,6 +4,7 @@ Triton, which comes with torch for these GPUs, compiles them when they are first
 on its place among the others, which changes the order of sums, and not on what these are.
 """
 
+import contextlib
 import importlib.util
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +16,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.inference.torch_backend import TorchBackend
 from pmhc_distil.models.encoder import Prefix
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import VOCABULARY, encode
+from pmhc_distil.models.vocabulary import FIRST_RESIDUE, VOCABULARY
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
-from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, PEPTIDE_LENGTHS, RESIDUES
 
 HALF_ERROR = 0.1
 """No logit of a peptide is off by more."""
 ROWS, WARPS, STAGES = 128, 8, 2
 """Tokens of a tile, the warps that share it, and the parts of the weights that are loaded ahead."""
-_WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP = 128, 4, 32, 64, 64, 64
+_WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP, _FEW = 128, 4, 32, 64, 64, 64, 16
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
-_TILES_AT_ONCE = 1 << 17
+_TILES_AT_ONCE = 1 << 15
+"""What lies between the kernels takes 768 bytes a pair, of which a tile has up to 15."""
+_TRIAL_GROOVES = (
+    "YFAMYGEKVAHTHVDTLYVRYHYYTWAVLAYTWY",
+    "YYSEYRNIYAQTDESNLYLSYDYYTWAERAYEWY",
+    "YDSGYREKYRQADVSNLYLRSDSYTLAALAYTWY",
+)
+_TRIAL_PAIRS = (40, 17, 5)
+"""Of each length and groove: full tiles and some that are not."""
+_TRIAL_COPIES = 48
+"""Tiles enough for every processor of a GPU to have several."""
+_MOST_TOLD = 200
+"""Letters of what a compiler or a driver says."""
 
 
 class FusedPrefix(NamedTuple):
@@ -129,22 +143,66 @@ class FusedBackend:
         """
         if not len(numbers):
             return np.empty((0, 2), np.float32)
-        parts = [self.launch(*given) for given in self.placed(prefixes, tokens, edges, numbers)]
-        logits: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
-        # Attention goes without the largest score, for which there is room unless weights are extreme.
-        failed = np.flatnonzero(~np.isfinite(logits).all(1))
-        of_groove = np.searchsorted(edges, failed, side="right") - 1
-        for place in np.flatnonzero(np.bincount(of_groove)).tolist():
-            rows = failed[of_groove == place]
-            logits[rows] = self._single.forward(prefixes[place].single, tokens[numbers[rows]])
+        try:
+            logits = self._logits(prefixes, tokens, edges, numbers)
+            # Attention goes without the largest score, for which there is room unless weights are extreme.
+            failed = np.flatnonzero(~np.isfinite(logits).all(1))
+            of_groove = np.searchsorted(edges, failed, side="right") - 1
+            for place in np.flatnonzero(np.bincount(of_groove)).tolist():
+                rows = failed[of_groove == place]
+                logits[rows] = self._single.forward(prefixes[place].single, tokens[numbers[rows]])
+        except RuntimeError as error:  # of torch and of Triton: no memory is left, or the GPU is lost
+            raise _lost(self.device, error) from error
         return logits
 
-    def trial(self) -> str:
-        """Score a peptide, for which the kernels are compiled; say why that cannot be done, empty if it can."""
-        try:
-            self.forward(self.prefix("A" * GROOVE_LENGTH), encode(["A" * MAX_PEPTIDE_LENGTH]))
-        except Exception as error:  # Triton passes on what compilers and drivers say
-            return " ".join(f"Triton cannot compile for the GPU ({error})".split())
+    @torch.inference_mode()
+    def _logits(
+        self,
+        prefixes: Sequence[FusedPrefix],
+        tokens: NDArray[np.uint8],
+        edges: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Score by the kernels alone."""
+        parts = [self.launch(*given) for given in self.placed(prefixes, tokens, edges, numbers)]
+        logits: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+        return logits
+
+    def trial(self, copies: int = _TRIAL_COPIES) -> str:
+        """Score peptides of every length, for which the kernels are compiled, and compare with torch.
+
+        Parameters
+        ----------
+        copies : int
+            How often every pair is scored.
+
+        Returns
+        -------
+        str
+            Why the kernels should not be used; empty if they give the numbers of torch in single precision.
+        """
+        prefixes = [self.prefix(groove) for groove in _TRIAL_GROOVES]
+        edges = np.cumsum([0, *_TRIAL_PAIRS * copies])
+        differences = []
+        for length in PEPTIDE_LENGTHS:
+            tokens = trial_tokens(length)
+            numbers = [np.arange(count)[::-1] for count in _TRIAL_PAIRS]
+            parts = [
+                self._single.forward(prefix.single, tokens[chosen])
+                for prefix, chosen in zip(prefixes, numbers, strict=True)
+            ]
+            exact = np.concatenate(parts * copies)
+            logits = self._logits(prefixes * copies, tokens, edges, np.concatenate(numbers * copies))
+            differences.append(np.abs(logits - exact))
+            if not np.isfinite(exact).all():
+                return "the kernels for GPUs could not be tested, torch in single precision gives no numbers"
+        off = np.concatenate(differences)
+        # Rows with a logit that is no number are scored by torch, for which they must be few.
+        known = np.isfinite(off).all(1)
+        if known.mean() < 1 / 2:
+            return f"the kernels for GPUs failed their test, {1 - known.mean():.0%} of the logits were no numbers"
+        if (most := off[known].max()) > HALF_ERROR:
+            return f"the kernels for GPUs failed their test, with a logit that was off by {most:.2g}"
         return ""
 
     def placed(
@@ -158,12 +216,13 @@ class FusedBackend:
         keys = torch.stack([prefix.keys for prefix in prefixes])
         values = torch.stack([prefix.values for prefix in prefixes])
         on_device = self._put(np.ascontiguousarray(tokens))
-        tiles = tiles_of(edges, self.rows // (tokens.shape[1] + 1))
+        # The last place of a tile is for tokens that are of none of its peptides.
+        tiles = tiles_of(edges, min(self.rows // (tokens.shape[1] + 1), _FEW - 1))
         for start in range(0, len(tiles), _TILES_AT_ONCE):
             some = tiles[start : start + _TILES_AT_ONCE]
             first, stop = some[0, 1], some[-1, 2]
             chosen = numbers[first:stop].astype(np.int32)
-            some = some - np.array([0, first, first], np.int32)
+            some = (some - np.array([0, first, first])).astype(np.int32)
             yield [keys, values, on_device, self._put(chosen), self._put(some)]
 
     @torch.inference_mode()
@@ -181,32 +240,34 @@ class FusedBackend:
             "STAGES": self.stages,
             "num_warps": self.warps,
         }
-        fused_kernel.encode_tiles[(len(tiles),)](
-            tokens,
-            numbers,
-            tiles,
-            self._embeddings[length],
-            self._weights,
-            self._biases,
-            keys,
-            values,
-            states,
-            attended,
-            length,
-            self.shape.layer_norm_eps,
-            LAYERS=self.shape.num_hidden_layers,
-            **options,
-        )
-        fused_kernel.finish_peptides[(-(-count // self.rows),)](
-            states, attended, self._rest, self._rest_biases, logits, count, self.shape.layer_norm_eps, **options
-        )
+        # Triton starts a kernel on the GPU that is the current one of the thread.
+        with torch.cuda.device(keys.device) if keys.is_cuda else contextlib.nullcontext():
+            fused_kernel.encode_tiles[(len(tiles),)](
+                tokens,
+                numbers,
+                tiles,
+                self._embeddings[length],
+                self._weights,
+                self._biases,
+                keys,
+                values,
+                states,
+                attended,
+                length,
+                self.shape.layer_norm_eps,
+                LAYERS=self.shape.num_hidden_layers,
+                **options,
+            )
+            fused_kernel.finish_peptides[(-(-count // self.rows),)](
+                states, attended, self._rest, self._rest_biases, logits, count, self.shape.layer_norm_eps, **options
+            )
         return logits
 
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
 
-def tiles_of(edges: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+def tiles_of(edges: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Cut the pairs of each groove into tiles.
 
     Parameters
@@ -218,14 +279,22 @@ def tiles_of(edges: NDArray[np.int64], size: int) -> NDArray[np.int32]:
 
     Returns
     -------
-    ndarray of int32, shape (tiles, 3)
+    ndarray of int64, shape (tiles, 3)
         Of each tile the groove, its first pair and the one behind its last.
     """
     counts = -(-np.diff(edges) // size)
     groove = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(groove)) - np.repeat(np.cumsum(counts) - counts, counts)
     first = edges[groove] + within * size
-    return np.stack([groove, first, np.minimum(first + size, edges[groove + 1])], 1).astype(np.int32)
+    return np.stack([groove, first, np.minimum(first + size, edges[groove + 1])], 1)
+
+
+def trial_tokens(length: int) -> NDArray[np.uint8]:
+    """Give peptides of a length, no two alike, always the same; (n, length)."""
+    number, place = np.arange(max(_TRIAL_PAIRS))[:, None], np.arange(length)
+    # Digits from the middle of a square look drawn.
+    residue = (number * 40503 + place * 30103 + 12345) ** 2 // 1000 % len(RESIDUES)
+    return (FIRST_RESIDUE + residue).astype(np.uint8)
 
 
 class _Packed:
@@ -298,6 +367,53 @@ class _Packed:
 
 def _flat(parts: Sequence[np.ndarray]) -> NDArray[np.float32]:
     return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
+
+
+def tried(
+    shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device, threads: int
+) -> tuple[FusedBackend | None, str]:
+    """Make a backend whose numbers have been compared with those of torch.
+
+    Parameters
+    ----------
+    shape, weights, device, threads
+        As for :class:`FusedBackend`.
+
+    Returns
+    -------
+    backend : FusedBackend or None
+    why : str
+        Why there is none, as one sentence.
+
+    Raises
+    ------
+    InputError
+        If the trial has left a GPU that cannot be used any more in this process.
+    """
+    if why := unsupported(shape, device):
+        return None, why
+    try:
+        backend = FusedBackend(shape, weights, device=device, threads=threads)
+        why = backend.trial()
+    except Exception as error:  # Triton passes on what compilers and drivers say
+        why = f"the kernels for GPUs cannot be used: {_said(error)}"
+        try:
+            torch.ones(1, device=device).cpu()
+        except RuntimeError:
+            raise _lost(device, error) from error
+    return (None, why) if why else (backend, "")
+
+
+def _lost(device: torch.device, error: Exception) -> InputError:
+    """Tell that a GPU does not work, and what does."""
+    hint = f"--device cpu, or device='cpu' in Python, does without it; the reason was: {_said(error)}"
+    return InputError("the GPU has failed", source="device", value=str(device), hint=hint)
+
+
+def _said(error: Exception) -> str:
+    """Shorten what a compiler or a driver says to one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}..."
 
 
 def unsupported(shape: EncoderShape, device: torch.device) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -86,6 +87,8 @@ class Predictor:
         training = self.folder / TRAINING_FILE
         self.training = TrainingDistance(read_training_alleles(training) if training.is_file() else {})
         self._ranks = GrooveRanks(self.engine, self.weights, windows)
+        # Parts of a table may be predicted at the same time, and one engine in single precision is enough for them.
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         """Tell what would make it again."""
@@ -227,7 +230,9 @@ class Predictor:
                 )
         rows = np.flatnonzero(near)
         if len(rows):
-            logits[rows] = self._precise.score([texts[row] for row in number[rows].tolist()], grooves, index[rows])
+            with self._lock:
+                precise = self._precise
+            logits[rows] = precise.score([texts[row] for row in number[rows].tolist()], grooves, index[rows])
 
     @cached_property
     def _precise(self) -> Engine:

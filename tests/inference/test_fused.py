@@ -1,6 +1,7 @@
 """The kernels for GPUs give the numbers of torch: in Triton's interpreter, and on a GPU where there is one."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.inference.engine import Engine, read_weights
 from pmhc_distil.models import BUNDLED_MODEL
 from pmhc_distil.models.vocabulary import FIRST_RESIDUE, VOCABULARY
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -21,7 +24,7 @@ import sys
 import numpy as np, torch
 import triton.language as tl
 from triton.runtime import interpreter
-from tests_of_fused import compare, compare_extreme
+from tests_of_fused import compare, compare_extreme, compare_short, try_what_is_wrong
 
 multiply = interpreter.InterpreterBuilder.create_dot
 
@@ -35,6 +38,8 @@ interpreter.InterpreterBuilder.create_dot = lambda self, left, right, *rest: mul
 )
 compare(torch.device("cpu"), 20)
 compare_extreme(torch.device("cpu"))
+compare_short(torch.device("cpu"))
+try_what_is_wrong(torch.device("cpu"))
 """
 
 
@@ -82,6 +87,84 @@ def compare_extreme(device):
     assert np.abs(found[failed] - single.forward(single.prefix(groove), tokens[failed])).max() < 1e-3
 
 
+def compare_short(device):
+    """Compare where a tile has room for more peptides than the kernels tell apart, in more launches than one."""
+    from pmhc_distil.inference import fused
+    from pmhc_distil.inference.torch_backend import TorchBackend
+
+    shape, weights = read_weights(BUNDLED_MODEL)
+    backend = fused.FusedBackend(shape, weights, device=device, threads=1)
+    single = TorchBackend(shape, weights, device=device, threads=1, half=False)
+    grooves = [resolve_allele(name).groove for name in ("HLA-A*02:01", "HLA-B*07:02")]
+    tokens = np.random.default_rng(0).integers(FIRST_RESIDUE, len(VOCABULARY), (17, 5)).astype(np.uint8)
+    fused._TILES_AT_ONCE, usual = 2, fused._TILES_AT_ONCE
+    prefixes = [backend.prefix(groove) for groove in grooves]
+    numbers = np.append(np.arange(17), [3, 16])
+    assert len(list(backend.placed(prefixes, tokens, np.array([0, 17, 19]), numbers))) == 2
+    found = backend.forward_pairs(prefixes, tokens, np.array([0, 17, 19]), numbers)
+    fused._TILES_AT_ONCE = usual
+    exact = [single.forward(single.prefix(groove), tokens) for groove in grooves]
+    assert np.abs(found - np.concatenate([exact[0], exact[1][[3, 16]]])).max() < fused.HALF_ERROR / 2
+
+
+def try_what_is_wrong(device):
+    """Break the kernels in many ways, each of which the trial must find, and say."""
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    from pmhc_distil.inference import fused, fused_kernel
+
+    shape, weights = read_weights(BUNDLED_MODEL)
+
+    def constant(name, value):
+        return lambda patch: patch.setattr(fused_kernel, name, tl.constexpr(value))
+
+    def first_groove_only(patch):
+        tiles_of = fused.tiles_of
+        patch.setattr(fused, "tiles_of", lambda *given: tiles_of(*given) * np.array([0, 1, 1]))
+
+    def other_places(patch):
+        embeddings = fused._Packed.embeddings
+        patch.setattr(fused._Packed, "embeddings", lambda self, length: np.roll(embeddings(self, length), 1, axis=0))
+
+    def no_numbers(patch):
+        dot = interpreter.InterpreterBuilder.create_dot
+
+        def without(*given):
+            found = dot(*given)
+            found.data[:] = np.nan
+            return found
+
+        patch.setattr(interpreter.InterpreterBuilder, "create_dot", without)
+
+    def no_compiler(patch):
+        def refuse(*given):
+            raise RuntimeError("no compiler")
+
+        patch.setattr(interpreter.InterpreterBuilder, "create_dot", refuse)
+
+    trial = fused.FusedBackend.trial
+    for spoil, said in (
+        (lambda patch: None, ""),
+        (constant("FAR", 0.0), "with a logit that was off by"),
+        (constant("CLS", 3), "with a logit that was off by"),
+        (first_groove_only, "with a logit that was off by"),
+        (other_places, "with a logit that was off by"),
+        (no_numbers, "100% of the logits were no numbers"),
+        (no_compiler, "the kernels for GPUs cannot be used: "),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            # One length and one copy, which take the interpreter seconds.
+            patch.setattr(fused, "PEPTIDE_LENGTHS", (9,))
+            patch.setattr(fused, "_TRIAL_PAIRS", (14, 3, 1))
+            patch.setattr(fused.FusedBackend, "trial", lambda self: trial(self, 1))
+            patch.setattr(fused, "unsupported", lambda *given: "")
+            spoil(patch)
+            backend, why = fused.tried(shape, weights, device=device, threads=1)
+            assert (backend is None) == bool(said)
+            assert said in why, why
+
+
 def test_interpreted(tmp_path):
     """Prevents kernels that nobody without a GPU can check from giving other numbers."""
     pytest.importorskip("triton")
@@ -112,3 +195,102 @@ def test_tiles():
 
     tiles = tiles_of(np.array([0, 5, 5, 9]), 4)
     assert tiles.tolist() == [[0, 0, 4], [0, 4, 5], [2, 5, 9]]
+
+
+def test_trial_peptides():
+    """Prevents a trial on peptides that are all alike, or on other ones each time."""
+    from pmhc_distil.inference.fused import trial_tokens
+
+    for length in PEPTIDE_LENGTHS:
+        tokens = trial_tokens(length)
+        assert len(np.unique(tokens, axis=0)) == len(tokens)
+        assert set(tokens.ravel()) == set(range(FIRST_RESIDUE, len(VOCABULARY)))
+        assert all(len(np.unique(tokens[:, place])) > 10 for place in range(length))
+
+
+def on_a_gpu(monkeypatch):
+    """Let the engine believe that there is a GPU, on which torch takes the processor's place."""
+    from pmhc_distil.inference import fused, torch_backend
+
+    made = torch_backend.TorchBackend
+    monkeypatch.setattr(torch_backend, "choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(fused, "unsupported", lambda *given: "")
+    for module in (torch_backend, fused):
+        monkeypatch.setattr(
+            module, "TorchBackend", lambda *given, **named: made(*given, **named | {"device": torch.device("cpu")})
+        )
+    monkeypatch.setattr(fused.FusedBackend, "_put", lambda self, array: torch.from_numpy(array))
+
+
+def test_an_engine_whose_kernels_fail_takes_torch(monkeypatch):
+    """Prevents wrong numbers, or no numbers, where a compiler or a GPU makes other kernels of the same source."""
+    from pmhc_distil.inference import fused
+
+    on_a_gpu(monkeypatch)
+    monkeypatch.setattr(fused.FusedBackend, "_logits", lambda *given: np.zeros((len(given[-1]), 2), np.float32))
+    engine = Engine(BUNDLED_MODEL, device="cuda")
+    assert engine.computed_by == "TorchBackend cpu"
+    assert engine.half
+    assert re.fullmatch(r"the kernels for GPUs failed their test, with a logit that was off by [\d.]+", engine.slow)
+    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: "")
+    assert Engine(BUNDLED_MODEL, device="cuda").computed_by == "FusedBackend cuda"
+    exact = Engine(BUNDLED_MODEL, device="cuda", precision="single")
+    assert (exact.computed_by, exact.half, exact.slow) == ("TorchBackend cpu", False, "")
+
+
+def test_an_engine_scores_grooves_together(monkeypatch):
+    """Prevents a logit from standing in the row of another pair, or a progress bar from standing still."""
+    from pmhc_distil.inference import engine as engine_module
+    from pmhc_distil.inference import fused
+
+    def by_torch(self, prefixes, tokens, edges, numbers):
+        some = zip(prefixes, edges, edges[1:], strict=False)
+        return np.concatenate(
+            [
+                self._single.forward(prefix.single, tokens[numbers[start:stop]])
+                for prefix, start, stop in some
+                if start < stop
+            ]
+        )
+
+    counted = []
+    on_a_gpu(monkeypatch)
+    monkeypatch.setattr(fused.FusedBackend, "_logits", by_torch)
+    trial = fused.FusedBackend.trial
+    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: trial(self, 2))
+    monkeypatch.setattr(engine_module, "_PREFIXES", 2)
+    engine = Engine(BUNDLED_MODEL, device="cuda")
+    assert engine.slow == ""
+    grooves = [resolve_allele(f"HLA-{name}").groove for name in ("A*02:01", "B*07:02", "C*07:02", "B*08:01", "A*01:01")]
+    drawn = np.random.default_rng(0)
+    peptides = ["".join(drawn.choice(list(RESIDUES), length)) for length in (9, 8, 15, 9, 11, 9, 10, 8)]
+    groove, peptide = drawn.integers(0, 4, 50), drawn.integers(0, len(peptides), 50)
+    update = engine_module.tqdm.update
+    monkeypatch.setattr(engine_module.tqdm, "update", lambda self, count: (counted.append(count), update(self, count)))
+    found = engine.score(peptides, grooves, groove, peptide)
+    assert sum(counted) == len({*zip(groove, peptide, strict=True)})
+    exact = Engine(BUNDLED_MODEL, device="cuda", precision="single").score(peptides, grooves, groove, peptide)
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
+def test_a_gpu_that_is_lost_is_told(monkeypatch):
+    """Prevents a traceback, or more computing on it, where a GPU fails at the start or later."""
+    from pmhc_distil.inference import fused
+
+    def fail(*given, **named):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors " + 500 * "x")
+
+    on_a_gpu(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(fused.FusedBackend, "_logits", fail)
+        patch.setattr(fused.torch, "ones", fail)
+        with pytest.raises(
+            InputError, match=r"the GPU has failed: 'cuda' .--device cpu.* illegal memory access"
+        ) as told:
+            Engine(BUNDLED_MODEL, device="cuda")
+        assert len(str(told.value)) < 400
+    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: "")
+    engine = Engine(BUNDLED_MODEL, device="cuda")
+    monkeypatch.setattr(fused.FusedBackend, "_logits", fail)
+    with pytest.raises(InputError, match="the GPU has failed"):
+        engine.score(["SLYNTVATL"], [resolve_allele("HLA-A*02:01").groove], np.array([0]))
