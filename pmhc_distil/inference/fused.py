@@ -6,7 +6,6 @@ on its place among the others, which changes the order of sums, and not on what 
 
 import contextlib
 import importlib.util
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.inference.fused_weights import HEAD_WIDTH, HEADS, INNER_STEP, WIDTH, Packed
 from pmhc_distil.inference.torch_backend import TorchBackend
 from pmhc_distil.models.encoder import Prefix
 from pmhc_distil.models.shape import EncoderShape
@@ -28,7 +28,7 @@ HALF_ERROR = 0.1
 """No logit of a peptide is off by more."""
 ROWS, WARPS, STAGES = 128, 8, 2
 """Tokens of a tile, the warps that share it, and the parts of the weights that are loaded ahead."""
-_WIDTH, _HEADS, _HEAD_WIDTH, _GROOVE_ROOM, _TABLE, _INNER_STEP, _FEW = 128, 4, 32, 64, 64, 64, 16
+_GROOVE_ROOM, _FEW = 64, 16
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
 _TILES_AT_ONCE = 1 << 15
 """What lies between the kernels takes 768 bytes a pair, of which a tile has up to 15."""
@@ -83,7 +83,7 @@ class FusedBackend:
         self.shape = shape
         self.device = device
         self._single = TorchBackend(shape, weights, device=device, threads=threads, half=False)
-        packed = _Packed(shape, weights)
+        packed = Packed(shape, weights)
         self._weights, self._rest = (self._put(part).half() for part in (packed.weights, packed.rest))
         self._biases, self._rest_biases = self._put(packed.biases), self._put(packed.rest_biases)
         self._shifts = self._put(packed.shifts)
@@ -98,7 +98,7 @@ class FusedBackend:
         found = self._single.prefix(groove)
         room = (0, 0, 0, _GROOVE_ROOM - GROOVE_LENGTH)
         keys, values = (
-            torch.nn.functional.pad(torch.cat(parts) - shift.view(-1, _HEADS, 1, _HEAD_WIDTH), room)
+            torch.nn.functional.pad(torch.cat(parts) - shift.view(-1, HEADS, 1, HEAD_WIDTH), room)
             for parts, shift in zip(zip(*found, strict=True), self._shifts, strict=True)
         )
         return FusedPrefix(keys.transpose(2, 3).half().contiguous(), values.bfloat16(), found)
@@ -231,8 +231,8 @@ class FusedBackend:
         from pmhc_distil.inference import fused_kernel
 
         count, length = len(numbers), tokens.shape[1]
-        states = torch.empty((count, _WIDTH), dtype=torch.float32, device=self.device)
-        attended = torch.empty((count, _WIDTH), dtype=torch.float16, device=self.device)
+        states = torch.empty((count, WIDTH), dtype=torch.float32, device=self.device)
+        attended = torch.empty((count, WIDTH), dtype=torch.float16, device=self.device)
         logits = torch.empty((count, 2), dtype=torch.float32, device=self.device)
         options: dict[str, Any] = {
             "INNER": self.shape.intermediate_size,
@@ -297,78 +297,6 @@ def trial_tokens(length: int) -> NDArray[np.uint8]:
     return (FIRST_RESIDUE + residue).astype(np.uint8)
 
 
-class _Packed:
-    """Weights as the kernels read them.
-
-    Layer norms are folded into what follows.  What is added to the states has a mean of zero, which a norm would take
-    away.  The biases of keys change nothing, and those of values are added behind the attention.
-    """
-
-    def __init__(self, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> None:
-        self.shape = shape
-        self._encoder = {
-            name[8:]: value.astype(np.float64) for name, value in weights.items() if name.startswith("encoder.")
-        }
-        layers = [self._layer(f"layers.{number}.") for number in range(shape.num_hidden_layers)]
-        matrices, vectors, shifts = zip(*layers, strict=True)
-        self.weights, self.biases = (
-            _flat([part for layer in given for part in layer]) for given in (matrices, vectors)
-        )
-        self.shifts = np.stack(shifts, 1).astype(np.float32)
-        head, bias = self._folded(
-            weights["head.dense.weight"].astype(np.float64), weights["head.dense.bias"], "final_norm."
-        )
-        # The head's own rows of the last layer's output matrix lie between its other matrices.
-        *of_heads, into, out = matrices[-1]
-        attention_output = np.concatenate(of_heads[2::3])
-        self.rest = _flat([attention_output, into, out, head.T])
-        self.rest_biases = _flat([*vectors[-1][1:], bias, weights["head.output.weight"], weights["head.output.bias"]])
-
-    def _folded(self, weight: np.ndarray, bias: np.ndarray, norm: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give a linear map of normed states as one of states of mean 0 and variance 1."""
-        return weight * self._encoder[f"{norm}weight"], bias + weight @ self._encoder[f"{norm}bias"]
-
-    def _layer(self, name: str) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-        """Give the matrices of a layer, as (in, out), its vectors, and what to take from keys and values of grooves."""
-        given = {key[len(name) :]: value for key, value in self._encoder.items() if key.startswith(name)}
-        weight, bias = self._folded(given["qkv.weight"], given["qkv.bias"], f"{name}attention_norm.")
-        query, key, value = weight.reshape(3, _HEADS, _HEAD_WIDTH, _WIDTH)
-        query_bias, key_bias, value_bias = bias.reshape(3, _WIDTH)
-        scale = 1 / (math.log(2) * math.sqrt(_HEAD_WIDTH))
-        output = given["attention_output.weight"]
-        output_bias = given["attention_output.bias"] + output @ value_bias
-        output = output - output.mean(0)
-        matrices = []
-        for head in range(_HEADS):
-            columns = slice(head * _HEAD_WIDTH, (head + 1) * _HEAD_WIDTH)
-            both = np.stack([key[head], value[head]], 1).reshape(2 * _HEAD_WIDTH, _WIDTH)
-            matrices += [scale * query[head].T, both.T, output[:, columns].T]
-        into, into_bias = self._folded(
-            given["feedforward_in.weight"], given["feedforward_in.bias"], f"{name}feedforward_norm."
-        )
-        matrices.append(into.reshape(-1, _INNER_STEP, _WIDTH).transpose(0, 2, 1))
-        out, out_bias = given["feedforward_out.weight"], given["feedforward_out.bias"]
-        matrices.append((out - out.mean(0)).T)
-        vectors = [scale * query_bias, output_bias - output_bias.mean(), into_bias, out_bias - out_bias.mean()]
-        return matrices, vectors, np.stack([key_bias, value_bias])
-
-    def embeddings(self, length: int) -> NDArray[np.float32]:
-        """Give the embeddings of tokens, then those of the positions of CLS and so many residues; (64, width)."""
-        residue = np.arange(length)
-        from_end = self.shape.max_half_length + length - 1 - residue
-        place = np.where(residue < (length + 1) // 2, residue, from_end)
-        table = np.zeros((_TABLE, _WIDTH))
-        table[: len(VOCABULARY)] = self._encoder["tokens.weight"]
-        table[_TABLE // 2 : _TABLE // 2 + length + 1] = self._encoder["positions.weight"][
-            np.append(GROOVE_LENGTH, GROOVE_LENGTH + 1 + place)
-        ]
-        return (table - table.mean(1, keepdims=True)).astype(np.float32)
-
-
-def _flat(parts: Sequence[np.ndarray]) -> NDArray[np.float32]:
-    return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
-
-
 def tried(
     shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device, threads: int
 ) -> tuple[FusedBackend | None, str]:
@@ -422,9 +350,9 @@ def unsupported(shape: EncoderShape, device: torch.device) -> str:
         return "no GPU from NVIDIA of the year 2020 or later"
     if not _has_triton():
         return "Triton is not installed"
-    sizes = (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size % _INNER_STEP)
-    if sizes != (_WIDTH, _HEADS, 0) or len(VOCABULARY) != shape.vocab_size:
-        return f"the kernels are written for a width of {_WIDTH} and {_HEADS} heads"
+    sizes = (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size % INNER_STEP)
+    if sizes != (WIDTH, HEADS, 0) or len(VOCABULARY) != shape.vocab_size:
+        return f"the kernels are written for a width of {WIDTH} and {HEADS} heads"
     return ""
 
 

@@ -2,8 +2,8 @@
 
 A program of the first takes a tile of tokens, those of some peptides of one length and one groove, through all layers
 up to the last attention.  A program of the second takes the CLS states of a tile of peptides through what follows.
-:mod:`pmhc_distil.inference.fused` packs the weights: layer norms without scale, shift and mean; attention without the
-biases of keys and values, and with queries that are scaled for powers of two.
+:mod:`pmhc_distil.inference.fused_weights` packs the weights: layer norms without scale, shift and mean; attention
+without the biases of keys and values, and with queries that are scaled for powers of two.
 """
 
 import triton

@@ -124,8 +124,8 @@ def try_what_is_wrong(device):
         patch.setattr(fused, "tiles_of", lambda *given: tiles_of(*given) * np.array([0, 1, 1]))
 
     def other_places(patch):
-        embeddings = fused._Packed.embeddings
-        patch.setattr(fused._Packed, "embeddings", lambda self, length: np.roll(embeddings(self, length), 1, axis=0))
+        embeddings = fused.Packed.embeddings
+        patch.setattr(fused.Packed, "embeddings", lambda self, length: np.roll(embeddings(self, length), 1, axis=0))
 
     def no_numbers(patch):
         dot = interpreter.InterpreterBuilder.create_dot
