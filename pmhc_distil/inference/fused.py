@@ -311,14 +311,16 @@ def tried(
     -------
     backend : FusedBackend or None
     why : str
-        Why there is none, as one sentence.
+        Why there is none, as one sentence; empty if nothing can be done about it.
 
     Raises
     ------
     InputError
         If the trial has left a GPU that cannot be used any more in this process.
     """
-    if why := unsupported(shape, device):
+    if not serves(device):
+        return None, ""
+    if why := unsupported(shape):
         return None, why
     try:
         backend = FusedBackend(shape, weights, device=device, threads=threads)
@@ -344,10 +346,13 @@ def _said(error: Exception) -> str:
     return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}..."
 
 
-def unsupported(shape: EncoderShape, device: torch.device) -> str:
-    """Say why the kernels cannot run a model there; empty if they can."""
-    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
-        return "no GPU from NVIDIA of the year 2020 or later"
+def serves(device: torch.device) -> bool:
+    """Tell whether the kernels are for a device: a GPU from NVIDIA of the year 2020 or later."""
+    return device.type == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def unsupported(shape: EncoderShape) -> str:
+    """Say why the kernels cannot run a model; empty if they can."""
     if not _has_triton():
         return "Triton is not installed"
     sizes = (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size % INNER_STEP)

@@ -158,7 +158,7 @@ def try_what_is_wrong(device):
             patch.setattr(fused, "PEPTIDE_LENGTHS", (9,))
             patch.setattr(fused, "_TRIAL_PAIRS", (14, 3, 1))
             patch.setattr(fused.FusedBackend, "trial", lambda self: trial(self, 1))
-            patch.setattr(fused, "unsupported", lambda *given: "")
+            patch.setattr(fused, "serves", lambda device: True)
             spoil(patch)
             backend, why = fused.tried(shape, weights, device=device, threads=1)
             assert (backend is None) == bool(said)
@@ -214,7 +214,8 @@ def on_a_gpu(monkeypatch):
 
     made = torch_backend.TorchBackend
     monkeypatch.setattr(torch_backend, "choose_device", lambda name: torch.device("cuda"))
-    monkeypatch.setattr(fused, "unsupported", lambda *given: "")
+    monkeypatch.setattr(fused, "serves", lambda device: True)
+    monkeypatch.setattr(fused, "_has_triton", lambda: True)
     for module in (torch_backend, fused):
         monkeypatch.setattr(
             module, "TorchBackend", lambda *given, **named: made(*given, **named | {"device": torch.device("cpu")})
