@@ -20,7 +20,7 @@ WIDE_TEACHER := data/wide_teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow test-kernels lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -39,6 +39,10 @@ test: lint ## set up .venv, check the code and run the tests
 
 test-slow: $(STAMP) ## run the tests that take minutes
 	$(BIN)/pytest -m slow
+
+test-kernels: $(STAMP) ## install Triton and run the kernels for GPUs in its interpreter, or on a GPU
+	$(BIN)/python -m pip install $(PIP_FLAGS) 'triton>=3.0'
+	$(BIN)/pytest tests/inference/test_fused.py
 
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -255,4 +259,4 @@ clean: ## remove .venv and what tests and builds leave behind; runs stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the targets
-	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "%-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
