@@ -151,6 +151,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
                 half=arguments.bf16,
             )
         live = None
+    task.prepare_model(model, train)
     trainer = DistilTrainer(
         task,
         model,
@@ -179,6 +180,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         tested = _test(trainer, tables["test"], request.output)
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
+        task.strip_model(model)
         model.config.update({**settled, **(_reading_settings(reading) if task.ask else {})})
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)

@@ -17,11 +17,11 @@ from pmhc_distil.models.hf.loading import LONGEST
 Batch = dict[str, Tensor]
 Link = Literal["sigmoid", "softmax", "identity"]
 
-TARGETS = frozenset({"labels", "teacher_rows", "asked", "counted"})
+TARGETS = frozenset({"labels", "teacher_rows", "asked", "counted", "pooled"})
 """Keys of a batch that are not arguments of the model.
 
 ``asked`` marks the tokens that a question is about, (examples, tokens); ``counted`` the rows that are no padding, (N,),
-where there is any.
+where there is any; ``pooled`` how far each is one of pooled sources, (N,).
 """
 
 
@@ -221,6 +221,10 @@ class Task:
     hide: Callable[[Any, Batch], Batch] = lambda config, batch: batch
     """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike; not
     used where the teacher has answered before."""
+    prepare_model: Callable[[Any, Any], None] = lambda model, data: None
+    """Adds to a model what only a training on these data needs."""
+    strip_model: Callable[[Any], None] = lambda model: None
+    """Takes away what that has added."""
     measured: Callable[[Tensor, Batch], Tensor] = lambda rows, batch: rows
     """What of the rows the metrics need, where all of them would not fit into memory."""
     read_questions: Callable[[Path, Reading], tuple[Sequence[Any], Sequence[int]]] | None = None

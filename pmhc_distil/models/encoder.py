@@ -209,4 +209,8 @@ class BindingHead(nn.Module):
 
     def forward(self, cls: Tensor) -> Tensor:
         """Map CLS states (rows, width) to (rows, 2): presentation logit, affinity logit."""
-        return self.output(F.gelu(self.dense(cls)))
+        return self.output(self.hidden(cls))
+
+    def hidden(self, cls: Tensor) -> Tensor:
+        """Give what the outputs are linear in, (rows, width)."""
+        return F.gelu(self.dense(cls))

@@ -27,7 +27,15 @@ from pmhc_distil.sequences.negatives import HardNegatives, draw_negatives
 from pmhc_distil.sequences.overlap import HASHES_FILE, write_hashes
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
-from pmhc_distil.sequences.sources import NEGATIVE, TABLE_COLUMNS, UNLABELLED, Source, read_held_out, read_source
+from pmhc_distil.sequences.sources import (
+    NEGATIVE,
+    POOLED,
+    TABLE_COLUMNS,
+    UNLABELLED,
+    Source,
+    read_held_out,
+    read_source,
+)
 from pmhc_distil.sequences.split import validation_mask
 
 REPORT_FILE = "report.json"
@@ -90,6 +98,9 @@ def prepare(
     negatives of a larger number, each kept with the probability that it is a ligand by the allele's motif, but not less
     than with ``least_kept``; the offset takes that back, too (local case-control sampling, Fithian and Hastie 2014).
     Validation and the meaning of the logit stay as they are.
+
+    Where a source is pooled, the tables have the column :data:`~pmhc_distil.sequences.sources.POOLED`, by which a model
+    learns what pooled ligands have in common beside those that are not, in an output that only training has.
 
     With ``label_noise``, training leaves out ligands of other sources than the trusted one, each with the probability
     that it is not its allele's own (:func:`~pmhc_distil.sequences.label_noise.believed`).  They are not negatives
@@ -199,6 +210,8 @@ def prepare(
         chosen = (train["label"] == 1) | (train["source"] == NEGATIVE)
         more = hard_negatives.per_positive / negatives_per_positive
         train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
+    if any(source.pooled for source in sources):
+        train, validation = (_with_pooled(part, believed_ligands, sources) for part in (train, validation))
     trained = positives[~in_split[: len(positives)]]
     counts = trained.groupby("allele")["label"].agg(
         ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
@@ -212,6 +225,17 @@ def prepare(
         measured=measured.reset_index(drop=True),
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
+    )
+
+
+def _with_pooled(table: pd.DataFrame, ligands: pd.DataFrame, sources: Sequence[Source]) -> pd.DataFrame:
+    """Add the column :data:`POOLED`; negatives stand for the ligands of their allele, from whatever source."""
+    names = {source.name for source in sources if source.pooled}
+    share = ligands["source"].isin(names).groupby(ligands["allele"]).mean()
+    pooled = table["source"].isin(names).astype(float)
+    negative = table["source"] == NEGATIVE
+    return table.assign(
+        **{POOLED: pooled.mask(negative, table["allele"].map(share)).where(table["label"].notna(), 0.0)}
     )
 
 

@@ -21,7 +21,7 @@ from pmhc_distil.sequences.affinity import affinity_to_unit, signs
 from pmhc_distil.sequences.csv_tables import line_of_row
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
-from pmhc_distil.sequences.sources import TABLE_COLUMNS
+from pmhc_distil.sequences.sources import POOLED, TABLE_COLUMNS
 from pmhc_distil.tasks.blocks import BLOCK_SIZE, BlockSampler
 from pmhc_distil.tasks.metrics import BINARY_METRICS, binary_metrics
 
@@ -45,7 +45,13 @@ class PairData:
     ----------
     frame : DataFrame
         Columns ``peptide`` (8 to 15 standard residues), ``allele``, ``label`` (1, 0 or missing), ``affinity_nm``
-        (nM or missing), ``inequality`` (``<``, ``=`` or ``>``, what the true affinity is of the given one).
+        (nM or missing), ``inequality`` (``<``, ``=`` or ``>``, what the true affinity is of the given one), ``offset``;
+        and ``pooled`` (0 to 1) where some source is.
+
+    Attributes
+    ----------
+    pooled : ndarray of float32, shape (pairs,), optional
+        How far each is one of pooled sources, if any is.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -57,7 +63,9 @@ class PairData:
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
         offset = frame["offset"].to_numpy(np.float32)
         self.unlabelled = int((frame["label"].isna() & frame["affinity_nm"].isna()).sum())
-        self.labels = np.stack([frame["label"].to_numpy(np.float32), affinity, inequality, offset], axis=1)
+        label = frame["label"].to_numpy(np.float32)
+        self.labels = np.stack([label, affinity, inequality, offset], axis=1, dtype=np.float32)
+        self.pooled = frame[POOLED].to_numpy(np.float32) if POOLED in frame and frame[POOLED].any() else None
 
     classes: tuple[str, ...] = ()
 
@@ -76,7 +84,8 @@ class PairData:
         dict
             ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 4):
             presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured; and what is
-            added to the presentation logit in training.  ``counted`` (blocks * pairs,) tells which are no padding.
+            added to the presentation logit in training.  ``counted`` (blocks * pairs,) tells which are no padding, and
+            ``pooled`` (blocks * pairs,), if any is, how far each is one of pooled sources.
         """
         index = np.asarray(numbers)
         padding = index < 0
@@ -86,17 +95,21 @@ class PairData:
         longest = self.lengths[index].max()
         peptides = self.peptides[index, :longest].reshape(-1, BLOCK_SIZE, longest)
         grooves = self.grooves[self.allele[index[::BLOCK_SIZE]]]
-        return {
+        batch = {
             "groove_ids": torch.from_numpy(grooves.astype(np.int64)),
             "peptide_ids": torch.from_numpy(peptides.astype(np.int64)),
             "labels": torch.from_numpy(labels),
             "counted": torch.from_numpy(~padding),
         }
+        if self.pooled is not None:
+            batch["pooled"] = torch.from_numpy(self.pooled[index])
+        return batch
 
     def fingerprint(self, *, labels: bool = True) -> str:
         """Give a SHA-256 of peptides, grooves and what was measured, in their order."""
         digest = hashlib.sha256()
-        for table in (self.peptides, self.grooves, self.allele, *([self.labels] if labels else [])):
+        learned = [table for table in (self.labels, self.pooled) if labels and table is not None]
+        for table in (self.peptides, self.grooves, self.allele, *learned):
             digest.update(np.ascontiguousarray(table).tobytes())
         return digest.hexdigest()
 
@@ -135,6 +148,11 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
         frame[column] = numbers
     _refuse(frame, "label", frame["label"].notna() & ~frame["label"].isin([0, 1]), "neither 1 (presented) nor 0", path)
     _refuse(frame, "affinity_nm", frame["affinity_nm"] <= 0, "not above 0", path)
+    if POOLED in frame:
+        frame[POOLED] = pd.to_numeric(frame[POOLED], errors="coerce")
+        outside = frame["label"].notna() & ~frame[POOLED].between(0, 1)
+        _refuse(frame, POOLED, outside, "not a share from 0 to 1", path)
+        frame[POOLED] = frame[POOLED].fillna(0.0)
     inequality = signs(frame["inequality"])
     bad = inequality.isna() & frame["affinity_nm"].notna()
     _refuse(frame, "inequality", bad, "none of <, = and >", path)
@@ -195,23 +213,40 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     """Cross-entropy of presentation plus the weighted squared error of the affinity, each over what was measured.
 
     An affinity known only as weaker or stronger than a bound costs nothing beyond the bound (O'Donnell et al. 2018).
+    Ligands of pooled sources are presented by a logit of their own; a negative counts for both, as far as it stands for
+    the ligands of either.
     """
-    return _loss(rows(outputs, batch), batch["labels"])
+    pooled = getattr(outputs, "pooled_logits", None), batch.get("pooled")
+    return _loss(rows(outputs, batch), batch["labels"], *pooled)
 
 
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, pooled_logits: Tensor | None = None, pooled: Tensor | None = None) -> Tensor:
     presentation, affinity = logits.float().unbind(-1)
     label, target, inequality, offset = labels.unbind(-1)
     presented, measured = ~label.isnan(), ~target.isnan()
-    cross_entropy = F.binary_cross_entropy_with_logits(
-        presentation + offset.nan_to_num(), label.nan_to_num(), reduction="none"
-    )
+
+    def entropy(logit: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logit + offset.nan_to_num(), label.nan_to_num(), reduction="none")
+
+    cross_entropy = entropy(presentation)
+    if pooled_logits is not None and pooled is not None:
+        cross_entropy = cross_entropy.lerp(entropy(presentation + pooled_logits.float()), pooled)
     error = affinity.sigmoid() - target.nan_to_num()
     # A true affinity of more nM than given lies lower on the unit scale: only errors upwards count, and vice versa.
     error = torch.where(inequality > 0, error.clamp_min(0), torch.where(inequality < 0, error.clamp_max(0), error))
     return (cross_entropy * presented).sum() / presented.sum().clamp_min(1) + (
         AFFINITY_WEIGHT * (error.square() * measured).sum() / measured.sum().clamp_min(1)
     )
+
+
+def prepare_model(model: Any, data: PairData) -> None:
+    """Give a model an output for pooled sources if the data have some."""
+    model.tell_pooled_apart(data.pooled is not None)
+
+
+def strip_model(model: Any) -> None:
+    """Take that output away: what is wrong with the labels of a source is nothing to predict."""
+    model.tell_pooled_apart(False)
 
 
 def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
@@ -237,6 +272,8 @@ BINDING = Task(
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
+    prepare_model=prepare_model,
+    strip_model=strip_model,
     measures=(*BINARY_METRICS, "affinity_spearman"),
     pipeline_tag="text-classification",
     uses=USES,

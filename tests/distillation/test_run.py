@@ -463,3 +463,27 @@ def test_no_epoch_is_the_best(tmp_path, make_model, pair_files, capsys):
     assert "auroc is no number in any epoch: the weights of the last are kept" in capsys.readouterr().err
     assert "the best of them" not in (tmp_path / "run" / "README.md").read_text()
     assert (tmp_path / "run" / "model.safetensors").is_file()
+
+
+def test_pooled_sources_are_told_apart_in_training_alone(tmp_path, make_model, pairs, pair_files):
+    """Prevents a model that nothing can load, or a run that loses what it knows of a source when it is continued."""
+    from pmhc_distil.inference.engine import read_weights
+
+    pairs.assign(pooled=(pairs["label"] == 1) & (pairs.index % 2 == 0)).to_csv(tmp_path / "train.csv", index=False)
+    settings = {**SETTINGS, "alpha_soft": 0.0}
+    files = tmp_path / "train.csv", pair_files[1]
+    models = []
+    for name in ("whole", "halved"):
+        model, output = make_model(), tmp_path / name
+        request = RunRequest(TASKS["binding"], "finetune", *files, output, settings)
+        run(request, begin(model))
+        last = max((output / "checkpoints").iterdir(), key=lambda path: int(path.name.split("-")[1]))
+        assert load_file(last / "model.safetensors")["pooled.weight"].abs().sum() > 0
+        if name == "halved":
+            shutil.rmtree(last)
+            model = make_model()
+            run(replace(request, resume=True), begin(model))
+        assert model.pooled is None
+        read_weights(output)
+        models.append(load_file(output / "model.safetensors"))
+    assert all(torch.equal(models[1][name], weights) for name, weights in models[0].items())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -345,3 +346,20 @@ def test_a_seed_is_a_whole_number(folder, proteome, seed):
     """Prevents a traceback for a typing error in a recipe."""
     with pytest.raises(InputError, match="seed"):
         prepare(folder, SOURCES, proteome, **(SETTINGS | {"seed": seed}))
+
+
+def test_pooled_rows(folder, proteome):
+    """Prevents negatives from counting for a source of which their allele has no ligands."""
+    ligands = pd.DataFrame({"peptide": random(np.random.default_rng(5), [9] * 50), "allele": "A*02:01"})
+    ligands.to_csv(folder / "clean.csv", index=False)
+    sources = [Source("clean.csv"), replace(SOURCES[0], pooled=True), *SOURCES[1:]]
+    table = whole(prepare(folder, sources, proteome, **SETTINGS))
+    assert list(table.columns) == [*TABLE_COLUMNS, "pooled"]
+    ours = table[table["label"] == 1]
+    assert (ours["pooled"] == (ours["source"] == "wide")).all() and ours["pooled"].nunique() == 2
+    assert (table.loc[table["label"].isna(), "pooled"] == 0).all()
+    negatives = table[table["source"] == "negative"].groupby("allele")["pooled"]
+    assert (negatives.nunique() == 1).all()
+    share = (ours["source"] == "wide").groupby(ours["allele"]).mean()
+    assert 0 < share[A2] < 1 and share[B7] == 1 and share[A1] == 0
+    pd.testing.assert_series_equal(negatives.first(), share, check_names=False)

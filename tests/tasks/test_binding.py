@@ -267,3 +267,36 @@ def test_hidden_residues_of_the_groove(pairs):
     assert torch.equal(hidden["groove_ids"][~masked], batch["groove_ids"][~masked])
     assert all(hidden[name] is batch[name] for name in batch if name != "groove_ids")
     assert not (batch["groove_ids"] == MASK).any(), "the data stay as they are"
+
+
+def test_pooled_ligands_have_a_logit_of_their_own():
+    """Prevents wrong labels of a source from being learned by what predicts, and a negative from counting twice."""
+    found, logit, _ = outputs([1.0, 1.0, 1.0, 1.0], [0.0] * 4)
+    found.pooled_logits = torch.tensor([0.5, 0.5, 0.5, 0.5], requires_grad=True)
+    labels = torch.tensor([[1, NAN, NAN, 0], [1, NAN, NAN, 0], [0, NAN, NAN, -2.0], [NAN, 0.5, 0, 0]])
+    loss = hard_loss(found, {"labels": labels, "pooled": torch.tensor([0.0, 1.0, 0.25, 0.0])})
+    loss.backward()
+    apart = [math.log1p(math.exp(-1)), math.log1p(math.exp(-1.5))]
+    shifted = 0.75 * math.log1p(math.exp(-1)) + 0.25 * math.log1p(math.exp(-0.5))
+    assert float(loss.detach()) == pytest.approx((sum(apart) + shifted) / 3, abs=1e-6)
+    assert found.pooled_logits.grad[[0, 3]].tolist() == [0, 0] and (found.pooled_logits.grad[1:3] != 0).all()
+    assert (logit.grad[:3] != 0).all()
+
+
+def test_pooled_column(tmp_path, pairs):
+    """Prevents shares that mean nothing, and tables of other shares from passing as the same."""
+    assert PairData(pairs).pooled is None and PairData(pairs.assign(pooled=0.0)).pooled is None
+    half = pairs.assign(pooled=0.5)
+    assert PairData(half).fingerprint() != PairData(pairs).fingerprint()
+    assert PairData(half).fingerprint(labels=False) == PairData(pairs).fingerprint(labels=False)
+    half.loc[pairs["label"].isna(), "pooled"] = NAN  # as `data unlabelled` leaves it
+    half.to_csv(tmp_path / "pairs.csv", index=False)
+    assert set(read_pairs(tmp_path / "pairs.csv").pooled) == {0, 0.5}
+    for value in ("some", "1.5"):
+        bad = half.astype({"pooled": object})
+        row = int(pairs["label"].notna().argmax())
+        bad.loc[row, "pooled"] = value
+        bad.to_csv(tmp_path / "pairs.csv", index=False)
+        with pytest.raises(InputError, match="not a share") as caught:
+            read_pairs(tmp_path / "pairs.csv")
+        assert (caught.value.row, caught.value.column) == (row + 2, "pooled")

@@ -28,6 +28,8 @@ class BindingOutput(ModelOutput):
         NON_BINDER (always 0) and BINDER: their softmax is the sigmoid of the presentation logit.
     affinity_logits : Tensor, shape (rows,)
         Their sigmoid is ``1 - log(nM) / log(50000)``.
+    pooled_logits : Tensor, shape (rows,), optional
+        What is added to the presentation logit for ligands of pooled sources; in training alone.
     hidden_states : tuple of Tensor, optional
         The embedding and the output of every layer.
     """
@@ -35,6 +37,7 @@ class BindingOutput(ModelOutput):
     loss: Tensor | None = None
     logits: Tensor | None = None
     affinity_logits: Tensor | None = None
+    pooled_logits: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
 
 
@@ -91,13 +94,32 @@ class PMHCModel(PMHCPreTrainedModel):
 
 
 class PMHCForSequenceClassification(PMHCPreTrainedModel):
-    """Binding head on the CLS state: presentation and affinity."""
+    """Binding head on the CLS state: presentation and affinity.
+
+    Attributes
+    ----------
+    pooled : Linear, optional
+        An output beside those of the head, which :meth:`tell_pooled_apart` adds for a training.
+    """
 
     def __init__(self, config: PMHCConfig) -> None:
         super().__init__(config)
         self.encoder = Encoder(config.shape())
         self.head = BindingHead(config.shape())
+        self.pooled: nn.Linear | None = None
         self.post_init()
+
+    def tell_pooled_apart(self, apart: bool) -> None:
+        """Add an output for what sets ligands of pooled sources apart, at first zero, or take it away.
+
+        What is wrong with the labels of a source is learned there instead of in the presentation logit (Goldberger and
+        Ben-Reuven 2017 learn noise in a layer of its own; here it may depend on peptide and allele).
+        """
+        self.pooled = None
+        if apart:
+            self.pooled = nn.Linear(self.config.hidden_size, 1)
+            nn.init.zeros_(self.pooled.weight)
+            nn.init.zeros_(self.pooled.bias)
 
     def forward(
         self,
@@ -131,10 +153,18 @@ class PMHCForSequenceClassification(PMHCPreTrainedModel):
         else:
             msg = "give either input_ids or groove_ids with peptide_ids"
             raise ValueError(msg)
-        presentation, affinity = self.head(cls_states).unbind(-1)
+        hidden = self.head.hidden(cls_states)
+        presentation, affinity = self.head.output(hidden).unbind(-1)
+        pooled = None if self.pooled is None else self.pooled(hidden)[:, 0]
         logits = torch.stack([torch.zeros_like(presentation), presentation], dim=-1)
         loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
-        return BindingOutput(loss=loss, logits=logits, affinity_logits=affinity, hidden_states=tuple(states))
+        return BindingOutput(
+            loss=loss,
+            logits=logits,
+            affinity_logits=affinity,
+            pooled_logits=pooled,
+            hidden_states=tuple(states),
+        )
 
 
 class PMHCForMaskedLM(PMHCPreTrainedModel):
