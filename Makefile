@@ -20,7 +20,7 @@ WIDE_TEACHER := data/wide_teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow test-kernels lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow test-kernels lint format student pooled-teacher held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -61,7 +61,7 @@ student: data/bundled.sha256 ## rebuild the bundled model: DATA=folder PROTEINS=
 
 held-out: $(RUNS)/held_out_student/README.md ## the same from less data, but for the last step: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
+ifneq (,$(filter student held-out measure pooled-teacher,$(MAKECMDGOALS)))
 $(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
@@ -74,6 +74,9 @@ $(RUNS)/data/report.json: recipes/data.yaml $(SOURCES) | $(STAMP)
 
 $(RUNS)/clean_data/report.json: recipes/data.yaml recipes/label_noise.yaml $(SOURCES) | $(STAMP)
 	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/label_noise.yaml -o $(@D)
+
+$(RUNS)/pooled_data/report.json: recipes/data.yaml recipes/pooled.yaml $(SOURCES) | $(STAMP)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/pooled.yaml -o $(@D)
 
 $(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
 	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml -o $(@D)
@@ -167,6 +170,14 @@ $(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)
 $(RUNS)/wide_taught_student/calibration.json: $(RUNS)/wide_taught_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
+# The wide teacher once more, with an output for what is wrong with pooled ligands.  No student has learned from it yet.
+$(RUNS)/pooled_teacher/README.md: $(RUNS)/wide_teacher/README.md $(RUNS)/pooled_data/report.json recipes/clean_teacher.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/wide_teacher --train $(RUNS)/pooled_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
+	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
+
+pooled-teacher: $(RUNS)/pooled_teacher/README.md ## train the next teacher, of which the bundled model knows nothing yet: DATA=folder PROTEINS=fasta HUMAN=fasta
+
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
@@ -259,4 +270,4 @@ clean: ## remove .venv and what tests and builds leave behind; runs stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the targets
-	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "%-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "%-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

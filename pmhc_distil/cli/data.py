@@ -45,7 +45,9 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
 
     check_folder(output)
     needed = {"sources", "negatives_per_positive", "uniform_share", "validation_share", "seed"}
-    settings = read_recipes(recipes, needed | {"hard_negatives", "label_noise", "held_out", "held_out_alleles"}, needed)
+    settings = read_recipes(
+        recipes, needed | {"hard_negatives", "label_noise", "pooled", "held_out", "held_out_alleles"}, needed
+    )
     written = dict(settings)
     if "hard_negatives" in settings:
         settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])

@@ -82,6 +82,7 @@ def prepare(
     seed: int,
     hard_negatives: HardNegatives | None = None,
     label_noise: LabelNoise | None = None,
+    pooled: Sequence[str] = (),
     held_out: Sequence[Source] = (),
     held_out_alleles: Sequence[str] = (),
 ) -> Prepared:
@@ -99,8 +100,8 @@ def prepare(
     than with ``least_kept``; the offset takes that back, too (local case-control sampling, Fithian and Hastie 2014).
     Validation and the meaning of the logit stay as they are.
 
-    Where a source is pooled, the tables have the column :data:`~pmhc_distil.sequences.sources.POOLED`, by which a model
-    learns what pooled ligands have in common beside those that are not, in an output that only training has.
+    With ``pooled``, the tables have the column :data:`~pmhc_distil.sequences.sources.POOLED`, by which a model learns
+    in an output that only training has what sets the ligands of these sources apart from the others.
 
     With ``label_noise``, training leaves out ligands of other sources than the trusted one, each with the probability
     that it is not its allele's own (:func:`~pmhc_distil.sequences.label_noise.believed`).  They are not negatives
@@ -120,6 +121,9 @@ def prepare(
         Draws the negatives and the split.
     hard_negatives : HardNegatives, optional
     label_noise : LabelNoise, optional
+    pooled : sequence of str
+        Files among the sources of whose ligands some stand under an allele that did not present them, as where samples
+        with several alleles, or the work of many laboratories, were pooled.
     held_out : sequence of Source
         Files of peptides that no table may hold, whatever else stands in their rows, and of whatever length.
     held_out_alleles : sequence of str
@@ -143,6 +147,10 @@ def prepare(
     if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
         raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
+    files = [source.file for source in sources]
+    if not isinstance(pooled, list | tuple) or not all(name in files for name in pooled):
+        hint = f"a list of some of the sources: {', '.join(dict.fromkeys(files))}"
+        raise InputError("not a list of sources", column="pooled", value=pooled, hint=hint)
     for source in sources:
         if source.name in (NEGATIVE, UNLABELLED):
             hint = f"tables call rows that are from no source '{source.name}'; rename the file"
@@ -210,8 +218,9 @@ def prepare(
         chosen = (train["label"] == 1) | (train["source"] == NEGATIVE)
         more = hard_negatives.per_positive / negatives_per_positive
         train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
-    if any(source.pooled for source in sources):
-        train, validation = (_with_pooled(part, believed_ligands, sources) for part in (train, validation))
+    if pooled:
+        names = {source.name for source in sources if source.file in pooled}
+        train, validation = (_with_pooled(part, believed_ligands, names) for part in (train, validation))
     trained = positives[~in_split[: len(positives)]]
     counts = trained.groupby("allele")["label"].agg(
         ligands=lambda label: int((label == 1).sum()), affinities=lambda label: int(label.isna().sum())
@@ -228,9 +237,8 @@ def prepare(
     )
 
 
-def _with_pooled(table: pd.DataFrame, ligands: pd.DataFrame, sources: Sequence[Source]) -> pd.DataFrame:
+def _with_pooled(table: pd.DataFrame, ligands: pd.DataFrame, names: set[str]) -> pd.DataFrame:
     """Add the column :data:`POOLED`; negatives stand for the ligands of their allele, from whatever source."""
-    names = {source.name for source in sources if source.pooled}
     share = ligands["source"].isin(names).groupby(ligands["allele"]).mean()
     pooled = table["source"].isin(names).astype(float)
     negative = table["source"] == NEGATIVE

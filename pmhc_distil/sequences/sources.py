@@ -44,15 +44,11 @@ class Source:
         Peptide lengths that the file could hold; others were never looked for.
     where : str
         Condition on the file's columns, in the language of ``DataFrame.query``; rows that fail it are dropped.
-    pooled : bool
-        Whether its ligands come from samples with several alleles, or from several laboratories, so that some stand
-        under an allele that did not present them.
     """
 
     file: str
     lengths: tuple[int, ...] = PEPTIDE_LENGTHS
     where: str = ""
-    pooled: bool = False
 
     @property
     def name(self) -> str:
@@ -61,9 +57,9 @@ class Source:
 
 
 def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
-    """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]``, ``where`` and ``pooled``.
+    """Read the ``sources`` of a recipe: ``file``, and optionally ``lengths: [first, last]`` and ``where``.
 
-    In its ``held_out`` files have neither ``lengths`` nor ``pooled``: all of their peptides count.
+    In its ``held_out`` files have no ``lengths``: all of their peptides count.
 
     Raises
     ------
@@ -72,7 +68,7 @@ def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
     """
     lengths = "lengths: [8, 11], " if setting == "sources" else ""
     hint = f"each is a mapping such as {{file: ligands.csv, {lengths}where: score > 2}}; only file is needed"
-    known = {"file", "where", *(("lengths", "pooled") if lengths else ())}
+    known = {"file", "lengths", "where"} if lengths else {"file", "where"}
     if not isinstance(entries, list) or not entries:
         raise InputError("a list of sources is expected", source=setting, value=entries, hint=hint)
     sources: list[Source] = []
@@ -85,17 +81,12 @@ def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
             raise InputError(
                 "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
             )
-        if not isinstance(pooled := entry.get("pooled", False), bool):
-            raise InputError("neither true nor false", source=setting, row=row, column="pooled", value=pooled)
-        source = Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", "")), pooled)
+        source = Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", "")))
         for other in sources:
             # One file may give several sources; rows of two files must be told apart by their names.
             if other.name == source.name and other.file != source.file:
                 hint = f"it is called {source.name}, as {other.file} is: rename one"
                 raise InputError("two sources have one name", source=setting, row=row, value=source.file, hint=hint)
-            if other.file == source.file and other.pooled != source.pooled:
-                reason = "one file is pooled as a whole, or not at all"
-                raise InputError(reason, source=setting, row=row, column="pooled", value=pooled)
         sources.append(source)
     return sources
 

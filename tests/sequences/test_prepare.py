@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -352,8 +351,8 @@ def test_pooled_rows(folder, proteome):
     """Prevents negatives from counting for a source of which their allele has no ligands."""
     ligands = pd.DataFrame({"peptide": random(np.random.default_rng(5), [9] * 50), "allele": "A*02:01"})
     ligands.to_csv(folder / "clean.csv", index=False)
-    sources = [Source("clean.csv"), replace(SOURCES[0], pooled=True), *SOURCES[1:]]
-    table = whole(prepare(folder, sources, proteome, **SETTINGS))
+    sources = [Source("clean.csv"), *SOURCES]
+    table = whole(prepare(folder, sources, proteome, **SETTINGS, pooled=["wide.csv.gz"]))
     assert list(table.columns) == [*TABLE_COLUMNS, "pooled"]
     ours = table[table["label"] == 1]
     assert (ours["pooled"] == (ours["source"] == "wide")).all() and ours["pooled"].nunique() == 2
@@ -363,3 +362,6 @@ def test_pooled_rows(folder, proteome):
     share = (ours["source"] == "wide").groupby(ours["allele"]).mean()
     assert 0 < share[A2] < 1 and share[B7] == 1 and share[A1] == 0
     pd.testing.assert_series_equal(negatives.first(), share, check_names=False)
+    for wrong in (["wide"], "wide.csv.gz", [1]):
+        with pytest.raises(InputError, match="not a list of sources"):
+            prepare(folder, sources, proteome, **SETTINGS, pooled=wrong)

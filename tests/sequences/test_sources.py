@@ -90,17 +90,3 @@ def test_two_files_of_one_name_are_refused():
     with pytest.raises(InputError, match=r"l\.b\.csv.*rename one"):
         sources_from_recipe([{"file": "l.csv"}, {"file": "l.b.csv"}])
     assert len(sources_from_recipe([{"file": "l.csv", "lengths": [8, 9]}, {"file": "l.csv", "lengths": [10, 11]}])) == 2
-
-
-def test_pooled_sources():
-    """Prevents a file of which some ligands count as clean and some not, though their rows cannot be told apart."""
-    assert [one.pooled for one in sources_from_recipe([{"file": "a.csv", "pooled": True}, {"file": "b.csv"}])] == [
-        True,
-        False,
-    ]
-    with pytest.raises(InputError, match="neither true nor false"):
-        sources_from_recipe([{"file": "a.csv", "pooled": "yes"}])
-    with pytest.raises(InputError, match="as a whole"):
-        sources_from_recipe([{"file": "a.csv", "lengths": [8, 9]}, {"file": "a.csv", "pooled": True}])
-    with pytest.raises(InputError, match="not a source"):
-        sources_from_recipe([{"file": "a.csv", "pooled": True}], "held_out")
