@@ -176,9 +176,14 @@ $(RUNS)/pooled_teacher/README.md: $(RUNS)/wide_teacher/README.md $(RUNS)/pooled_
 	$(CLI) finetune --model $(RUNS)/wide_teacher --train $(RUNS)/pooled_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
 	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
 
-pooled-teacher: $(RUNS)/pooled_teacher/README.md ## train the next teacher, of which the bundled model knows nothing yet: DATA=folder PROTEINS=fasta HUMAN=fasta
+pooled-teacher: data/pooled_teacher.sha256 ## train the next teacher, of which the bundled model knows nothing yet: DATA=folder PROTEINS=fasta HUMAN=fasta
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
+data/pooled_teacher.sha256: $(RUNS)/pooled_teacher/README.md
+	mkdir -p data/pooled_teacher
+	install -m 644 $(addprefix $(RUNS)/pooled_teacher/,$(RUN_FILES)) data/pooled_teacher
+	sha256sum $(addprefix data/pooled_teacher/,$(RUN_FILES)) > $@
+
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
 data/bundled.sha256: $(RUNS)/wide_taught_student/calibration.json

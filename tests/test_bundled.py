@@ -22,6 +22,7 @@ from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.tables import PREDICTION_NAMES
 
 ROOT = Path(__file__).parent.parent
+CHECKSUMS = "data/bundled.sha256", "data/pooled_teacher.sha256"
 # Immunodominant epitopes of textbooks, each with the allele that presents it.
 EPITOPES = {
     "GILGFVFTL": "HLA-A*02:01",
@@ -48,7 +49,7 @@ def run(*arguments: str, **kwargs):
 
 def test_checksums_and_size():
     """Weights that were exchanged without their calibration, or a package that grew beyond what was promised."""
-    for line in (ROOT / "data/bundled.sha256").read_text().splitlines():
+    for line in [line for file in CHECKSUMS for line in (ROOT / file).read_text().splitlines()]:
         digest, name = line.split()
         assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == digest, name
     assert sum(path.stat().st_size for path in BUNDLED_MODEL.iterdir()) < 10e6
