@@ -170,7 +170,7 @@ $(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)
 $(RUNS)/wide_taught_student/calibration.json: $(RUNS)/wide_taught_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
-# The wide teacher once more, with an output for what is wrong with pooled ligands.  No student has learned from it yet.
+# The wide teacher once more, with an output for what is wrong with pooled ligands.  The bundled student has not learned from it.
 $(RUNS)/pooled_teacher/README.md: $(RUNS)/wide_teacher/README.md $(RUNS)/pooled_data/report.json recipes/clean_teacher.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/wide_teacher --train $(RUNS)/pooled_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \

@@ -125,9 +125,9 @@ class Engine:
             self.slow = native.unsupported(shape)
         half = precision == "half" or (precision == "auto" and chosen.type == "cuda")
         if half and chosen.type == "cuda":
-            from pmhc_distil.inference import fused
+            from pmhc_distil.inference.fused_trial import tried
 
-            backend, self.slow = fused.tried(shape, weights, device=chosen, threads=self.threads)
+            backend, self.slow = tried(shape, weights, device=chosen, threads=self.threads)
             if backend is not None:
                 return backend
         return TorchBackend(shape, weights, device=chosen, threads=self.threads, half=half)

@@ -5,9 +5,7 @@ on its place among the others, which changes the order of sums, and not on what 
 """
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.inference.fused_weights import HEAD_WIDTH, HEADS, INNER_STEP, WIDTH, Packed
+from pmhc_distil.inference.fused_weights import HEAD_WIDTH, HEADS, WIDTH, Packed
 from pmhc_distil.inference.torch_backend import TorchBackend
 from pmhc_distil.models.encoder import Prefix
 from pmhc_distil.models.shape import EncoderShape
-from pmhc_distil.models.vocabulary import FIRST_RESIDUE, VOCABULARY
 from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
-from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, PEPTIDE_LENGTHS, RESIDUES
+from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH
 
 HALF_ERROR = 0.1
 """No logit of a peptide is off by more."""
@@ -32,15 +29,6 @@ _GROOVE_ROOM, _FEW = 64, 16
 """As in :mod:`pmhc_distil.inference.fused_kernel`."""
 _TILES_AT_ONCE = 1 << 15
 """What lies between the kernels takes 768 bytes a pair, of which a tile has up to 15."""
-_TRIAL_GROOVES = (
-    "YFAMYGEKVAHTHVDTLYVRYHYYTWAVLAYTWY",
-    "YYSEYRNIYAQTDESNLYLSYDYYTWAERAYEWY",
-    "YDSGYREKYRQADVSNLYLRSDSYTLAALAYTWY",
-)
-_TRIAL_PAIRS = (40, 17, 5)
-"""Of each length and groove: full tiles and some that are not."""
-_TRIAL_COPIES = 48
-"""Tiles enough for every processor of a GPU to have several."""
 _MOST_TOLD = 200
 """Letters of what a compiler or a driver says."""
 
@@ -73,6 +61,11 @@ class FusedBackend:
     device : torch.device
     threads : int
         Of the processor.
+
+    Attributes
+    ----------
+    single : TorchBackend
+        The same model in single precision on the same device.
     """
 
     error = HALF_ERROR
@@ -82,7 +75,7 @@ class FusedBackend:
     ) -> None:
         self.shape = shape
         self.device = device
-        self._single = TorchBackend(shape, weights, device=device, threads=threads, half=False)
+        self.single = TorchBackend(shape, weights, device=device, threads=threads, half=False)
         packed = Packed(shape, weights)
         self._weights, self._rest = (self._put(part).half() for part in (packed.weights, packed.rest))
         self._biases, self._rest_biases = self._put(packed.biases), self._put(packed.rest_biases)
@@ -95,7 +88,7 @@ class FusedBackend:
     @torch.inference_mode()
     def prefix(self, groove: str) -> FusedPrefix:
         """Compute the keys and values of a groove, in single precision."""
-        found = self._single.prefix(groove)
+        found = self.single.prefix(groove)
         room = (0, 0, 0, _GROOVE_ROOM - GROOVE_LENGTH)
         keys, values = (
             torch.nn.functional.pad(torch.cat(parts) - shift.view(-1, HEADS, 1, HEAD_WIDTH), room)
@@ -144,66 +137,29 @@ class FusedBackend:
         if not len(numbers):
             return np.empty((0, 2), np.float32)
         try:
-            logits = self._logits(prefixes, tokens, edges, numbers)
+            logits = self.kernel_logits(prefixes, tokens, edges, numbers)
             # Attention goes without the largest score, for which there is room unless weights are extreme.
             failed = np.flatnonzero(~np.isfinite(logits).all(1))
             of_groove = np.searchsorted(edges, failed, side="right") - 1
             for place in np.flatnonzero(np.bincount(of_groove)).tolist():
                 rows = failed[of_groove == place]
-                logits[rows] = self._single.forward(prefixes[place].single, tokens[numbers[rows]])
+                logits[rows] = self.single.forward(prefixes[place].single, tokens[numbers[rows]])
         except RuntimeError as error:  # of torch and of Triton: no memory is left, or the GPU is lost
-            raise _lost(self.device, error) from error
+            raise lost(self.device, error) from error
         return logits
 
     @torch.inference_mode()
-    def _logits(
+    def kernel_logits(
         self,
         prefixes: Sequence[FusedPrefix],
         tokens: NDArray[np.uint8],
         edges: NDArray[np.int64],
         numbers: NDArray[np.int64],
     ) -> NDArray[np.float32]:
-        """Score by the kernels alone."""
+        """Score as :meth:`forward_pairs`, by the kernels alone: some logits may be no numbers."""
         parts = [self.launch(*given) for given in self.placed(prefixes, tokens, edges, numbers)]
         logits: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         return logits
-
-    def trial(self, copies: int = _TRIAL_COPIES) -> str:
-        """Score peptides of every length, for which the kernels are compiled, and compare with torch.
-
-        Parameters
-        ----------
-        copies : int
-            How often every pair is scored.
-
-        Returns
-        -------
-        str
-            Why the kernels should not be used; empty if they give the numbers of torch in single precision.
-        """
-        prefixes = [self.prefix(groove) for groove in _TRIAL_GROOVES]
-        edges = np.cumsum([0, *_TRIAL_PAIRS * copies])
-        differences = []
-        for length in PEPTIDE_LENGTHS:
-            tokens = trial_tokens(length)
-            numbers = [np.arange(count)[::-1] for count in _TRIAL_PAIRS]
-            parts = [
-                self._single.forward(prefix.single, tokens[chosen])
-                for prefix, chosen in zip(prefixes, numbers, strict=True)
-            ]
-            exact = np.concatenate(parts * copies)
-            logits = self._logits(prefixes * copies, tokens, edges, np.concatenate(numbers * copies))
-            differences.append(np.abs(logits - exact))
-            if not np.isfinite(exact).all():
-                return "the kernels for GPUs could not be tested, torch in single precision gives no numbers"
-        off = np.concatenate(differences)
-        # Rows with a logit that is no number are scored by torch, for which they must be few.
-        known = np.isfinite(off).all(1)
-        if known.mean() < 1 / 2:
-            return f"the kernels for GPUs failed their test, {1 - known.mean():.0%} of the logits were no numbers"
-        if (most := off[known].max()) > HALF_ERROR:
-            return f"the kernels for GPUs failed their test, with a logit that was off by {most:.2g}"
-        return ""
 
     def placed(
         self,
@@ -289,78 +245,13 @@ def tiles_of(edges: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.stack([groove, first, np.minimum(first + size, edges[groove + 1])], 1)
 
 
-def trial_tokens(length: int) -> NDArray[np.uint8]:
-    """Give peptides of a length, no two alike, always the same; (n, length)."""
-    number, place = np.arange(max(_TRIAL_PAIRS))[:, None], np.arange(length)
-    # Digits from the middle of a square look drawn.
-    residue = (number * 40503 + place * 30103 + 12345) ** 2 // 1000 % len(RESIDUES)
-    return (FIRST_RESIDUE + residue).astype(np.uint8)
-
-
-def tried(
-    shape: EncoderShape, weights: Mapping[str, np.ndarray], *, device: torch.device, threads: int
-) -> tuple[FusedBackend | None, str]:
-    """Make a backend whose numbers have been compared with those of torch.
-
-    Parameters
-    ----------
-    shape, weights, device, threads
-        As for :class:`FusedBackend`.
-
-    Returns
-    -------
-    backend : FusedBackend or None
-    why : str
-        Why there is none, as one sentence; empty if nothing can be done about it.
-
-    Raises
-    ------
-    InputError
-        If the trial has left a GPU that cannot be used any more in this process.
-    """
-    if not serves(device):
-        return None, ""
-    if why := unsupported(shape):
-        return None, why
-    try:
-        backend = FusedBackend(shape, weights, device=device, threads=threads)
-        why = backend.trial()
-    except Exception as error:  # Triton passes on what compilers and drivers say
-        why = f"the kernels for GPUs cannot be used: {_said(error)}"
-        try:
-            torch.ones(1, device=device).cpu()
-        except RuntimeError:
-            raise _lost(device, error) from error
-    return (None, why) if why else (backend, "")
-
-
-def _lost(device: torch.device, error: Exception) -> InputError:
+def lost(device: torch.device, error: Exception) -> InputError:
     """Tell that a GPU does not work, and what does."""
-    hint = f"--device cpu, or device='cpu' in Python, does without it; the reason was: {_said(error)}"
+    hint = f"--device cpu, or device='cpu' in Python, does without it; the reason was: {said(error)}"
     return InputError("the GPU has failed", source="device", value=str(device), hint=hint)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """Shorten what a compiler or a driver says to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}..."
-
-
-def serves(device: torch.device) -> bool:
-    """Tell whether the kernels are for a device: a GPU from NVIDIA of the year 2020 or later."""
-    return device.type == "cuda" and not torch.version.hip and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def unsupported(shape: EncoderShape) -> str:
-    """Say why the kernels cannot run a model; empty if they can."""
-    if not _has_triton():
-        return "Triton is not installed"
-    sizes = (shape.hidden_size, shape.num_attention_heads, shape.intermediate_size % INNER_STEP)
-    if sizes != (WIDTH, HEADS, 0) or len(VOCABULARY) != shape.vocab_size:
-        return f"the kernels are written for a width of {WIDTH} and {HEADS} heads"
-    return ""
-
-
-@cache
-def _has_triton() -> bool:
-    return importlib.util.find_spec("triton") is not None

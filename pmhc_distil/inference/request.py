@@ -264,9 +264,8 @@ def _resolve_rows(
                 notes.append(" ".join(note.split()))
                 refused.append(f"{text or column}: {notes[-1]}")
             else:
-                if (
-                    place >= 0 and place in index[starts[-1] :]
-                ):  # another spelling of an allele that this person has already
+                # Another spelling of an allele that this person has already.
+                if place >= 0 and place in index[starts[-1] :]:
                     continue
                 notes.append(note)  # of this spelling alone, whatever else the table has
             spellings.append(text)

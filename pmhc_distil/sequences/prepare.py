@@ -147,9 +147,9 @@ def prepare(
     if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
         raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
-    files = [source.file for source in sources]
-    if not isinstance(pooled, list | tuple) or not all(name in files for name in pooled):
-        hint = f"a list of some of the sources: {', '.join(dict.fromkeys(files))}"
+    given = dict.fromkeys(source.file for source in sources)
+    if not isinstance(pooled, list | tuple) or not all(name in given for name in pooled):
+        hint = f"a list of some of the sources: {', '.join(given)}"
         raise InputError("not a list of sources", column="pooled", value=pooled, hint=hint)
     for source in sources:
         if source.name in (NEGATIVE, UNLABELLED):

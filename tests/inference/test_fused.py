@@ -112,7 +112,7 @@ def try_what_is_wrong(device):
     import triton.language as tl
     from triton.runtime import interpreter
 
-    from pmhc_distil.inference import fused, fused_kernel
+    from pmhc_distil.inference import fused, fused_kernel, fused_trial
 
     shape, weights = read_weights(BUNDLED_MODEL)
 
@@ -143,7 +143,7 @@ def try_what_is_wrong(device):
 
         patch.setattr(interpreter.InterpreterBuilder, "create_dot", refuse)
 
-    trial = fused.FusedBackend.trial
+    trial = fused_trial.trial
     for spoil, said in (
         (lambda patch: None, ""),
         (constant("FAR", 0.0), "with a logit that was off by"),
@@ -155,12 +155,12 @@ def try_what_is_wrong(device):
     ):
         with pytest.MonkeyPatch.context() as patch:
             # One length and one copy, which take the interpreter seconds.
-            patch.setattr(fused, "PEPTIDE_LENGTHS", (9,))
-            patch.setattr(fused, "_TRIAL_PAIRS", (14, 3, 1))
-            patch.setattr(fused.FusedBackend, "trial", lambda self: trial(self, 1))
-            patch.setattr(fused, "serves", lambda device: True)
+            patch.setattr(fused_trial, "PEPTIDE_LENGTHS", (9,))
+            patch.setattr(fused_trial, "_TRIAL_PAIRS", (14, 3, 1))
+            patch.setattr(fused_trial, "trial", lambda backend: trial(backend, 1))
+            patch.setattr(fused_trial, "serves", lambda device: True)
             spoil(patch)
-            backend, why = fused.tried(shape, weights, device=device, threads=1)
+            backend, why = fused_trial.tried(shape, weights, device=device, threads=1)
             assert (backend is None) == bool(said)
             assert said in why, why
 
@@ -199,7 +199,7 @@ def test_tiles():
 
 def test_trial_peptides():
     """Prevents a trial on peptides that are all alike, or on other ones each time."""
-    from pmhc_distil.inference.fused import trial_tokens
+    from pmhc_distil.inference.fused_trial import trial_tokens
 
     for length in PEPTIDE_LENGTHS:
         tokens = trial_tokens(length)
@@ -210,12 +210,12 @@ def test_trial_peptides():
 
 def on_a_gpu(monkeypatch):
     """Let the engine believe that there is a GPU, on which torch takes the processor's place."""
-    from pmhc_distil.inference import fused, torch_backend
+    from pmhc_distil.inference import fused, fused_trial, torch_backend
 
     made = torch_backend.TorchBackend
     monkeypatch.setattr(torch_backend, "choose_device", lambda name: torch.device("cuda"))
-    monkeypatch.setattr(fused, "serves", lambda device: True)
-    monkeypatch.setattr(fused, "_has_triton", lambda: True)
+    monkeypatch.setattr(fused_trial, "serves", lambda device: True)
+    monkeypatch.setattr(fused_trial, "_has_triton", lambda: True)
     for module in (torch_backend, fused):
         monkeypatch.setattr(
             module, "TorchBackend", lambda *given, **named: made(*given, **named | {"device": torch.device("cpu")})
@@ -225,15 +225,15 @@ def on_a_gpu(monkeypatch):
 
 def test_an_engine_whose_kernels_fail_takes_torch(monkeypatch):
     """Prevents wrong numbers, or no numbers, where a compiler or a GPU makes other kernels of the same source."""
-    from pmhc_distil.inference import fused
+    from pmhc_distil.inference import fused, fused_trial
 
     on_a_gpu(monkeypatch)
-    monkeypatch.setattr(fused.FusedBackend, "_logits", lambda *given: np.zeros((len(given[-1]), 2), np.float32))
+    monkeypatch.setattr(fused.FusedBackend, "kernel_logits", lambda *given: np.zeros((len(given[-1]), 2), np.float32))
     engine = Engine(BUNDLED_MODEL, device="cuda")
     assert engine.computed_by == "TorchBackend cpu"
     assert engine.half
     assert re.fullmatch(r"the kernels for GPUs failed their test, with a logit that was off by [\d.]+", engine.slow)
-    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: "")
+    monkeypatch.setattr(fused_trial, "trial", lambda backend: "")
     assert Engine(BUNDLED_MODEL, device="cuda").computed_by == "FusedBackend cuda"
     exact = Engine(BUNDLED_MODEL, device="cuda", precision="single")
     assert (exact.computed_by, exact.half, exact.slow) == ("TorchBackend cpu", False, "")
@@ -242,13 +242,13 @@ def test_an_engine_whose_kernels_fail_takes_torch(monkeypatch):
 def test_an_engine_scores_grooves_together(monkeypatch):
     """Prevents a logit from standing in the row of another pair, or a progress bar from standing still."""
     from pmhc_distil.inference import engine as engine_module
-    from pmhc_distil.inference import fused
+    from pmhc_distil.inference import fused, fused_trial
 
     def by_torch(self, prefixes, tokens, edges, numbers):
         some = zip(prefixes, edges, edges[1:], strict=False)
         return np.concatenate(
             [
-                self._single.forward(prefix.single, tokens[numbers[start:stop]])
+                self.single.forward(prefix.single, tokens[numbers[start:stop]])
                 for prefix, start, stop in some
                 if start < stop
             ]
@@ -256,9 +256,9 @@ def test_an_engine_scores_grooves_together(monkeypatch):
 
     counted = []
     on_a_gpu(monkeypatch)
-    monkeypatch.setattr(fused.FusedBackend, "_logits", by_torch)
-    trial = fused.FusedBackend.trial
-    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: trial(self, 2))
+    monkeypatch.setattr(fused.FusedBackend, "kernel_logits", by_torch)
+    trial = fused_trial.trial
+    monkeypatch.setattr(fused_trial, "trial", lambda backend: trial(backend, 2))
     monkeypatch.setattr(engine_module, "_PREFIXES", 2)
     engine = Engine(BUNDLED_MODEL, device="cuda")
     assert engine.slow == ""
@@ -276,22 +276,22 @@ def test_an_engine_scores_grooves_together(monkeypatch):
 
 def test_a_gpu_that_is_lost_is_told(monkeypatch):
     """Prevents a traceback, or more computing on it, where a GPU fails at the start or later."""
-    from pmhc_distil.inference import fused
+    from pmhc_distil.inference import fused, fused_trial
 
     def fail(*given, **named):
         raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors " + 500 * "x")
 
     on_a_gpu(monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(fused.FusedBackend, "_logits", fail)
+        patch.setattr(fused.FusedBackend, "kernel_logits", fail)
         patch.setattr(fused.torch, "ones", fail)
         with pytest.raises(
             InputError, match=r"the GPU has failed: 'cuda' .--device cpu.* illegal memory access"
         ) as told:
             Engine(BUNDLED_MODEL, device="cuda")
         assert len(str(told.value)) < 400
-    monkeypatch.setattr(fused.FusedBackend, "trial", lambda self: "")
+    monkeypatch.setattr(fused_trial, "trial", lambda backend: "")
     engine = Engine(BUNDLED_MODEL, device="cuda")
-    monkeypatch.setattr(fused.FusedBackend, "_logits", fail)
+    monkeypatch.setattr(fused.FusedBackend, "kernel_logits", fail)
     with pytest.raises(InputError, match="the GPU has failed"):
         engine.score(["SLYNTVATL"], [resolve_allele("HLA-A*02:01").groove], np.array([0]))
