@@ -131,8 +131,9 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
         none.
     """
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
+    blank = {column: [""] for column in ("label", "affinity_nm", POOLED)}
     try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""], "affinity_nm": [""]})
+        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=blank)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError("cannot be read as a table of pairs", source=str(path), hint=_HINT) from error
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
