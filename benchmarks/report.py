@@ -1,7 +1,7 @@
 """Put the results of ``speed.py`` into a Markdown file, between ``<!-- speed:begin -->`` and ``<!-- speed:end -->``.
 
 python benchmarks/report.py README.md
-python benchmarks/report.py benchmarks/gpu.md benchmarks/speed_gpu.json
+python benchmarks/report.py benchmarks/avx512.md benchmarks/speed_avx512.json
 
 Where results have another name, so have the marks.
 """
