@@ -233,9 +233,10 @@ def _judge(predictor: Predictor, texts: Sequence[str], own: Mapping[str, str], r
     scores = table["score"].to_numpy().reshape(len(texts), len(own))
     ranks = table["rank"].to_numpy().reshape(len(texts), len(own))
     strength = _TIE * logits_of(scores) - np.log10(ranks)
-    limiting = strength.argmax(1) if reverse else strength.argmin(1)
-    merit = strength[np.arange(len(texts)), limiting]
-    return _Judged(scores, ranks, limiting, -merit if reverse else merit)
+    merit = -strength if reverse else strength
+    furthest = ranks.min(1) if reverse else ranks.max(1)
+    limiting = np.where(ranks == furthest[:, None], merit, np.inf).argmin(1)
+    return _Judged(scores, ranks, limiting, merit[np.arange(len(texts)), limiting])
 
 
 def _row(
