@@ -16,11 +16,11 @@ STAMP := .venv/.stamp
 CLI := $(BIN)/pmhc-distil
 BUNDLED := pmhc_distil/models/bundled
 TEACHER := data/teacher
-WIDE_TEACHER := data/wide_teacher
+POOLED_TEACHER := data/pooled_teacher
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test test-slow test-kernels lint format student pooled-teacher held-out measure clinic-notes english proteins benchmark dist dist-test clean help
+.PHONY: demo notebooks test test-slow test-kernels lint format student held-out measure clinic-notes english proteins benchmark dist dist-test clean help
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pmhc_distil/inference/kernel/* pmhc_distil/sequences/lines/*)
 	$(PYTHON) -m venv .venv
@@ -61,7 +61,7 @@ student: data/bundled.sha256 ## rebuild the bundled model: DATA=folder PROTEINS=
 
 held-out: $(RUNS)/held_out_student/README.md ## the same from less data, but for the last step: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-ifneq (,$(filter student held-out measure pooled-teacher,$(MAKECMDGOALS)))
+ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
 $(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
@@ -142,7 +142,7 @@ $(RUNS)/refined_student/README.md: $(RUNS)/blended_student/README.md $(RUNS)/cle
 	  --train $(RUNS)/data/distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/blend.yaml -o $(@D) --resume
 
 # And once more, after itself and a teacher twice as wide, which learned in the same two steps as the other; also from
-# new pairs of alleles with data: the one that is bundled.
+# new pairs of alleles with data.
 $(RUNS)/wide_pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/wide_pretrain.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
@@ -158,8 +158,8 @@ $(RUNS)/wide_teacher/README.md: $(RUNS)/wide_all/README.md $(RUNS)/clean_data/re
 	$(CLI) finetune --model $(RUNS)/wide_all --train $(RUNS)/clean_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
 	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
 
-$(RUNS)/data/more_distillation.csv.gz: $(RUNS)/data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/data/train.csv.gz --of-known 4096 -o $@
+$(RUNS)/%/more_distillation.csv.gz: $(RUNS)/%/report.json | $(STAMP)
+	$(CLI) data unlabelled $(@D)/train.csv.gz --of-known 4096 -o $@
 
 $(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)/wide_teacher/README.md $(RUNS)/data/more_distillation.csv.gz \
   recipes/wide_distill.yaml | $(STAMP)
@@ -167,38 +167,38 @@ $(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)
 	$(CLI) distill --teacher $(RUNS)/wide_teacher --teacher $(RUNS)/refined_student --student $(RUNS)/refined_student \
 	  --train $(RUNS)/data/more_distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
 
-$(RUNS)/wide_taught_student/calibration.json: $(RUNS)/wide_taught_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
-	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
-
-# The wide teacher once more, with an output for what is wrong with pooled ligands.  The bundled student has not learned from it.
+# That twice as wide once more, with an output for what is wrong with pooled ligands, and so the student after it and
+# itself: the one that is bundled.
 $(RUNS)/pooled_teacher/README.md: $(RUNS)/wide_teacher/README.md $(RUNS)/pooled_data/report.json recipes/clean_teacher.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/wide_teacher --train $(RUNS)/pooled_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
 	  --recipe recipes/clean_teacher.yaml -o $(@D) --resume
 
-pooled-teacher: data/pooled_teacher.sha256 ## train the next teacher, of which the bundled model knows nothing yet: DATA=folder PROTEINS=fasta HUMAN=fasta
+$(RUNS)/pooled_student/README.md: $(RUNS)/wide_taught_student/README.md $(RUNS)/pooled_teacher/README.md $(RUNS)/pooled_data/more_distillation.csv.gz \
+  recipes/wide_distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/pooled_teacher --teacher $(RUNS)/wide_taught_student --student $(RUNS)/wide_taught_student \
+	  --train $(RUNS)/pooled_data/more_distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
+
+$(RUNS)/pooled_student/calibration.json: $(RUNS)/pooled_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
+	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
-data/pooled_teacher.sha256: $(RUNS)/pooled_teacher/README.md
-	mkdir -p data/pooled_teacher
-	install -m 644 $(addprefix $(RUNS)/pooled_teacher/,$(RUN_FILES)) data/pooled_teacher
-	sha256sum $(addprefix data/pooled_teacher/,$(RUN_FILES)) > $@
-
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
-data/bundled.sha256: $(RUNS)/wide_taught_student/calibration.json
-	mkdir -p $(BUNDLED) $(TEACHER) $(WIDE_TEACHER)
-	install -m 644 $(addprefix $(RUNS)/wide_taught_student/,$(MODEL_FILES)) $(BUNDLED)
+data/bundled.sha256: $(RUNS)/pooled_student/calibration.json
+	mkdir -p $(BUNDLED) $(TEACHER) $(POOLED_TEACHER)
+	install -m 644 $(addprefix $(RUNS)/pooled_student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
-	install -m 644 $(addprefix $(RUNS)/wide_teacher/,$(RUN_FILES)) $(WIDE_TEACHER)
-	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(foreach teacher,$(TEACHER) $(WIDE_TEACHER),$(addprefix $(teacher)/,$(RUN_FILES))) > $@
+	install -m 644 $(addprefix $(RUNS)/pooled_teacher/,$(RUN_FILES)) $(POOLED_TEACHER)
+	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(foreach teacher,$(TEACHER) $(POOLED_TEACHER),$(addprefix $(teacher)/,$(RUN_FILES))) > $@
 
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
-MODELS = --model $(RUNS)/teacher --model $(RUNS)/clean_teacher --model $(RUNS)/wide_teacher \
-  --model $(RUNS)/refined_student --model $(RUNS)/wide_taught_student
+MODELS = --model $(RUNS)/teacher --model $(RUNS)/wide_teacher --model $(RUNS)/pooled_teacher \
+  --model $(RUNS)/wide_taught_student --model $(RUNS)/pooled_student
 HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
