@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from accelerate.data_loader import BatchSamplerShard
 from safetensors.numpy import load_file
@@ -74,16 +75,23 @@ def train(folder, arguments, processes):
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pair_files, binding_folder):
-    """Prevents gradients that are added up instead of averaged, examples seen twice, and a cache written twice."""
+def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pairs, pair_files, binding_folder):
+    """Prevents gradients that are added up instead of averaged, examples seen twice, and a cache written twice.
+
+    The blocks have no padding here: what the processes average are means over what counts in the batch of each.
+    """
+    table = pd.concat([pairs, pairs]).groupby("allele").head(2 * BLOCK_SIZE)
+    assert (table["allele"].value_counts() == 2 * BLOCK_SIZE).all()
+    table.to_csv(tmp_path / "train.csv", index=False)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("layers: distilbert\nalpha_soft: 1.0\nalpha_hard: 0.0\ntemperature: 2.0\nlogging_steps: 1\n")
-    files = ("--train", pair_files[0], "--validation", pair_files[1], "--teacher", binding_folder, "--recipe", recipe)
+    files = ("--train", tmp_path / "train.csv", "--validation", pair_files[1])
     found = {}
     for processes in (1, 2):
         size = 2 * BLOCK_SIZE // processes
         more = ("--batch-size", size, "--learning-rate", 0.01, "--epochs", 3, "--cpu", "--seed", 1)
-        arguments = ("distill", *files, *more, "--cache", tmp_path / f"rows{processes}.h5")
+        taught = ("--teacher", binding_folder, "--recipe", recipe, "--cache", tmp_path / f"rows{processes}.h5")
+        arguments = ("distill", *files, *more, *taught)
         found[processes] = train(tmp_path / f"by{processes}", arguments, processes)
     (losses, weights, _), (shared, same, done) = found[1], found[2]
     assert len(losses) >= 3 and len(shared) == len(losses)
