@@ -74,7 +74,6 @@ def train(folder, arguments, processes):
     return [entry["loss"] for entry in history if "loss" in entry], load_file(folder / "model.safetensors"), done
 
 
-@pytest.mark.slow
 def test_two_processes_are_one_with_batches_of_twice_the_size(tmp_path, pairs, pair_files, binding_folder):
     """Prevents gradients that are added up instead of averaged, examples seen twice, and a cache written twice.
 
