@@ -153,8 +153,9 @@ findings: post seg quiet
 
 
 def shape(phrasing: str) -> str:
-    """Give a phrasing without case, punctuation and the side and place of its eyes."""
-    slots = re.sub(r"{(?:[rleb]|(drug|va)\w*)}", lambda match: f" {(match[1] or 'eye').upper()} ", phrasing.lower())
+    """Give a phrasing as it reads: without case, punctuation, side of its eyes, and day of its facts."""
+    slot = r"{(?:[rleb]|(?:old_)?(drug|va)\w*)}"
+    slots = re.sub(slot, lambda match: f" {(match[1] or 'eye').upper()} ", phrasing.lower())
     return " ".join(re.findall(r"\w+", slots))
 
 

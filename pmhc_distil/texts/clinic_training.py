@@ -64,7 +64,7 @@ one drug: {e} {drug} [inj;injection;jab;shot;dose] [;done;given;today;performed;
   {drug} [to;in;for] {e}
 one drug: {drug} [inj;injection;jab;shot] [;was;now] [done;given;completed] {e} | [inj;jab;shot;injection] [of;with;:]
   {drug} [to;into;in] {e} [;ok;{site}]
-one drug: [{when};{when} rev;{when} visit;{when} appt;seen;review;check up] [+;&;:;then;with] [{e} {drug};{drug} {e}]
+one drug: [{when} rev;{when} visit;{when} appt;seen;review;check up] [+;&;:;then;with] [{e} {drug};{drug} {e}]
   [;{code};{price};ok]
 one drug: [after;with;under] [drops;LA;topical;prep;consent;iodine;time out] [:;-;+;then;,] [{e} {drug};{e} inj
   {drug};{drug} {e};{drug} to {e};{drug} given {e}]
@@ -78,7 +78,7 @@ same drug: {drug} [given;administered;injected;completed;performed;jabs;shots;in
   [;ok;today;{price}]
 same drug: {b} {drug} [inj;jabs;injections;shots;doses] [;done;given;today;ok] | [jab;inj;jabs;shots] [of;with;:]
   {drug} [to;in;for] {b}
-same drug: [{when};{when} rev;{when} visit;{when} appt;seen;review;check up] [+;&;:;then;with] [{b} {drug};{drug} {b}]
+same drug: [{when} rev;{when} visit;{when} appt;seen;review;check up] [+;&;:;then;with] [{b} {drug};{drug} {b}]
   [;{code};{price}]
 same drug: [two;double;x2;2] [;doses;shots] {drug} {b} | {b} [;:;-] {drug} x2 [today;done;given]
 two drugs: {r} [given;got;received;gets;injected with;treated with] {drug_r} [,;and;/;&;then] {l}

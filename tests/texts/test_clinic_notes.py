@@ -59,6 +59,17 @@ def test_no_phrasing_is_in_two_roles(folder):
         assert not used[one] & used[other]
 
 
+def test_what_reads_alike_is_told_alike():
+    """Prevents training on the contrary of what a note of a test means, as where a plan reads like what was given."""
+    told = {True: set(), False: set()}
+    for _, family, phrasing in ALL:
+        if "drug" in phrasing or "va" in phrasing:
+            told[family in FACTS].add(shape(phrasing))
+    assert min(map(len, told.values())) > 100
+    assert not told[True] & told[False]
+    assert shape("{when} then {old_drug} {b}") == shape("{when} then {drug} {e}")
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_family_can_be_written(role):
     """Prevents a family that one role lacks, a slot that nothing fills, and a fact where none should be."""
