@@ -117,6 +117,19 @@ def test_reverse_unbinds_all_alleles_at_once(predictor):
     assert "C" not in "".join(found["substitutions"])
 
 
+@pytest.mark.parametrize(("reverse", "allele", "rank"), [(False, "HLA-A*02:01", 2.0001), (True, "HLA-B*07:02", 2.0)])
+def test_the_allele_of_the_worst_rank_limits(monkeypatch, reverse, allele, rank):
+    """An aim that is told as reached though one allele misses it by a little, because its score is better."""
+    near = Predictor(threads=1)
+    monkeypatch.setattr(
+        near,
+        "predict",
+        lambda texts, grooves: pd.DataFrame({"rank": [2.0001, 2.0], "score": [0.5, 0.1]}).iloc[[0, 1] * len(texts)],
+    )
+    found = design(near, [POOR], ["A0201", "B0702"], reverse=reverse, rules=Rules(1))
+    assert (found["allele"] == allele).all() and (found["rank"] == rank).all() and (found["reached"] == "").all()
+
+
 def test_several_alleles_are_to_be_bound_together(predictor):
     """A design for two alleles that is the best of one of them."""
     groove = groove_table().groove("HLA-A*68:02")
