@@ -41,6 +41,7 @@ Examples:
 @click.option(
     "--pass-only", is_flag=True, help="Of a VCF, only variants that passed all filters (FILTER is PASS or .)."
 )
+@click.option("--vcf-sample", metavar="NAME", help="Of a VCF, only variants that this sample carries (GT).")
 @click.option(
     "--lengths",
     metavar="N-M",
@@ -70,6 +71,7 @@ def mutants(
     texts: tuple[str, ...],
     mutations: str | None,
     pass_only: bool,
+    vcf_sample: str | None,
     lengths: tuple[int, ...],
     max_rank: float | None,
     proteome: str | None,
@@ -113,15 +115,21 @@ def mutants(
         raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
     found = named_mutations(texts)
     if mutations is not None:
-        read = read_changes(mutations, pass_only=pass_only)
+        read = read_changes(mutations, pass_only=pass_only, sample=vcf_sample)
         found += read.mutations
         if read.silent:
             tell(f"{mutations}: {read.silent:,} of the variants change no protein")
         if read.failed:
             done = "are left out" if pass_only else "are used all the same; --pass-only leaves them out"
             tell(f"{mutations}: {read.failed:,} variants that did not pass all filters {done}")
-    elif pass_only:
-        raise InputError("there is no VCF whose filters could tell", source="--pass-only", hint="add --mutations")
+        if read.absent:
+            tell(f"{mutations}: {read.absent:,} variants that {vcf_sample} does not carry are left out")
+        if vcf_sample is None and len(read.samples) > 1:
+            names = ", ".join(read.samples)
+            tell(f"{mutations}: variants of all samples ({names}) are used; --vcf-sample keeps those that one carries")
+    elif pass_only or vcf_sample is not None:
+        option = "--pass-only" if pass_only else "--vcf-sample"
+        raise InputError("there is no VCF that could tell", source=option, hint="add --mutations")
     proteins = NamedProteins.read(source)
     looked_up = None if proteome is None else [sequence for _, sequence in read_proteins(proteome)]
     request = MutantRequest(

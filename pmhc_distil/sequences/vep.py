@@ -49,14 +49,20 @@ class Changes(NamedTuple):
         Variants that change no protein.
     failed : int
         Variants that change one, and did not pass all filters of the caller.
+    absent : int
+        Variants that change one, and that the sample which was asked for does not carry.
+    samples : tuple of str
+        The samples of the VCF.
     """
 
     mutations: list[Mutation]
-    silent: int
-    failed: int
+    silent: int = 0
+    failed: int = 0
+    absent: int = 0
+    samples: tuple[str, ...] = ()
 
 
-def read_changes(path: str | Path, *, pass_only: bool = False) -> Changes:
+def read_changes(path: str | Path, *, pass_only: bool = False, sample: str | None = None) -> Changes:
     """Read the protein changes of a VCF or of a table, which are told apart by the first line.
 
     Of every allele of a variant the transcripts whose protein changes are read, or only the picked ones if VEP has
@@ -69,31 +75,43 @@ def read_changes(path: str | Path, *, pass_only: bool = False) -> Changes:
         :func:`~pmhc_distil.sequences.mutations.read_mutations` reads.
     pass_only : bool
         Leave out variants of a VCF whose FILTER is neither PASS nor missing.
+    sample : str, optional
+        Leave out what this sample of the VCF does not carry by its genotype (GT).
 
     Raises
     ------
     InputError
         If the file cannot be read, has no annotation, or a line is no variant; or as ``read_mutations``; or if only
-        what passed is to be read, and the file is no VCF.
+        what passed or what a sample carries is to be read, and the file does not tell.
     """
     stream = open_text(path)
     is_vcf = stream.readline().startswith("##fileformat=VCF")
     stream.seek(0)
     if is_vcf:
-        return _read_vcf(stream, str(path), pass_only)
+        return _read_vcf(stream, str(path), pass_only, sample)
     if pass_only:
         raise InputError("only a VCF tells which variants passed their filters", source=str(path), value="--pass-only")
-    return Changes(read_mutations(path, stream), 0, 0)
+    if sample is not None:
+        raise InputError("only a VCF tells which variants a sample carries", source=str(path), value=sample)
+    return Changes(read_mutations(path, stream))
 
 
-def _read_vcf(stream: TextIO, source: str, pass_only: bool) -> Changes:
+def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) -> Changes:
     fields: list[str] | None = None
+    samples: tuple[str, ...] = ()
+    column: int | None = None
     found: list[Mutation] = []
-    silent = failed = 0
+    silent = failed = absent = 0
     for row, line in enumerate(stream, 1):
         if line.startswith("#"):
             if match := _FORMAT.match(line):
                 fields = match[1].strip().split("|")
+            if line.startswith("#CHROM"):
+                samples = tuple(line.rstrip("\n").split("\t")[9:])
+                if sample is not None and sample not in samples:
+                    reason = f"the VCF has no such sample; there are: {', '.join(samples) or 'none'}"
+                    raise InputError(reason, source=source, row=row, value=sample)
+                column = None if sample is None else 9 + samples.index(sample)
             continue
         if not line.strip():
             continue
@@ -106,15 +124,59 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool) -> Changes:
             raise InputError(reason, source=source, row=row, value=line.strip())
         info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
         entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
-        made = list(_mutations(entries, f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"))
+        where = f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"
+        made = list(_mutations(entries, where))
         passed = cells[6] in ("PASS", ".", "")
         silent += not made
+        if made and sample is not None:
+            genotype = _genotype(cells, column, source, row)
+            made = list(_mutations(_carried(entries, cells, genotype, source, row), where))
+            absent += not made
         failed += bool(made) and not passed
         if passed or not pass_only:
             found += made
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
-    return Changes(found, silent, failed)
+    return Changes(found, silent, failed, absent, samples)
+
+
+def _genotype(cells: list[str], column: int | None, source: str, row: int) -> set[int]:
+    """Give the numbers of the alleles that a sample carries, 0 for that of the reference; none if it was not called."""
+    keys = cells[8].split(":") if len(cells) > 8 else []
+    if "GT" not in keys or column is None or len(cells) <= column:
+        hint = "leave out --vcf-sample, or call genotypes"
+        raise InputError("the variant has no genotype (GT) of the sample", source=source, row=row, hint=hint)
+    values = cells[column].split(":")  # fields at the end may be left out
+    text = values[keys.index("GT")] if keys.index("GT") < len(values) else ""
+    return {int(number) for number in re.findall(r"\d+", text)}
+
+
+def _carried(
+    entries: list[dict[str, str]], cells: list[str], genotype: set[int], source: str, row: int
+) -> list[dict[str, str]]:
+    """Keep the annotations of alleles that are in a genotype."""
+    names = _names_of_alleles(cells[3], cells[4].split(","))
+    kept = []
+    for entry in entries:
+        number = int(entry["ALLELE_NUM"]) if entry.get("ALLELE_NUM", "").isdigit() else None
+        if number is None and len(names) == 1:
+            number = 1
+        elif number is None:
+            if entry.get("Allele") not in names:
+                reason, hint = f"the annotation is of none of the alleles {cells[4]}", "annotate with --allele_number"
+                raise InputError(reason, source=source, row=row, value=entry.get("Allele", ""), hint=hint)
+            number = 1 + names.index(entry["Allele"])
+        if number in genotype:
+            kept.append(entry)
+    return kept
+
+
+def _names_of_alleles(reference: str, alleles: list[str]) -> list[str]:
+    """Name alleles as VEP does: without the first base, where all share one and some differ in length."""
+    plain = [allele for allele in alleles if set(allele) <= set("ACGTNacgtn")]
+    if len({len(text) for text in (reference, *plain)}) > 1 and len({text[:1] for text in (reference, *plain)}) == 1:
+        return [(allele[1:] or "-") if allele in plain else allele for allele in alleles]
+    return alleles
 
 
 def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:

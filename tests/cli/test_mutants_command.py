@@ -47,6 +47,18 @@ def test_a_vcf_and_a_proteome(run):
     assert "variants.vcf: 1 of the variants change no protein" in err and "1 of 3 mutations cannot be used" in err
 
 
+def test_a_vcf_of_two_samples(run, tmp_path):
+    """Prevents the variants of somebody else from being used without a word, and from staying when one is asked for."""
+    path, lines = tmp_path / "pair.vcf", (EXAMPLES / "variants.vcf").read_text().splitlines()
+    extra = {"12": "\tGT\t0/0\t0/1", "17": "\tGT\t0/1\t0/0", "#CHROM": "\tFORMAT\tNORMAL\tTUMOUR"}
+    path.write_text("".join(line + extra.get(line.split("\t")[0], "") + "\n" for line in lines))
+    status, out, err = run("--mutations", path, "--hla", "A0201")
+    assert status == 0 and "P04637" in out and "variants of all samples (NORMAL, TUMOUR) are used; --vcf-sample" in err
+    status, out, err = run("--mutations", path, "--hla", "A0201", "--vcf-sample", "TUMOUR")
+    assert status == 0 and "P01116" in out and "P04637" not in out
+    assert "pair.vcf: 2 variants that TUMOUR does not carry are left out" in err and "all samples" not in err
+
+
 def test_pipes(run, tmp_path):
     """Prevents what can be read only once, as ``--mutations <(bcftools view ...)``, from being called empty."""
     pipes = {}
@@ -65,6 +77,8 @@ def test_pipes(run, tmp_path):
         ((), "no mutations are given (for example --mutation KRAS:G12D"),
         (("--mutation", "G12D"), "--mutation: no protein and change: 'G12D' (for example KRAS:G12D)"),
         (("--mutations", "none.csv"), "none.csv: no such file"),
+        (("--mutation", "KRAS:G12D", "--pass-only"), "--pass-only: there is no VCF that could tell (add --mutations)"),
+        (("--mutation", "KRAS:G12D", "--vcf-sample", "T"), "--vcf-sample: there is no VCF that could tell"),
         (("--mutations", "peptides.csv"), "peptides.csv, row 1: no column protein"),
         (("--mutation", "KRAS:G12D", "--proteome", "none.fasta"), "none.fasta: no such file"),
         (("--mutation", "KRAS:G12D", "--samples", "none.csv"), "both by --hla and by --samples"),

@@ -58,7 +58,7 @@ def read(tmp_path):
 )
 def test_changes(read, annotation, change):
     """Prevents residues and places of VEP from being read a column beside, or an insertion at the wrong side."""
-    ((found,), silent, _) = read(annotation)
+    ((found,), silent, *_) = read(annotation)
     assert found.change == change and found.reason == "" and silent == 0
 
 
@@ -86,7 +86,7 @@ def test_transcripts_of_a_variant(read):
         "T|missense_variant|KRAS|G|ENST2|ENSP2||10|G/D",
         "T|synonymous_variant|KRAS|G|ENST3|ENSP3|ENSP3:p.Gly12%3D|12|G",
     ]
-    found, silent, _ = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
+    found, silent, *_ = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
     assert [one.names[0] for one in found] == ["ENSP1", "ENSP2"] and silent == 2
     assert len({one.variant for one in found}) == 1
     header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
@@ -114,7 +114,7 @@ def test_readings_follow_each_other(read):
 
 def test_the_example():
     """Prevents an example that shows less than it says."""
-    found, silent, _ = read_changes(EXAMPLES / "variants.vcf")
+    found, silent, *_ = read_changes(EXAMPLES / "variants.vcf")
     assert len(found) == 3 and silent == 1
 
 
@@ -147,3 +147,72 @@ def test_variants_that_did_not_pass(read):
     }
     with pytest.raises(InputError, match="only a VCF tells"):
         read_changes(EXAMPLES / "mutations.csv", pass_only=True)
+
+
+TWO = HEADER.replace("TUMOUR", "NORMAL\tTUMOUR")
+V_TO_M, V_TO_L = "T|missense_variant|K|G|E|||5|V/M", "G|missense_variant|K|G|E|||5|V/L"
+
+
+@pytest.fixture
+def of_sample(tmp_path):
+    """Read what the tumour of a pair carries of one line, given the part of it from REF and ALT on."""
+
+    def of_sample(alleles, annotations, *genotypes, sample="TUMOUR", keys="DP:GT", header=TWO):
+        path = tmp_path / "pair.vcf"
+        cells = ["1", "7", ".", *alleles, ".", "PASS", f"CSQ={annotations}", keys, *genotypes]
+        path.write_text(header + "\t".join(cells) + "\n")
+        return read_changes(path, sample=sample)
+
+    return of_sample
+
+
+@pytest.mark.parametrize(
+    ("genotype", "residues"),
+    [
+        ("9:0/1", ["M"]),
+        ("9:0|2", ["L"]),
+        ("9:1/2", ["M", "L"]),
+        ("9:2", ["L"]),
+        ("9:0/0", []),
+        ("9:./.", []),
+        ("9", []),
+    ],
+)
+def test_alleles_that_a_sample_carries(of_sample, genotype, residues):
+    """Prevents what only another sample has from becoming a neoantigen, and one allele from passing for another."""
+    found = of_sample(("C", "T,G"), f"{V_TO_M},{V_TO_L}", "9:1/2", genotype)
+    assert [one.change.inserted for one in found.mutations] == residues
+    assert found.absent == (not residues) and found.samples == ("NORMAL", "TUMOUR")
+    everyone = of_sample(("C", "T,G"), f"{V_TO_M},{V_TO_L}", "9:1/2", genotype, sample=None)
+    assert [one.change.inserted for one in everyone.mutations] == ["M", "L"] and everyone.absent == 0
+
+
+def test_alleles_of_several_lengths(of_sample):
+    """Prevents VEP's names of insertions and deletions, which lack the shared base, from meeting a wrong allele."""
+    deletion, insertion = "-|inframe_deletion|K|G|E|||5|V/-", "CAAA|inframe_insertion|K|G|E|||5-6|-/K"
+    for genotype, change in (("9:0/1", ""), ("9:0/2", "K")):
+        found = of_sample(("TCCC", "T,TCAAA"), f"{deletion},{insertion}", "9:0/0", genotype)
+        assert [one.change.inserted for one in found.mutations] == [change]
+    starred = of_sample(("TCCC", "T,*"), deletion, "9:0/0", "9:0/2")
+    assert not starred.mutations and starred.absent == 1
+    numbered = HEADER.replace("TUMOUR", "NORMAL\tTUMOUR").replace(FIELDS, FIELDS + "|ALLELE_NUM")
+    found = of_sample(("C", "T,G"), f"{V_TO_M}|2,{V_TO_L}|1", "9:0/0", "9:0/2", header=numbered)
+    assert [one.change.inserted for one in found.mutations] == ["M"]
+
+
+def test_what_does_not_tell_who_carries_it(of_sample):
+    """Prevents a variant without a genotype from being used or dropped for somebody who was asked for."""
+    for broken in (
+        dict(keys="DP", genotypes=("9", "9")),
+        dict(keys="DP:GT", genotypes=("9:0/1",)),
+        dict(header=TWO.replace("#CHROM", "##CHROM"), genotypes=("9:0/1", "9:0/1")),
+    ):
+        genotypes = broken.pop("genotypes")
+        with pytest.raises(InputError, match=r"no genotype \(GT\) of the sample .*--vcf-sample"):
+            of_sample(("C", "T"), V_TO_M, *genotypes, **broken)
+    with pytest.raises(InputError, match="no such sample; there are: NORMAL, TUMOUR"):
+        of_sample(("C", "T"), V_TO_M, "9:0/1", "9:0/1", sample="tumor")
+    with pytest.raises(InputError, match=r"none of the alleles T,A: 'G' .*--allele_number"):
+        of_sample(("C", "T,A"), V_TO_L, "9:0/1", "9:0/1")
+    with pytest.raises(InputError, match="only a VCF tells which variants a sample carries"):
+        read_changes(EXAMPLES / "mutations.csv", sample="TUMOUR")
