@@ -59,10 +59,10 @@ format: $(STAMP) ## sort imports and lay the code out
 
 student: data/bundled.sha256 ## rebuild the bundled model: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-held-out: $(RUNS)/held_out_student/README.md ## the same from less data, but for the last step: DATA=folder PROTEINS=fasta HUMAN=fasta
+held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## a student of several models of its size, without some alleles: DATA=folder HUMAN=fasta
 
 ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
-$(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
+$(foreach name,DATA $(if $(filter-out held-out,$(MAKECMDGOALS)),PROTEINS) HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
 UNFINISHED = @[ ! -e $@ ] || { \
@@ -78,8 +78,8 @@ $(RUNS)/clean_data/report.json: recipes/data.yaml recipes/label_noise.yaml $(SOU
 $(RUNS)/pooled_data/report.json: recipes/data.yaml recipes/pooled.yaml $(SOURCES) | $(STAMP)
 	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/pooled.yaml -o $(@D)
 
-$(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml $(SOURCES) | $(STAMP)
-	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml -o $(@D)
+$(RUNS)/held_out_data/report.json: recipes/data.yaml recipes/held_out.yaml recipes/pooled.yaml $(SOURCES) | $(STAMP)
+	$(CLI) data prepare $(DATA) --proteins $(HUMAN) --recipe recipes/data.yaml --recipe recipes/held_out.yaml --recipe recipes/pooled.yaml -o $(@D)
 
 $(RUNS)/proteins/validation.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 	$(CLI) data split $(PROTEINS) -o $(@D)
@@ -89,39 +89,29 @@ $(RUNS)/pretrained/README.md: $(RUNS)/proteins/validation.fasta.gz recipes/pretr
 	$(CLI) pretrain --train $(RUNS)/proteins/train.fasta.gz --validation $(RUNS)/proteins/validation.fasta.gz \
 	  --recipe recipes/pretrain.yaml -o $(@D) --resume
 
-# A teacher; its half trained on labels alone; and a student, which learns from both, also about alleles without data:
-# once from all data, and once without what is held out to be measured on.
-define TRAIN_TEACHER
-$(RUNS)/$(1)teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/$(1)data/report.json recipes/finetune.yaml | $(STAMP)
-	$$(UNFINISHED)
-	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/$(1)data/train.csv.gz \
-	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/finetune.yaml -o $$(@D) --resume
-endef
+# A teacher; its half trained on labels alone, once on all ligands and once on those alone that label_noise believes; and
+# a student, which learns from the teacher and the first of these, also about alleles without data.
+$(RUNS)/teacher/README.md: $(RUNS)/pretrained/README.md $(RUNS)/data/report.json recipes/finetune.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) finetune --model $(RUNS)/pretrained --train $(RUNS)/data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
+	  --recipe recipes/finetune.yaml -o $(@D) --resume
 
-# 1: what it is trained on; 2: of the teacher whose half it is, and what it is validated on.
 define TRAIN_LABELS
-$(RUNS)/$(1)student_labels/README.md: $(RUNS)/$(2)teacher/README.md $(RUNS)/$(1)data/report.json recipes/distill.yaml | $(STAMP)
+$(RUNS)/$(1)student_labels/README.md: $(RUNS)/teacher/README.md $(RUNS)/$(1)data/report.json recipes/distill.yaml | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --no-teacher --teacher $(RUNS)/$(2)teacher --train $(RUNS)/$(1)data/train.csv.gz \
-	  --validation $(RUNS)/$(2)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
+	$(CLI) distill --no-teacher --teacher $(RUNS)/teacher --train $(RUNS)/$(1)data/train.csv.gz \
+	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
 endef
+$(eval $(call TRAIN_LABELS,))
+$(eval $(call TRAIN_LABELS,clean_))
 
-define TRAIN_STUDENT
-$(RUNS)/$(1)data/distillation.csv.gz: $(RUNS)/$(1)data/report.json | $(STAMP)
-	$(CLI) data unlabelled $(RUNS)/$(1)data/train.csv.gz -o $$@
+$(RUNS)/%/distillation.csv.gz: $(RUNS)/%/report.json | $(STAMP)
+	$(CLI) data unlabelled $(@D)/train.csv.gz -o $@
 
-$(RUNS)/$(1)student/README.md: $(RUNS)/$(1)student_labels/README.md $(RUNS)/$(1)data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
-	$$(UNFINISHED)
-	$(CLI) distill --teacher $(RUNS)/$(1)teacher --teacher $(RUNS)/$(1)student_labels --train $(RUNS)/$(1)data/distillation.csv.gz \
-	  --validation $(RUNS)/$(1)data/validation.csv.gz --recipe recipes/distill.yaml -o $$(@D) --resume
-endef
-$(eval $(call TRAIN_TEACHER,))
-$(eval $(call TRAIN_TEACHER,held_out_))
-$(eval $(call TRAIN_LABELS,,))
-$(eval $(call TRAIN_LABELS,held_out_,held_out_))
-$(eval $(call TRAIN_LABELS,clean_,))
-$(eval $(call TRAIN_STUDENT,))
-$(eval $(call TRAIN_STUDENT,held_out_))
+$(RUNS)/student/README.md: $(RUNS)/student_labels/README.md $(RUNS)/data/distillation.csv.gz recipes/distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/teacher --teacher $(RUNS)/student_labels --train $(RUNS)/data/distillation.csv.gz \
+	  --validation $(RUNS)/data/validation.csv.gz --recipe recipes/distill.yaml -o $(@D) --resume
 
 # The student once more, after its teacher, itself, and a half that was trained on the ligands alone that label_noise
 # believes.
@@ -193,13 +183,40 @@ data/bundled.sha256: $(RUNS)/pooled_student/calibration.json
 	install -m 644 $(addprefix $(RUNS)/pooled_teacher/,$(RUN_FILES)) $(POOLED_TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(foreach teacher,$(TEACHER) $(POOLED_TEACHER),$(addprefix $(teacher)/,$(RUN_FILES))) > $@
 
+# Without what is held out to be measured on: models of the student's size, each from random weights of its own, with an
+# output for what is wrong with pooled ligands; and the first of them after so many pairs more, once after the mean of
+# all, also about alleles without data, and once on labels alone.
+define TRAIN_MEMBER
+$(RUNS)/held_out_member_$(1)/README.md: $(RUNS)/held_out_data/report.json recipes/member.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) finetune --train $(RUNS)/held_out_data/train.csv.gz --validation $(RUNS)/held_out_data/validation.csv.gz \
+	  --recipe recipes/member.yaml --seed $(1) -o $$(@D) --resume
+endef
+$(foreach number,1 2 3 4 5,$(eval $(call TRAIN_MEMBER,$(number))))
+
+$(RUNS)/held_out_student/README.md: $(foreach number,1 2 3 4 5,$(RUNS)/held_out_member_$(number)/README.md) \
+  $(RUNS)/held_out_data/distillation.csv.gz recipes/wide_distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/held_out_member_1 --teacher $(RUNS)/held_out_member_2 --teacher $(RUNS)/held_out_member_3 \
+	  --teacher $(RUNS)/held_out_member_4 --teacher $(RUNS)/held_out_member_5 --student $(RUNS)/held_out_member_1 \
+	  --train $(RUNS)/held_out_data/distillation.csv.gz --validation $(RUNS)/held_out_data/validation.csv.gz \
+	  --recipe recipes/wide_distill.yaml -o $(@D) --resume
+
+$(RUNS)/held_out_student_labels/README.md: $(RUNS)/held_out_member_1/README.md recipes/wide_distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --no-teacher --teacher $(RUNS)/held_out_member_1 --student $(RUNS)/held_out_member_1 \
+	  --train $(RUNS)/held_out_data/train.csv.gz --validation $(RUNS)/held_out_data/validation.csv.gz \
+	  --recipe recipes/wide_distill.yaml --epochs 1.62 -o $(@D) --resume
+
 # What data/evaluation.md reports: tables that are made here, each measured on models that never saw its ligands.
 
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
 MODELS = --model $(RUNS)/teacher --model $(RUNS)/wide_teacher --model $(RUNS)/pooled_teacher \
   --model $(RUNS)/wide_taught_student --model $(RUNS)/pooled_student
-HELD_OUT_MODELS = --model $(RUNS)/held_out_teacher --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
+HELD_OUT_MODELS = --model $(RUNS)/held_out_member_1 --model $(RUNS)/held_out_member_2 --model $(RUNS)/held_out_member_3 \
+  --model $(RUNS)/held_out_member_4 --model $(RUNS)/held_out_member_5 --model $(RUNS)/held_out_student \
+  --model $(RUNS)/held_out_student_labels
 EVALUATE = $(CLI) evaluate --windows 250 --format markdown --insert data/evaluation.md
 
 $(RUNS)/benchmark/%.csv.gz: $(RUNS)/data/report.json $(RUNS)/held_out_data/report.json | $(STAMP)
