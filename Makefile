@@ -59,10 +59,10 @@ format: $(STAMP) ## sort imports and lay the code out
 
 student: data/bundled.sha256 ## rebuild the bundled model: DATA=folder PROTEINS=fasta HUMAN=fasta
 
-held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## a student of several models of its size, without some alleles: DATA=folder HUMAN=fasta
+held-out: $(foreach name,student student_labels,$(RUNS)/held_out_$(name)/README.md) ## a student of several models of its size, without some alleles: DATA=folder PROTEINS=fasta HUMAN=fasta
 
 ifneq (,$(filter student held-out measure,$(MAKECMDGOALS)))
-$(foreach name,DATA $(if $(filter-out held-out,$(MAKECMDGOALS)),PROTEINS) HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
+$(foreach name,DATA PROTEINS HUMAN,$(if $($(name)),,$(error make $(MAKECMDGOALS) needs $(name)=..., see README.md)))
 endif
 
 UNFINISHED = @[ ! -e $@ ] || { \

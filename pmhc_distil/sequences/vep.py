@@ -124,20 +124,30 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) 
             raise InputError(reason, source=source, row=row, value=line.strip())
         info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
         entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
-        where = f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"
-        made = list(_mutations(entries, where))
+        changing = _changing(entries)
+        silent += not changing
+        if changing and sample is not None:
+            changing = _carried(changing, cells, _genotype(cells, column, source, row), source, row)
+            absent += not changing
+        made = list(_mutations(changing, f"{row} {cells[0]}:{cells[1]} {cells[3]}>{cells[4]}"))
         passed = cells[6] in ("PASS", ".", "")
-        silent += not made
-        if made and sample is not None:
-            genotype = _genotype(cells, column, source, row)
-            made = list(_mutations(_carried(entries, cells, genotype, source, row), where))
-            absent += not made
         failed += bool(made) and not passed
         if passed or not pass_only:
             found += made
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
     return Changes(found, silent, failed, absent, samples)
+
+
+def _changing(entries: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Keep the annotations that change a protein; of an allele of which VEP has picked some, only these."""
+    picked = {entry.get("Allele") for entry in entries if entry.get("PICK") == "1"}
+    return [
+        entry
+        for entry in entries
+        if (entry.get("PICK") == "1" or entry.get("Allele") not in picked)
+        and _CHANGING & set(entry.get("Consequence", "").split("&"))
+    ]
 
 
 def _genotype(cells: list[str], column: int | None, source: str, row: int) -> set[int]:
@@ -182,12 +192,9 @@ def _names_of_alleles(reference: str, alleles: list[str]) -> list[str]:
 def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:
     """Read the changes of a line, those of one allele and gene after each other."""
     readings: dict[tuple[str, str], list[dict[str, str]]] = {}
-    picked = {entry.get("Allele") for entry in entries if entry.get("PICK") == "1"}
     for entry in entries:
-        left_out = entry.get("Allele") in picked and entry.get("PICK") != "1"
-        if not left_out and _CHANGING & set(entry.get("Consequence", "").split("&")):
-            key = entry.get("Allele", ""), entry.get("SYMBOL") or entry.get("Gene") or ""
-            readings.setdefault(key, []).append(entry)
+        key = entry.get("Allele", ""), entry.get("SYMBOL") or entry.get("Gene") or ""
+        readings.setdefault(key, []).append(entry)
     for (allele, gene), same in readings.items():
         for entry in same:
             protein, _, hgvs = unquote(entry.get("HGVSp", "")).rpartition(":")
