@@ -126,6 +126,12 @@ def finetune(task: str, model: str | None, vocabulary: str | None, **options: An
     multiple=True,
     help="Model to learn from: a folder, or a name on the hub. Repeatable: their answers are averaged.",
 )
+@click.option(
+    "--teacher-of-new-alleles",
+    "further",
+    multiple=True,
+    help="One whose answers join the mean only for alleles of which the table measures nothing. Repeatable.",
+)
 @click.option("--layers", help="Teacher layers that the student keeps: distilbert, alternate, first, last, or 0,2,4.")
 @click.option("--student", help="Start from this student, made before, instead of from layers of the teacher.")
 @click.option("--cache", type=FILE, help="HDF5 file for the teacher's predictions; without it the teacher runs live.")
@@ -133,6 +139,7 @@ def finetune(task: str, model: str | None, vocabulary: str | None, **options: An
 def distill(
     task: str,
     teachers: tuple[str, ...],
+    further: tuple[str, ...],
     student: str | None,
     cache: Path | None,
     no_teacher: bool,
@@ -151,11 +158,15 @@ def distill(
       pmhc-distil distill --task text-classification --teacher runs/sentiment --train train.tsv \\
         --validation dev.tsv --recipe recipes/english/distill.yaml -o runs/small_sentiment
     """
-    settings = _settings(options, student, *teachers)
-    if no_teacher and (len(teachers) > 1 or cache):
-        needless = "--cache" if cache else "--teacher"
-        hint = "give one --teacher, for its layers, and no --cache"
-        raise InputError("nobody asks it with --no-teacher", source=needless, value=cache or teachers[1], hint=hint)
+    settings = _settings(options, student, *teachers, *further)
+    needless = {"--cache": cache, "--teacher": (*teachers, None)[1], "--teacher-of-new-alleles": (*further, None)[0]}
+    for option, value in needless.items():
+        if no_teacher and value is not None:
+            hint = "give one --teacher, for its layers, and neither --cache nor --teacher-of-new-alleles"
+            raise InputError("nobody asks it with --no-teacher", source=option, value=value, hint=hint)
+    if cache and further:
+        hint = "leave --cache out: the teachers then run live"
+        raise InputError("the answers of all pairs are cached, not of some", source="--cache", value=cache, hint=hint)
     _refuse_sizes(settings.pop("sizes"), "the sizes of the student come from the teacher")
     choice = layers or settings["values"].pop("layers", "distilbert")
     settings["values"].pop("layers", None)
@@ -172,7 +183,9 @@ def distill(
     from pmhc_distil.tasks import TASKS
 
     teacher, *others = teachers
-    start = from_teacher(TASKS[task], teacher, choice, others=others, student=student, taught=not no_teacher)
+    start = from_teacher(
+        TASKS[task], teacher, choice, others=others, further=further, student=student, taught=not no_teacher
+    )
     kept = ", ".join(f"{own} <- {layer}" for own, layer in enumerate(start.layers or []))
     click.echo(f"student layers <- teacher layers: {kept}", err=True)
     _run(task, "distill", settings, start, cache=cache)

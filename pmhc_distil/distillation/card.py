@@ -80,7 +80,7 @@ def write_card(
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
-        "distill": _taught(record["teachers"] or ()),
+        "distill": _taught(record["teachers"] or (), record.get("teachers_of_new_alleles") or ()),
     }[record["command"]]
     lines = [
         f"# {folder.name}",
@@ -137,15 +137,17 @@ def write_card(
         temporary.write_text(text, encoding="utf-8")
 
 
-def _taught(teachers: Sequence[str]) -> str:
+def _taught(teachers: Sequence[str], further: Sequence[str]) -> str:
     if not teachers:
         return "trained on labels without a teacher"
-    *others, last = (f"`{name}`" for name in teachers)
-    return (
-        f"distilled from the mean of teachers, {', '.join(others)} and {last}"
-        if others
-        else f"distilled from a teacher, {last}"
-    )
+    several = "the mean of teachers" if len(teachers) > 1 else "a teacher"
+    new = f", for alleles without data joined by {_listed(further)}" if further else ""
+    return f"distilled from {several}, {_listed(teachers)}{new}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _counted(table: dict[str, Any]) -> str:

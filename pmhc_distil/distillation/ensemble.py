@@ -18,17 +18,23 @@ class Ensemble(nn.Module):
     ----------
     models : sequence of PreTrainedModel
         With the same head for the same classes; their encoders may differ.
+    further : sequence of PreTrainedModel
+        Such models that are asked only about what :attr:`pmhc_distil.distillation.task.Task.new_part` gives; their
+        answers to it count as those of the others do.
     """
 
-    def __init__(self, models: Sequence[PreTrainedModel]) -> None:
+    def __init__(self, models: Sequence[PreTrainedModel], further: Sequence[PreTrainedModel] = ()) -> None:
         super().__init__()
         self.models = nn.ModuleList(models)
+        self.further = Ensemble(further) if further else None
         self.config = models[0].config
 
     def set_attn_implementation(self, name: str) -> None:
         """Choose the attention kernel of every model."""
         for model in self.models:
             cast("PreTrainedModel", model).set_attn_implementation(name)
+        if self.further is not None:
+            self.further.set_attn_implementation(name)
 
     def forward(self, *, output_hidden_states: bool = False, **inputs: Any) -> ModelOutput:
         """Give the outputs of the first model, with every tensor replaced by its mean over the models."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from safetensors.torch import load_model
@@ -106,6 +107,9 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     if teacher is None and getattr(train, "unlabelled", 0) == len(train):
         hint = "only a student with a teacher learns from such rows"
         raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
+    if start.further and not getattr(train, "new", np.zeros(0)).any():
+        hint = "add some with `pmhc-distil data unlabelled`, or leave --teacher-of-new-alleles out"
+        raise InputError("every allele has a label or an affinity", source=str(request.train), hint=hint)
     if arguments.device.type == "cpu":
         # The fused kernel takes several times as long backwards on a processor.
         for each in (model, teacher):
@@ -117,6 +121,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         **{name: _described(getattr(request, name), table) for name, table in tables.items()},
         **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
         "teachers": list(start.teachers) if start.teachers else None,
+        "teachers_of_new_alleles": list(start.further) if start.further else None,
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "begun_from": start.begun_from,
         "begun_weights": None if start.begun_from is None else weights_hash(model),

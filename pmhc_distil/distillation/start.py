@@ -36,6 +36,8 @@ class Start:
         Teacher layers that the student keeps.
     teachers : tuple of str, optional
         Names of the models that the student learns from.
+    further : tuple of str, optional
+        Names of those that it learns from besides, where nothing was measured.
     begun_from : str, optional
         What the weights are at first, in words; without it they are random.
     sources : tuple of str or Path
@@ -48,6 +50,7 @@ class Start:
     classes: tuple[str, ...] | None = None
     layers: list[int] | None = None
     teachers: tuple[str, ...] | None = None
+    further: tuple[str, ...] | None = None
     begun_from: str | None = None
     sources: tuple[str | Path, ...] = ()
 
@@ -146,6 +149,7 @@ def from_teacher(
     layers: str | Sequence[int],
     *,
     others: Sequence[str | Path] = (),
+    further: Sequence[str | Path] = (),
     student: str | Path | None = None,
     taught: bool = True,
 ) -> Start:
@@ -161,6 +165,8 @@ def from_teacher(
     others : sequence of str or Path
         More teachers, of the same classes and vocabulary: the student learns from the mean of all their answers, and
         from the hidden states of the first.
+    further : sequence of str or Path
+        Still more, which are asked only about alleles of which the training table measures nothing.
     student : str or Path, optional
         A student made before, for instance by distilling the pretrained teacher, to start from instead.
     taught : bool
@@ -175,7 +181,9 @@ def from_teacher(
     kept = choose_layers(depth, layers)
     classes = task.classes(config)
     tokenizer, longest = load_tokenizer(source), longest_input(config)
-    for other in others:
+    if further and task.new_part is None:
+        raise InputError(f"the task {task.name} has no alleles", source="--teacher-of-new-alleles", value=further[0])
+    for other in (*others, *further):
         found = load_config(other)
         check_head(task, found, other)
         if task.classes(found) != classes:
@@ -205,14 +213,19 @@ def from_teacher(
                 )
         if not taught:
             return model, None
-        joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
-        return model, Ensemble(joined) if others else teacher
+        if not (others or further):
+            return model, teacher
+        more, new = ([load_model(task.auto_class, other) for other in names] for names in (others, further))
+        return model, Ensemble([teacher, *more], new)
 
     teachers = tuple(map(_name, (source, *others))) if taught else None
     begun_from = f"layers {kept} (0-based) of `{_name(source)}`" if student is None else f"`{_name(student)}`"
     # One that is not taught has half of the teacher's weights all the same, or a student's.
-    sources = ((source, *others) if taught else () if student else (source,)) + ((student,) if student else ())
-    return Start(tokenizer, longest, build, classes, kept, teachers, begun_from, sources)
+    sources = ((source, *others, *further) if taught else () if student else (source,)) + (
+        (student,) if student else ()
+    )
+    new = tuple(map(_name, further)) or None
+    return Start(tokenizer, longest, build, classes, kept, teachers, new, begun_from, sources)
 
 
 def _name(source: str | Path) -> str:

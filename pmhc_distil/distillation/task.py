@@ -17,11 +17,12 @@ from pmhc_distil.models.hf.loading import LONGEST
 Batch = dict[str, Tensor]
 Link = Literal["sigmoid", "softmax", "identity"]
 
-TARGETS = frozenset({"labels", "teacher_rows", "asked", "counted", "pooled"})
+TARGETS = frozenset({"labels", "teacher_rows", "asked", "counted", "pooled", "new"})
 """Keys of a batch that are not arguments of the model.
 
 ``asked`` marks the tokens that a question is about, (examples, tokens); ``counted`` the rows that are no padding, (N,),
-where there is any; ``pooled`` how far each is one of pooled sources, (N,).
+where there is any; ``pooled`` how far each is one of pooled sources, (N,); ``new`` the blocks of an allele of which
+nothing was measured, (blocks,), if there are any.
 """
 
 
@@ -221,6 +222,9 @@ class Task:
     hide: Callable[[Any, Batch], Batch] = lambda config, batch: batch
     """Of the model's configuration: what training keeps from the model, drawn once for student and teacher alike; not
     used where the teacher has answered before."""
+    new_part: Callable[[Batch], tuple[Batch, Tensor]] | None = None
+    """Of a batch, the inputs of the examples of a kind of which the table measures nothing, and which rows these are,
+    (N,); absent where examples are of no kind."""
     prepare_model: Callable[[Any, Any], None] = lambda model, data: None
     """Adds to a model what only a training on these data needs."""
     strip_model: Callable[[Any], None] = lambda model: None

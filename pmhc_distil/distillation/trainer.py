@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import EvalPrediction, PredictionOutput
+from transformers.utils import ModelOutput
 
-from pmhc_distil.distillation.ensemble import Teacher
+from pmhc_distil.distillation.ensemble import Ensemble, Teacher
 from pmhc_distil.distillation.epochs import Bars, RunningLoss
 from pmhc_distil.distillation.halve import layer_list
 from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
@@ -142,10 +143,13 @@ class DistilTrainer(Trainer):
         # compute_loss gives the mean over a batch, which the Trainer has to divide by the accumulation steps.
         self.loss_is_scaled_for_ga = False
         self.model_accepts_loss_kwargs = False
-        self.teacher = None
+        self.teacher = self.further = None
         if teacher is not None:
             teacher = teacher.requires_grad_(False).eval()
             self.teacher = self.accelerator.prepare_model(teacher, evaluation_mode=True)
+        if isinstance(teacher, Ensemble) and teacher.further is not None:
+            self.further = self.accelerator.prepare_model(teacher.further, evaluation_mode=True)
+            self.further_share = len(teacher.further.models) / len(teacher.models + teacher.further.models)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Build Muon if it has a learning rate, else what ``optim`` names."""
@@ -223,7 +227,7 @@ class DistilTrainer(Trainer):
             with torch.no_grad():
                 taught = task.forward(self.teacher, inputs)
         if args.alpha_soft:
-            target = inputs["teacher_rows"] if taught is None else task.rows(taught, inputs)
+            target = inputs["teacher_rows"] if taught is None else self._answers(taught, inputs)
             if "counted" in inputs:
                 rows, target = rows[inputs["counted"]], target[inputs["counted"]]
             loss = loss + args.alpha_soft * soft_loss(rows, target, task.link, args.temperature)
@@ -242,6 +246,18 @@ class DistilTrainer(Trainer):
             same = [hidden_loss(one, two) for one, two in pairs if one.shape == two.shape]
             loss = loss + args.alpha_hidden * torch.stack(same).mean()
         return loss
+
+    @torch.no_grad()
+    def _answers(self, taught: ModelOutput, inputs: dict[str, Tensor]) -> Tensor:
+        """Give the teacher's rows, with what further teachers say to their part of the batch."""
+        task, rows = self.task, self.task.rows(taught, inputs)
+        if self.further is None or task.new_part is None:
+            return rows
+        part, new = task.new_part(inputs)
+        if new.any():
+            said = task.rows(task.forward(self.further, part), part)
+            rows[new] = rows[new].lerp(said, self.further_share)
+        return rows
 
     def prediction_step(
         self,

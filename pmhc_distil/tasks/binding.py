@@ -52,6 +52,8 @@ class PairData:
     ----------
     pooled : ndarray of float32, shape (pairs,), optional
         How far each is one of pooled sources, if any is.
+    new : ndarray of bool, shape (pairs,)
+        Those of an allele of which nothing was measured.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -62,7 +64,9 @@ class PairData:
         inequality = frame["inequality"].map(_SIGNS).to_numpy(np.float32)
         affinity = affinity_to_unit(frame["affinity_nm"].to_numpy(np.float32))
         offset = frame["offset"].to_numpy(np.float32)
-        self.unlabelled = int((frame["label"].isna() & frame["affinity_nm"].isna()).sum())
+        measured = (frame["label"].notna() | frame["affinity_nm"].notna()).to_numpy()
+        self.unlabelled = int((~measured).sum())
+        self.new = ~np.isin(self.allele, self.allele[measured])
         label = frame["label"].to_numpy(np.float32)
         self.labels = np.stack([label, affinity, inequality, offset], axis=1, dtype=np.float32)
         self.pooled = frame[POOLED].to_numpy(np.float32) if POOLED in frame and frame[POOLED].any() else None
@@ -85,7 +89,8 @@ class PairData:
             ``groove_ids`` (blocks, 34), ``peptide_ids`` (blocks, pairs, longest), ``labels`` (blocks * pairs, 4):
             presentation (0, 1), affinity (0 to 1) and its inequality (-1, 0, 1), NaN where not measured; and what is
             added to the presentation logit in training.  ``counted`` (blocks * pairs,) tells which are no padding, and
-            ``pooled`` (blocks * pairs,), if any is, how far each is one of pooled sources.
+            ``pooled`` (blocks * pairs,), if any is, how far each is one of pooled sources; ``new`` (blocks,), if any
+            pair is, which are of an allele of which nothing was measured.
         """
         index = np.asarray(numbers)
         padding = index < 0
@@ -103,6 +108,8 @@ class PairData:
         }
         if self.pooled is not None:
             batch["pooled"] = torch.from_numpy(self.pooled[index])
+        if self.new.any():
+            batch["new"] = torch.from_numpy(self.new[index[::BLOCK_SIZE]])
         return batch
 
     def fingerprint(self, *, labels: bool = True) -> str:
@@ -197,6 +204,13 @@ def hide(config: Any, batch: Batch) -> Batch:
     return {**batch, "groove_ids": grooves.masked_fill(hidden, MASK)}
 
 
+def new_part(batch: Batch) -> tuple[Batch, Tensor]:
+    """Give the blocks of alleles of which nothing was measured, and which pairs these are, shape (pairs,)."""
+    new = batch["new"]
+    inputs = {name: batch[name][new] for name in ("groove_ids", "peptide_ids")}
+    return inputs, new.repeat_interleave(batch["peptide_ids"].shape[1])
+
+
 def rows(outputs: ModelOutput, _: Batch) -> Tensor:
     """Give presentation and affinity logits, shape (pairs, 2)."""
     return torch.stack([outputs.logits[:, 1] - outputs.logits[:, 0], outputs.affinity_logits], dim=-1)
@@ -270,6 +284,7 @@ BINDING = Task(
     rows=rows,
     compared=compared,
     hide=hide,
+    new_part=new_part,
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,

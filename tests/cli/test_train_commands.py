@@ -82,6 +82,27 @@ def test_pairs_that_only_teachers_answer(chain, pairs):
     assert record["train"]["unlabelled"] == 96 and "unlabelled" not in record["validation"]
 
 
+def test_teachers_of_new_alleles(chain, pairs):
+    """Prevents a card that says nothing of them, and answers that nobody asks for."""
+    folder, arguments = chain
+    table = pairs.copy()
+    table.loc[table["allele"] == table["allele"].iloc[0], ["label", "affinity_nm"]] = None
+    table.to_csv(folder / "new.csv", index=False)
+    recipe = folder / "new.yaml"
+    recipe.write_text("layers: last\nalpha_soft: 1.0\n")
+    new = ["--recipe", recipe, "--teacher-of-new-alleles", folder / "teacher"]
+    call("distill", "--train", folder / "new.csv", *arguments[2:], *new, "-o", folder / "of_new")
+    card = (folder / "of_new" / "README.md").read_text()
+    assert "distilled from a teacher, `teacher`, for alleles without data joined by `teacher`: 2 layers" in card
+    assert yaml.safe_load((folder / "of_new" / "recipe.yaml").read_text())["teachers_of_new_alleles"] == ["teacher"]
+    with pytest.raises(InputError, match=r"train.csv.gz: every allele has a label or an affinity .*data unlabelled"):
+        call("distill", *arguments, *new, "-o", folder / "of_none")
+    for option, value in (("--no-teacher", None), ("--cache", folder / "rows.h5")):
+        with pytest.raises(InputError, match=r"nobody asks it|not of some"):
+            call("distill", *arguments, *new, option, *filter(None, [value]), "-o", folder / "of_none")
+    assert not (folder / "of_none").exists()
+
+
 def test_option_wins_over_recipe(chain):
     """Prevents an option on the command line from being overruled by the recipe."""
     folder, arguments = chain

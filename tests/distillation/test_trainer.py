@@ -7,8 +7,11 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 from pmhc_distil.distillation.cache import teacher_rows
+from pmhc_distil.distillation.ensemble import Ensemble
 from pmhc_distil.distillation.halve import halve
+from pmhc_distil.distillation.losses import soft_loss
 from pmhc_distil.distillation.settings import training_arguments
+from pmhc_distil.distillation.task import model_inputs
 from pmhc_distil.distillation.trainer import DistilTrainer
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.modeling import PMHCForMaskedLM, PMHCForSequenceClassification
@@ -177,6 +180,31 @@ def test_cached_answers_hide_nothing(make_model, make_trainer, data, tmp_path):
     trainer = make_trainer(BINDING, halve(teacher, range(4)), data, teacher_rows=cached, settings=settings)
     trainer.train()
     assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_further_teachers_answer_for_new_alleles_alone(make_model, make_trainer, pairs):
+    """Prevents them from being asked about an allele that was measured, or from counting more than the others do."""
+    frame = pairs.copy()
+    new = (frame["allele"] == frame["allele"].iloc[0]).to_numpy()
+    frame.loc[new, ["label", "affinity_nm"]] = None
+    frame.loc[np.flatnonzero(~new)[:9], ["label", "affinity_nm"]] = None  # of an allele that has other pairs
+    data = PairData(frame)
+    first, second, *further = (make_model(seed=seed) for seed in range(5))
+    settings = {"alpha_hard": 0.0, "alpha_soft": 1.0, "temperature": 2.0, "max_steps": 1}
+    settings["per_device_train_batch_size"] = 32 * 32
+    taught = {"teacher": Ensemble([first, second], further), "settings": settings}
+    student = halve(first, [0, 3])
+    with torch.no_grad():
+        batch = data.collate(next(iter(data.batches(32 * 32, shuffle=False, seed=0))))
+        own, *rows = (BINDING.rows(m(**model_inputs(batch)), batch) for m in (student, first, second, *further))
+    asked = batch["counted"] & batch["new"].repeat_interleave(32)
+    assert asked.sum() == new.sum()
+    target = torch.stack(rows[:2]).mean(0)
+    target[asked] = torch.stack(rows).mean(0)[asked]
+    trainer = make_trainer(BINDING, student, data, validation=PairData(pairs), **taught)
+    trainer.train()
+    kept = batch["counted"]
+    assert losses(trainer)[0] == pytest.approx(float(soft_loss(own[kept], target[kept], "sigmoid", 2.0)), rel=1e-4)
 
 
 @pytest.mark.parametrize("alpha", ["alpha_soft", "alpha_cosine", "alpha_hidden"])

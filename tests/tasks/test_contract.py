@@ -305,6 +305,8 @@ def test_teachers_that_cannot_be_joined(tmp_path, vocabulary):
     for other, reason in (("three", "classes"), ("fewer", "vocabulary"), ("turned", "vocabulary")):
         with pytest.raises(InputError, match=reason):
             from_teacher(task, tmp_path / "two", "last", others=[tmp_path / other])
+    with pytest.raises(InputError, match="has no alleles"):
+        from_teacher(task, tmp_path / "two", "last", further=[tmp_path / "two"])
     with pytest.raises(InputError, match="the student has another vocabulary"):
         from_teacher(task, tmp_path / "two", "last", student=tmp_path / "turned")
     assert from_teacher(task, tmp_path / "two", "last", others=[tmp_path / "short"]).longest == 30
