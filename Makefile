@@ -158,7 +158,7 @@ $(RUNS)/wide_taught_student/README.md: $(RUNS)/refined_student/README.md $(RUNS)
 	  --train $(RUNS)/data/more_distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
 
 # That twice as wide once more, with an output for what is wrong with pooled ligands, and so the student after it and
-# itself: the one that is bundled.
+# itself.
 $(RUNS)/pooled_teacher/README.md: $(RUNS)/wide_teacher/README.md $(RUNS)/pooled_data/report.json recipes/clean_teacher.yaml | $(STAMP)
 	$(UNFINISHED)
 	$(CLI) finetune --model $(RUNS)/wide_teacher --train $(RUNS)/pooled_data/train.csv.gz --validation $(RUNS)/data/validation.csv.gz \
@@ -170,30 +170,44 @@ $(RUNS)/pooled_student/README.md: $(RUNS)/wide_taught_student/README.md $(RUNS)/
 	$(CLI) distill --teacher $(RUNS)/pooled_teacher --teacher $(RUNS)/wide_taught_student --student $(RUNS)/wide_taught_student \
 	  --train $(RUNS)/pooled_data/more_distillation.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
 
-$(RUNS)/pooled_student/calibration.json: $(RUNS)/pooled_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
+# Models of the student's size, each from random weights of its own, with that output, too: all alleles in $(RUNS)/pooled_data
+# or, to be measured on what is held out, those of $(RUNS)/held_out_data.
+define TRAIN_MEMBER
+$(RUNS)/$(1)member_$(3)/README.md: $(RUNS)/$(2)/report.json recipes/member.yaml | $(STAMP)
+	$$(UNFINISHED)
+	$(CLI) finetune --train $(RUNS)/$(2)/train.csv.gz --validation $(RUNS)/$(2)/validation.csv.gz \
+	  --recipe recipes/member.yaml --seed $(3) -o $$(@D) --resume
+endef
+$(foreach number,1 2 3 4 5,$(eval $(call TRAIN_MEMBER,,pooled_data,$(number))))
+$(foreach number,1 2 3 4 5,$(eval $(call TRAIN_MEMBER,held_out_,held_out_data,$(number))))
+
+# The student after its last teachers once more, which the former join for alleles without data: the one that is bundled.
+$(RUNS)/pooled_data/new_alleles.csv.gz: $(RUNS)/pooled_data/report.json | $(STAMP)
+	$(CLI) data unlabelled $(@D)/train.csv.gz --peptides 192 --of-known 2048 --seed 43 -o $@
+
+$(RUNS)/joined_student/README.md: $(RUNS)/pooled_student/README.md $(foreach number,1 2 3 4 5,$(RUNS)/member_$(number)/README.md) \
+  $(RUNS)/pooled_data/new_alleles.csv.gz recipes/wide_distill.yaml | $(STAMP)
+	$(UNFINISHED)
+	$(CLI) distill --teacher $(RUNS)/pooled_teacher --teacher $(RUNS)/pooled_student --student $(RUNS)/pooled_student \
+	  --teacher-of-new-alleles $(RUNS)/member_1 --teacher-of-new-alleles $(RUNS)/member_2 --teacher-of-new-alleles $(RUNS)/member_3 \
+	  --teacher-of-new-alleles $(RUNS)/member_4 --teacher-of-new-alleles $(RUNS)/member_5 \
+	  --train $(RUNS)/pooled_data/new_alleles.csv.gz --validation $(RUNS)/data/validation.csv.gz --recipe recipes/wide_distill.yaml -o $(@D) --resume
+
+$(RUNS)/joined_student/calibration.json: $(RUNS)/joined_student/README.md recipes/calibrate.yaml $(wildcard $(HUMAN)) | $(STAMP)
 	$(CLI) calibrate $(@D) --proteins $(HUMAN) --recipe recipes/calibrate.yaml
 
 RUN_FILES := config.json model.safetensors vocab.json tokenizer_config.json README.md recipe.yaml metrics.csv
 MODEL_FILES := $(RUN_FILES) ranks.safetensors background.txt.gz calibration.json training_alleles.csv training_hashes.bin.gz
 
-data/bundled.sha256: $(RUNS)/pooled_student/calibration.json
+data/bundled.sha256: $(RUNS)/joined_student/calibration.json
 	mkdir -p $(BUNDLED) $(TEACHER) $(POOLED_TEACHER)
-	install -m 644 $(addprefix $(RUNS)/pooled_student/,$(MODEL_FILES)) $(BUNDLED)
+	install -m 644 $(addprefix $(RUNS)/joined_student/,$(MODEL_FILES)) $(BUNDLED)
 	install -m 644 $(addprefix $(RUNS)/teacher/,$(RUN_FILES)) $(TEACHER)
 	install -m 644 $(addprefix $(RUNS)/pooled_teacher/,$(RUN_FILES)) $(POOLED_TEACHER)
 	sha256sum $(addprefix $(BUNDLED)/,$(MODEL_FILES)) $(foreach teacher,$(TEACHER) $(POOLED_TEACHER),$(addprefix $(teacher)/,$(RUN_FILES))) > $@
 
-# Without what is held out to be measured on: models of the student's size, each from random weights of its own, with an
-# output for what is wrong with pooled ligands; and the first of them after so many pairs more, once after the mean of
-# all, also about alleles without data, and once on labels alone.
-define TRAIN_MEMBER
-$(RUNS)/held_out_member_$(1)/README.md: $(RUNS)/held_out_data/report.json recipes/member.yaml | $(STAMP)
-	$$(UNFINISHED)
-	$(CLI) finetune --train $(RUNS)/held_out_data/train.csv.gz --validation $(RUNS)/held_out_data/validation.csv.gz \
-	  --recipe recipes/member.yaml --seed $(1) -o $$(@D) --resume
-endef
-$(foreach number,1 2 3 4 5,$(eval $(call TRAIN_MEMBER,$(number))))
-
+# To be measured on what is held out: the first of the models without it after so many pairs more, once after the mean of
+# all five, also about alleles without data, and once on labels alone.
 $(RUNS)/held_out_student/README.md: $(foreach number,1 2 3 4 5,$(RUNS)/held_out_member_$(number)/README.md) \
   $(RUNS)/held_out_data/distillation.csv.gz recipes/wide_distill.yaml | $(STAMP)
 	$(UNFINISHED)
@@ -213,7 +227,7 @@ $(RUNS)/held_out_student_labels/README.md: $(RUNS)/held_out_member_1/README.md r
 BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/train.csv.gz
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
 MODELS = --model $(RUNS)/teacher --model $(RUNS)/wide_teacher --model $(RUNS)/pooled_teacher \
-  --model $(RUNS)/wide_taught_student --model $(RUNS)/pooled_student
+  --model $(RUNS)/pooled_student --model $(RUNS)/joined_student
 HELD_OUT_MODELS = --model $(RUNS)/held_out_member_1 --model $(RUNS)/held_out_member_2 --model $(RUNS)/held_out_member_3 \
   --model $(RUNS)/held_out_member_4 --model $(RUNS)/held_out_member_5 --model $(RUNS)/held_out_student \
   --model $(RUNS)/held_out_student_labels
