@@ -215,8 +215,8 @@ def from_teacher(
             return model, None
         if not (others or further):
             return model, teacher
-        more, new = ([load_model(task.auto_class, other) for other in names] for names in (others, further))
-        return model, Ensemble([teacher, *more], new)
+        joined = [teacher, *(load_model(task.auto_class, other) for other in others)]
+        return model, Ensemble(joined, [load_model(task.auto_class, other) for other in further])
 
     teachers = tuple(map(_name, (source, *others))) if taught else None
     begun_from = f"layers {kept} (0-based) of `{_name(source)}`" if student is None else f"`{_name(student)}`"

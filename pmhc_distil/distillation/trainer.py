@@ -80,6 +80,9 @@ def check_losses(
         )
     if args.alpha_soft and teacher is None and not cached:
         raise InputError("the soft loss needs a teacher", source="alpha_soft", hint="set it to 0 or give a teacher")
+    if not args.alpha_soft and isinstance(teacher, Ensemble) and teacher.further is not None:
+        hint = "set it above 0, or leave --teacher-of-new-alleles out"
+        raise InputError("only the soft loss asks teachers of new alleles", source="alpha_soft", value=0, hint=hint)
     if not (args.alpha_hard or args.alpha_soft or hidden):
         raise InputError("no loss is left to learn from", source="alpha_hard", value=0, hint="set it to 1")
 

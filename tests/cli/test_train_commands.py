@@ -100,6 +100,9 @@ def test_teachers_of_new_alleles(chain, pairs):
     for option, value in (("--no-teacher", None), ("--cache", folder / "rows.h5")):
         with pytest.raises(InputError, match=r"nobody asks it|not of some"):
             call("distill", *arguments, *new, option, *filter(None, [value]), "-o", folder / "of_none")
+    recipe.write_text("layers: last\nalpha_cosine: 1.0\n")
+    with pytest.raises(InputError, match="only the soft loss asks teachers of new alleles"):
+        call("distill", "--train", folder / "new.csv", *arguments[2:], *new, "-o", folder / "of_none")
     assert not (folder / "of_none").exists()
 
 
