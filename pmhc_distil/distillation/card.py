@@ -80,7 +80,7 @@ def write_card(
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
-        "distill": _taught(record["teachers"] or (), record.get("teachers_of_new_alleles") or ()),
+        "distill": _taught(record["teachers"] or (), record["teachers_of_new_alleles"] or ()),
     }[record["command"]]
     lines = [
         f"# {folder.name}",

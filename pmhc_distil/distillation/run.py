@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from safetensors.torch import load_model
@@ -107,7 +106,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     if teacher is None and getattr(train, "unlabelled", 0) == len(train):
         hint = "only a student with a teacher learns from such rows"
         raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
-    if start.further and not getattr(train, "new", np.zeros(0)).any():
+    if start.further and getattr(train, "new", None) is None:
         hint = "add some with `pmhc-distil data unlabelled`, or leave --teacher-of-new-alleles out"
         raise InputError("every allele has a label or an affinity", source=str(request.train), hint=hint)
     if arguments.device.type == "cpu":

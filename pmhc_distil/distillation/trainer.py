@@ -150,7 +150,7 @@ class DistilTrainer(Trainer):
         if teacher is not None:
             teacher = teacher.requires_grad_(False).eval()
             self.teacher = self.accelerator.prepare_model(teacher, evaluation_mode=True)
-        if isinstance(teacher, Ensemble) and teacher.further is not None:
+        if isinstance(teacher, Ensemble) and teacher.further is not None:  # asked by itself, so prepared by itself
             self.further = self.accelerator.prepare_model(teacher.further, evaluation_mode=True)
             self.further_share = len(teacher.further.models) / len(teacher.models + teacher.further.models)
 

@@ -52,8 +52,8 @@ class PairData:
     ----------
     pooled : ndarray of float32, shape (pairs,), optional
         How far each is one of pooled sources, if any is.
-    new : ndarray of bool, shape (pairs,)
-        Those of an allele of which nothing was measured.
+    new : ndarray of bool, shape (pairs,), optional
+        Those of an allele of which nothing was measured, if there is one.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -66,7 +66,8 @@ class PairData:
         offset = frame["offset"].to_numpy(np.float32)
         measured = (frame["label"].notna() | frame["affinity_nm"].notna()).to_numpy()
         self.unlabelled = int((~measured).sum())
-        self.new = ~np.isin(self.allele, self.allele[measured])
+        new = ~np.isin(self.allele, self.allele[measured])
+        self.new = new if new.any() else None
         label = frame["label"].to_numpy(np.float32)
         self.labels = np.stack([label, affinity, inequality, offset], axis=1, dtype=np.float32)
         self.pooled = frame[POOLED].to_numpy(np.float32) if POOLED in frame and frame[POOLED].any() else None
@@ -108,7 +109,7 @@ class PairData:
         }
         if self.pooled is not None:
             batch["pooled"] = torch.from_numpy(self.pooled[index])
-        if self.new.any():
+        if self.new is not None:
             batch["new"] = torch.from_numpy(self.new[index[::BLOCK_SIZE]])
         return batch
 
