@@ -74,7 +74,7 @@ def run(
         from pmhc_distil.sequences.files import check_destination, check_not_input
 
         check_destination(output)
-        check_not_input(output, source)
+        check_not_input(output, source, *_files_of(model))
     from pmhc_distil.tasks import TASKS
 
     chosen = {name: value for name, value in options.items() if value is not None}
@@ -121,7 +121,8 @@ def _given(
     source: str | None, texts: tuple[str, ...], text_pair: str | None, question: str | None, context: str | None
 ) -> list[Any] | None:
     """Give what the options ask, or nothing if a file does."""
-    asked = [name for name, value in (("INPUT", source), ("--text", texts), ("--question", question)) if value]
+    said = (("INPUT", source), ("--text", texts or None), ("--question", question))
+    asked = [name for name, value in said if value is not None]
     if len(asked) != 1:
         reason = "give one of INPUT, --text and --question"
         raise InputError(reason, source=", ".join(asked) if asked else "run")
@@ -129,8 +130,8 @@ def _given(
         raise InputError("--question and --context go together", source="run")
     from pmhc_distil.texts.records import is_unicode
 
-    said = {"--text": texts, "--text-pair": [text_pair], "--question": [question], "--context": [context]}
-    for name, words in said.items():
+    words_of = {"--text": texts, "--text-pair": [text_pair], "--question": [question], "--context": [context]}
+    for name, words in words_of.items():
         for word in words:
             if word is not None and not is_unicode(word):
                 raise InputError("not UTF-8", source=name, value=ascii(word))
@@ -141,6 +142,10 @@ def _given(
     if text_pair is not None:
         return [{"text": texts[0], "text_pair": text_pair}]
     return list(texts) or None
+
+
+def _files_of(model: str) -> list[Path]:
+    return [*Path(model).iterdir()] if Path(model).is_dir() else []
 
 
 def _shown(asked: Any) -> dict[str, Any]:
@@ -176,7 +181,7 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     from pmhc_distil.texts.documents import read_numbered_texts
 
     check_destination(output)
-    check_not_input(output, source)
+    check_not_input(output, source, *_files_of(model))
     texts, rows = read_numbered_texts(Path(source))
     from pmhc_distil.inference.pipeline import embed as write
 

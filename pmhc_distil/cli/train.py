@@ -225,7 +225,8 @@ def _settings(options: dict[str, Any], *models: str | None) -> dict[str, Any]:
     places = {name: options.pop(name) for name in ("train", "validation", "test", "output", "resume", "threads")}
     for name in ("train", "validation", "test"):
         if places[name] is not None and not places[name].is_file():
-            raise InputError("there is no such file", source=f"--{name}", value=places[name])
+            reason = "not a file that can be read twice" if places[name].exists() else "there is no such file"
+            raise InputError(reason, source=f"--{name}", value=places[name])
     from pmhc_distil.sequences.files import check_not_input
 
     check_not_input(places["output"], *models)

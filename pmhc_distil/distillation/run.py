@@ -84,7 +84,10 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     if request.cache is not None:
         check_cacheable(task, request.cache)
     given = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
+    if "doc_stride" in given and not task.strided:
+        raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
     reading = Reading.within(start.longest, start.tokenizer, classes=start.classes, **given)
+    reading = replace(reading, order=start.order)
     tables = {"train": task.read(request.train, reading)}
     # What the training table names counts for all.
     classes = tables["train"].classes

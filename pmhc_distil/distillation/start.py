@@ -32,6 +32,8 @@ class Start:
         Of the names of the classes: the model that is trained, and its teacher if it has one.
     classes : tuple of str, optional
         Given by the teacher; otherwise the training table names them.
+    order : tuple of str, optional
+        Those of a head that training goes on with, in its order, if the table names the same.
     layers : list of int, optional
         Teacher layers that the student keeps.
     teachers : tuple of str, optional
@@ -48,6 +50,7 @@ class Start:
     longest: int
     build: Callable[[tuple[str, ...]], Models]
     classes: tuple[str, ...] | None = None
+    order: tuple[str, ...] | None = None
     layers: list[int] | None = None
     teachers: tuple[str, ...] | None = None
     further: tuple[str, ...] | None = None
@@ -64,11 +67,36 @@ def check_head(task: Task, config: Any, source: str | Path) -> None:
         If the encoder reads something else, or the head is another one or was trained for something else.
     """
     _check_encoder(task, config.model_type, str(source))
-    heads = {name.partition("For")[2] for name in config.architectures or ()}
+    heads = _heads(config)
     known = heads <= {"SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM"}
-    other = known and heads and task.auto_class.__name__.removeprefix("AutoModelFor") not in heads
-    if other or not task.fits(config):
+    if (known and heads and _head(task) not in heads) or not task.fits(config):
         raise InputError(f"a model of another task than {task.name}", source=str(source), value=_described(config))
+
+
+def _heads(config: Any) -> set[str]:
+    return {name.partition("For")[2] for name in config.architectures or ()}
+
+
+def _head(task: Task) -> str:
+    return str(task.auto_class.__name__).removeprefix("AutoModelFor")
+
+
+def _named_classes(task: Task, config: Any) -> tuple[str, ...] | None:
+    """Give the classes of a trained head of this kind, in its order, if there is one that names them."""
+    if _head(task) not in _heads(config) or "id2label" not in task.config(("one", "other")):
+        return None
+    names = tuple(config.id2label[number] for number in sorted(config.id2label))
+    return None if all(name == f"LABEL_{number}" for number, name in enumerate(names)) else names
+
+
+def _load_to_train(task: Task, source: str | Path, classes: tuple[str, ...]) -> PreTrainedModel:
+    """Load a model with its head, or with a new one if its own is of another task or of other classes."""
+    model = load_model(task.auto_class, source, new_head=True, **task.config(classes))
+    if _named_classes(task, load_config(source)) in (None, classes):
+        return model
+    new = task.auto_class.from_config(model.config)
+    new.base_model.load_state_dict(model.base_model.state_dict())
+    return new
 
 
 def _described(config: Any) -> str:
@@ -132,15 +160,16 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
 
 
 def from_model(task: Task, source: str | Path) -> Start:
-    """Start from a trained model, whose head is kept if it is of this task and of as many classes."""
+    """Start from a trained model, whose head is kept if it is of this task and of no other classes."""
 
     def build(classes: tuple[str, ...]) -> Models:
-        return load_model(task.auto_class, source, new_head=True, **task.config(classes)), None
+        return _load_to_train(task, source, classes), None
 
     config = load_config(source)
     _check_encoder(task, config.model_type, str(source))
     begun_from = f"`{_name(source)}`"
-    return Start(load_tokenizer(source), longest_input(config), build, begun_from=begun_from, sources=(source,))
+    tokenizer, order = load_tokenizer(source, config), _named_classes(task, config)
+    return Start(tokenizer, longest_input(config), build, order=order, begun_from=begun_from, sources=(source,))
 
 
 def from_teacher(
@@ -180,7 +209,7 @@ def from_teacher(
         raise InputError(reason, source=str(source), value=config.model_type)
     kept = choose_layers(depth, layers)
     classes = task.classes(config)
-    tokenizer, longest = load_tokenizer(source), longest_input(config)
+    tokenizer, longest = load_tokenizer(source, config), longest_input(config)
     if further and task.new_part is None:
         raise InputError(f"the task {task.name} has no alleles", source="--teacher-of-new-alleles", value=further[0])
     for other in (*others, *further):
@@ -203,7 +232,7 @@ def from_teacher(
         if student is None:
             model = halve(teacher, kept)
         else:
-            model = load_model(task.auto_class, student, new_head=True, **task.config(names))
+            model = _load_to_train(task, student, names)
             model.config.teacher_layers = kept
             if model.config.num_hidden_layers != len(kept):
                 raise InputError(
@@ -225,7 +254,17 @@ def from_teacher(
         (student,) if student else ()
     )
     new = tuple(map(_name, further)) or None
-    return Start(tokenizer, longest, build, classes, kept, teachers, new, begun_from, sources)
+    return Start(
+        tokenizer,
+        longest,
+        build,
+        classes=classes,
+        layers=kept,
+        teachers=teachers,
+        further=new,
+        begun_from=begun_from,
+        sources=sources,
+    )
 
 
 def _name(source: str | Path) -> str:

@@ -109,6 +109,8 @@ class Reading:
         at most.
     classes : tuple of str, optional
         Names of the classes; without them they are taken from the table.
+    order : tuple of str, optional
+        An order of classes that is kept, if the table names the same.
     null_score_diff_threshold : float
         The answer is none only if the logits of "no answer" exceed those of the best one by more than this.
     """
@@ -117,6 +119,7 @@ class Reading:
     max_seq_length: int = LONGEST
     doc_stride: int | None = None
     classes: tuple[str, ...] | None = None
+    order: tuple[str, ...] | None = None
     null_score_diff_threshold: float = 0.0
 
     @property
@@ -205,6 +208,8 @@ class Task:
     """What an encoder of the task reads: ``texts``, ``peptides``, or either."""
     fits: Callable[[Any], bool] = lambda config: True
     """Whether a head of the right kind, by the configuration of its model, was trained for this task."""
+    strided: bool = False
+    """Whether the pieces of a long text share ``doc_stride`` tokens."""
     cacheable: bool = False
     """Whether the teacher's answer for an example is one row, and the same in every epoch."""
     config: Callable[[tuple[str, ...]], dict[str, Any]] = lambda classes: {}

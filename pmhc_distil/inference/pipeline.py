@@ -1,5 +1,6 @@
 """Texts in, answers out: a trained model of any task but binding."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from pmhc_distil.tasks.token_arrays import TextData
 
 BATCH_SIZE = 32
 POOLINGS = ("mean", "cls", "tokens")
+COUNTS = ("batch_size", "top_k", "max_answer_length")
 
 
 class Pipeline:
@@ -60,17 +62,20 @@ class Pipeline:
         if task not in served:
             raise InputError("no such task", source="task", value=task, hint=f"use {', '.join(served)}")
         self.task: Task = TASKS[task]
+        if doc_stride is not None and not self.task.strided:
+            raise InputError(f"no option of the task {task}", source="doc_stride", value=doc_stride)
         config = load_config(model)
         check_head(self.task, config, model)
         longest = longest_input(config)
         length, stride = (getattr(config, name, None) for name in ("max_seq_length", "doc_stride"))
         if max_seq_length is None and type(length) is int:  # a model of others may mean something else by it
             max_seq_length = min(length, longest)
-        if doc_stride is None and type(stride) is int and stride < (max_seq_length or longest):
+        most = max_seq_length if type(max_seq_length) is int else longest
+        if doc_stride is None and type(stride) is int and stride < most:
             doc_stride = stride
         reading = Reading.within(
             longest,
-            load_tokenizer(model),
+            load_tokenizer(model, config),
             max_seq_length=max_seq_length,
             doc_stride=doc_stride,
             classes=self.task.classes(config),
@@ -105,12 +110,18 @@ class Pipeline:
         Raises
         ------
         InputError
-            For an option that the task does not have, or what it cannot answer.
+            For an option that the task does not have, or that is no number of its kind, or what it cannot answer.
         """
         assert self.task.answer is not None
         for name in options:
             if name not in self.task.options:
                 raise InputError(f"no option of the task {self.task.name}", source=name)
+        for name, value in {"batch_size": batch_size, **options}.items():
+            if name in COUNTS and (type(value) is not int or value < 1):
+                raise InputError("not a whole number of at least 1", source=name, value=value)
+        lead = options.get("null_score_diff_threshold")
+        if lead is not None and (not isinstance(lead, int | float) or math.isnan(lead)):
+            raise InputError("not a number", source="null_score_diff_threshold", value=lead)
         many = isinstance(given, list)
         questions = list(given) if many else [given]
         if not questions:
@@ -197,7 +208,7 @@ def embed(
         if not text.strip():
             raise InputError("the text is empty", source=source, row=row)
     config = load_config(model)
-    tokenizer = load_tokenizer(model)
+    tokenizer = load_tokenizer(model, config)
     if isinstance(tokenizer, PMHCTokenizer):
         tokenizer.check(texts, source)
     reading = Reading.within(longest_input(config), tokenizer, max_seq_length=max_seq_length)

@@ -129,6 +129,7 @@ def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
     probabilities = torch.from_numpy(logits).float().softmax(-1)
     found: list[list[Any]] = [[] for _ in range(data.texts)]
     for (number, place), row in zip(data.asked_places(), probabilities, strict=True):
+        row = row[: len(tokenizer)]  # a vocabulary may be padded
         best = row.topk(min(top_k, len(row)))
         options = []
         for token, score in zip(best.indices.tolist(), best.values.tolist(), strict=True):

@@ -256,6 +256,7 @@ QUESTION_ANSWERING = Task(
     measures=("exact_match", "f1"),
     pipeline_tag="question-answering",
     uses="Finds the span of a text that answers a question; it makes no sentences of its own.",
+    strided=True,
     config=lambda classes: {"unanswerable": NO_ANSWER in classes, "null_score_diff_threshold": 0.0},
     classes=_classes,
     settle=settle,

@@ -31,7 +31,7 @@ def read(path: Path, reading: Reading) -> TextData:
         If the table cannot be read, or holds a class that training did not.
     """
     frame = read_labelled(path)
-    classes = reading.classes or class_names(frame["label"], path)
+    classes = reading.classes or class_names(frame["label"], path, reading.order)
     for row, label in zip(frame["row"], frame["label"], strict=True):
         if label not in classes:
             raise unknown_class(path, row, frame.attrs["label"], label, classes)
@@ -48,8 +48,8 @@ def labelled(frame: pd.DataFrame, reading: Reading) -> TextData:
     return data
 
 
-def class_names(labels: Iterable[str], path: Path) -> tuple[str, ...]:
-    """Give the classes of a training table in their order: of numbers, if all are, else of the alphabet.
+def class_names(labels: Iterable[str], path: Path, order: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Give the classes of a training table in `order` if it has the same; else of numbers, if all are, or the alphabet.
 
     Raises
     ------
@@ -59,6 +59,8 @@ def class_names(labels: Iterable[str], path: Path) -> tuple[str, ...]:
     names = set(labels)
     if len(names) == 1:
         raise InputError("a single class", source=str(path), value=names.pop(), hint="at least two are needed")
+    if order is not None and set(order) == names:
+        return order
     numbers = all(name.isdecimal() for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 

@@ -42,7 +42,8 @@ def read(path: Path, reading: Reading) -> TextData:
         If the file cannot be read, or holds a tag that training did not.
     """
     sentences = read_tagged(path)
-    classes = reading.classes or class_names([tag for sentence in sentences for tag in sentence.tags], path)
+    tags_seen = (tag for sentence in sentences for tag in sentence.tags)
+    classes = reading.classes or class_names(tags_seen, path, reading.order)
     numbers = {name: number for number, name in enumerate(classes)}
     for sentence in sentences:
         for tag in sentence.tags:

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.loading import spells_residues
+from pmhc_distil.models.hf.loading import separate_words, spells_residues
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 from pmhc_distil.models.vocabulary import encode
 from pmhc_distil.tasks.ragged import Ragged
@@ -119,6 +119,8 @@ def encode_texts(
     if (split or pieces) and not tokenizer.is_fast:
         reason = "the tokenizer does not tell where its tokens stand"
         raise InputError(reason, source=type(tokenizer).__name__, hint="choose a model with a fast tokenizer")
+    if split:
+        separate_words(tokenizer)
     options: dict[str, Any] = {"truncation": True, "max_length": longest, "verbose": False}
     if pieces:
         options |= {"return_overflowing_tokens": True, "stride": 0 if second is None else reading.stride}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import parse_proteins
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import first_line, is_table, parse_records
+from pmhc_distil.texts.records import first_line, is_table, parse_records, suffixes_of
 from pmhc_distil.texts.tables import PAIR_NAMES, TEXT_NAMES, text_frame
 
 IS_NEXT, NOT_NEXT = "IS_NEXT", "NOT_NEXT"
@@ -64,7 +64,7 @@ def read_numbered_texts(path: Path) -> tuple[list[str], list[int]]:
 
 def parse_texts(stream: TextIO, source: str) -> tuple[list[str], list[int]]:
     """Take apart a file that is open for reading; see :func:`read_numbered_texts`."""
-    suffixes = {suffix.lower() for suffix in Path(source).suffixes}
+    suffixes = suffixes_of(source)
     _, head = first_line(stream)
     if ".txt" not in suffixes and (head.startswith("{") or suffixes & {".csv", ".tsv"}):
         records = parse_records(stream, source)

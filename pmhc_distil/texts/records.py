@@ -168,11 +168,11 @@ def is_table(head: str, source: str, names: Collection[str]) -> bool:
         Its first line with content.
     source : str
         Its name.  What is called ``.csv`` or ``.tsv`` is a table; another file is one if `head` has one of the `names`
-        between tabs, or, unless it is called ``.txt``, by itself or between commas or semicolons without any blank.
+        between tabs, or, unless it is called ``.txt``, without any blank by itself or between commas or semicolons.
     names : collection of str
         Headers of a column of texts, in lower case without separators.
     """
-    suffixes = {suffix.lower() for suffix in Path(source).suffixes}
+    suffixes = suffixes_of(source)
     if suffixes & {".csv", ".tsv"}:
         return True
     plain = ".txt" in suffixes
@@ -180,10 +180,15 @@ def is_table(head: str, source: str, names: Collection[str]) -> bool:
         return not plain
     for delimiter in "\t" if plain else "\t,;":
         fields = fields_of(head, delimiter)
-        sentence = delimiter != "\t" and any(" " in field.strip() for field in fields)
+        sentence = (delimiter != "\t" or len(fields) == 1) and any(" " in field.strip() for field in fields)
         if not sentence and set(names) & {plain_name(field) for field in fields} and (len(fields) > 1 or not plain):
             return True
     return False
+
+
+def suffixes_of(source: str | Path) -> set[str]:
+    """Give the suffixes of a file's name in lower case."""
+    return {suffix.lower() for suffix in Path(source).suffixes}
 
 
 def first_line(stream: TextIO) -> tuple[int, str]:
@@ -244,7 +249,7 @@ def _from_objects(source: str, found: list[tuple[int, dict[str, Any]]]) -> Recor
 
 
 def _delimiter(head: str, source: str) -> str:
-    if "\t" in head or ("," not in head and ";" not in head and ".tsv" in Path(source).suffixes):
+    if "\t" in head or ("," not in head and ";" not in head and ".tsv" in suffixes_of(source)):
         return "\t"
     return max(",;", key=head.count)
 

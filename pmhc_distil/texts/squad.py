@@ -14,7 +14,7 @@ from typing import Any
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import HALF_A_LETTER, Records, is_unicode, parse_records
+from pmhc_distil.texts.records import HALF_A_LETTER, Records, is_unicode, parse_records, suffixes_of
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -139,7 +139,7 @@ def _f1(given: list[str], wanted: list[str]) -> float:
 
 def _articles(text: str, source: str) -> list[Any] | None:
     """Give the articles of SQuAD's JSON, or None for another format."""
-    if not text.lstrip().startswith("{") or {".jsonl", ".ndjson"} & set(Path(source).suffixes):
+    if not text.lstrip().startswith("{") or {".jsonl", ".ndjson"} & suffixes_of(source):
         return None
     try:
         whole = json.loads(text)

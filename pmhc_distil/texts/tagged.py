@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.column_names import plain_name
+from pmhc_distil.sequences.column_names import plain_name, recognised
 from pmhc_distil.sequences.delimited import fields_of
 from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.documents import parse_texts
-from pmhc_distil.texts.records import Records, first_line, is_table, parse_records
+from pmhc_distil.texts.records import Records, first_line, is_table, parse_records, suffixes_of
 
 WORDS_NAMES = ("tokens", "words", "seq", "sequence", "sentence", "text")
 """Headers of a column of words or residues, in lower case without separators."""
@@ -112,7 +112,7 @@ def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[st
     with open_text(path) as stream:
         _, head = first_line(stream)
         table = _is_table(head, Path(path))
-        named = bool(_CONLL & {suffix.lower() for suffix in Path(path).suffixes})
+        named = bool(_CONLL & suffixes_of(path))
         if named or (not table and _ends_in_tags(stream, tags)):
             sentences = _from_lines(stream, source, labelled=False)
             return [list(sentence.words) for sentence in sentences], [sentence.row for sentence in sentences]
@@ -124,13 +124,13 @@ def read_untagged(path: Path, tags: Collection[str]) -> tuple[list[str | list[st
 
 
 def _check_kind(path: Path) -> None:
-    if ".conllu" in {suffix.lower() for suffix in Path(path).suffixes}:
+    if ".conllu" in suffixes_of(path):
         hint = "write a word a line and its tag in the last column, an empty line after every sentence"
         raise InputError("CoNLL-U, which has other columns, is not read", source=str(path), hint=hint)
 
 
 def _is_table(head: str, path: Path) -> bool:
-    if ".csv" in {suffix.lower() for suffix in path.suffixes}:
+    if ".csv" in suffixes_of(path):
         return True
     for delimiter in "\t,;":
         header = {plain_name(field) for field in fields_of(head, delimiter)}
@@ -142,7 +142,7 @@ def _is_table(head: str, path: Path) -> bool:
 def _untagged(records: Records) -> list[str | list[str]]:
     """Give the words where there are lists, or tags beside a text with blanks; else texts, which no one has split."""
     words = records.need("words", *WORDS_NAMES)
-    spaced = records.find(*TAGS_NAMES) is not None and _is_spaced(records, words)
+    spaced = bool(recognised(records.columns, TAGS_NAMES)) and _is_spaced(records, words)
     found: list[str | list[str]] = []
     for place, (row, cell) in enumerate(zip(records.rows.tolist(), records.columns[words], strict=True)):
         split = spaced or not isinstance(cell, str)

@@ -205,6 +205,14 @@ MISTAKES = {
     "a length of nothing": (train(CLASSES, "good.tsv", more="--max-seq-length 2"), "(use 8 to 512"),
     "a length in words": (train(CLASSES, "good.tsv", model=CLASSES, more="--recipe length.yaml"), "'long'"),
     "a stride in words": (train(ASKED, "good.json", model=ASKED, more="--recipe stride.yaml"), "'many'"),
+    "a stride where pieces share nothing": (
+        train(CLASSES, "good.tsv", model=CLASSES, more="--doc-stride 4"),
+        "doc_stride: no setting of the task text-classification: '4'",
+    ),
+    "a table that can be read once": (
+        f"finetune --task {CLASSES} --train /dev/null --validation good.tsv --model {CLASSES} --cpu -o out",
+        "--train: not a file that can be read twice: '/dev/null'",
+    ),
     "a stride below zero": (train(ASKED, "good.json", model=ASKED, more="--recipe minus.yaml"), "'-1'"),
     "sizes beside a model": (
         train(CLASSES, "good.tsv", model=CLASSES, more="--recipe bert.yaml"),
@@ -329,6 +337,22 @@ MISTAKES = {
         "run --task regression --model regression --top-k 2 --text x",
         "--top-k: no option",
     ),
+    "run: a stride of another task": (
+        f"run --task {CLASSES} --model {CLASSES} --doc-stride 4 --text x",
+        "doc_stride: no option of the task text-classification: '4'",
+    ),
+    "run: an empty question": (
+        f"run --task {ASKED} --model {ASKED} --question '' --context x",
+        "row 1, column 'question': the field is missing or empty",
+    ),
+    "run: no lead": (
+        f"run --task {ASKED} --model {ASKED} --null-score-diff-threshold nan good.json",
+        "null_score_diff_threshold: not a number: 'nan'",
+    ),
+    "run: answers over the model": (
+        f"run --task {CLASSES} --model {CLASSES} --text x -o {CLASSES}/config.json",
+        "config.json: would be written over what is read",
+    ),
     "run: an empty text": (f"run --task {CLASSES} --model {CLASSES} --text ' '", "the text is empty"),
     "run: an empty file": (f"run --task {CLASSES} --model {CLASSES} empty.tsv", "empty.tsv: the file is empty"),
     "run: broken JSON": (f"run --task {ASKED} --model {ASKED} broken.json", "broken.json"),
@@ -344,6 +368,10 @@ MISTAKES = {
     # embed
     "embed: a length beyond the model": ("embed texts.txt --model fill-mask --max-seq-length 600 -o out.h5", "'600'"),
     "embed: no text": ("embed nothing.txt --model fill-mask -o out.h5", "nothing.txt: no text found"),
+    "embed: vectors over the model": (
+        "embed texts.txt --model fill-mask -o fill-mask/model.safetensors",
+        "model.safetensors: would be written over what is read",
+    ),
     "embed: no model": ("embed texts.txt --model ./gone -o out.h5", "./gone: not a model folder"),
 }
 

@@ -80,6 +80,39 @@ def test_filled_sentences_read_like_the_text(tmp_path, make_text_model, vocabula
     assert first[0]["sequence"].endswith("sat [UNK] [MASK].") and second[0]["sequence"].startswith("the [MASK] sat")
 
 
+def test_a_vocabulary_that_is_padded(tmp_path, make_text_model, vocabulary):
+    """Prevents numbers beyond the last token, of which some models have a few, from being answers."""
+    tokenizer = new_tokenizer(vocabulary)
+    model = make_text_model("fill-mask", "bert", tokenizer, (), layers=2)
+    model.resize_token_embeddings(len(tokenizer) + 8)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    found = Pipeline("fill-mask", tmp_path)("the [MASK]", top_k=1000)
+    assert sorted(one["token"] for one in found) == sorted(tokenizer.get_vocab())
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "told"),
+    [
+        ("fill-mask", {"top_k": 0}, "top_k: not a whole number of at least 1: '0'"),
+        ("fill-mask", {"batch_size": -1}, "batch_size: not a whole number of at least 1: '-1'"),
+        ("question-answering", {"max_answer_length": 1.5}, "max_answer_length: not a whole number"),
+        ("question-answering", {"null_score_diff_threshold": float("nan")}, "threshold: not a number: 'nan'"),
+    ],
+)
+def test_options_that_are_no_numbers(task, options, told, pipe):
+    """Prevents answers to an option that means nothing."""
+    with pytest.raises(InputError, match=told):
+        pipe(task)([{"question": "who ?", "context": "ann won"}], **options)
+
+
+@pytest.mark.parametrize("options", [{"max_seq_length": "12"}, {"doc_stride": 4}])
+def test_lengths_that_mean_nothing(options, pipe):
+    """Prevents a traceback for a length in letters, and a stride from being passed over where pieces share nothing."""
+    with pytest.raises(InputError, match=next(iter(options))):
+        pipe("text-classification", ("no", "yes"), **options)
+
+
 def test_a_context_without_a_token(pipe, tmp_path, word_tokenizer):
     """Prevents a traceback where no span can be the answer, with a model that always gives one."""
     asked = {"question": "who ?", "context": INVISIBLE}

@@ -19,6 +19,8 @@ from pmhc_distil.texts.documents import read_texts, sentence_pairs, sentences
         ("a.tsv", 'sentence\nsay "one", two\n', ['say "one", two']),
         ("a.fasta", ">p1\nMKv\nLL*\n>p2\nAC\n", ["MKVLL", "AC"]),
         ("names", "one\ntwo\n", ["one", "two"]),
+        ("names", "Sentence 1\nSentence 2\n", ["Sentence 1", "Sentence 2"]),
+        ("A.TSV", "sentence\none, two\n", ["one, two"]),
     ],
 )
 def test_texts(tmp_path, name, content, expected):

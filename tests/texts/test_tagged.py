@@ -39,6 +39,7 @@ def test_conll(tmp_path):
         ("a.csv", "text,tags\nEU rejects,B-ORG O\n", [["EU", "rejects"]], [2]),
         ("a.csv", "seq,label\nMRY,211\n", ["MRY"], [2]),
         ("a.jsonl", '{"text": "  Ann lives"}', ["  Ann lives"], [1]),
+        ("a.jsonl", '{"tokens": ["EU"], "pos_tags": [1], "ner_tags": [2]}', [["EU"]], [1]),
         ("a.jsonl", '{"tokens": ["EU", "a b"]}\n{"tokens": ["x"]}\n', [["EU", "a b"], ["x"]], [1, 2]),
     ],
 )

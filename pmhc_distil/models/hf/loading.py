@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -20,8 +21,22 @@ from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.residues import RESIDUES
 
 FOLDER = "a folder made by pretrain, finetune or distill is expected, or the name of a model on the hub"
+WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 LONGEST = 512
+AFTER_PADDING = (
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)
+"""Kinds of encoders whose positions begin after that of padding."""
 
 
 def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, **changes: Any) -> PreTrainedModel:
@@ -32,7 +47,8 @@ def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, 
     model_class : type
         A model class, or an Auto class that finds one.
     source : str or Path
-        Folder that holds ``config.json`` and ``model.safetensors``, or the name of a model on the hub.
+        Folder that holds ``config.json`` and ``model.safetensors`` (or its parts and their index), or the name of a
+        model on the hub.
     new_head : bool
         Accept a model that has another head, and start this one's at random.
     **changes
@@ -44,7 +60,8 @@ def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, 
         If this is no model of this kind.
     """
     folder = _is_folder(source)
-    if folder and not ((Path(source) / "config.json").is_file() and (Path(source) / "model.safetensors").is_file()):
+    weights = any((Path(source) / name).is_file() for name in WEIGHT_FILES)
+    if folder and not (weights and (Path(source) / "config.json").is_file()):
         hint = FOLDER
         if (Path(source) / "pytorch_model.bin").is_file():
             hint = "pytorch_model.bin can hold code and is not read: save the model once more by save_pretrained"
@@ -80,11 +97,12 @@ def load_model(model_class: Any, source: str | Path, *, new_head: bool = False, 
     beyond = sorted(name for name in report["unexpected_keys"] if name.startswith(inside))
     if beyond and config.model_type == PMHCConfig.model_type:  # ours have no others than those of their sizes
         raise InputError("there are weights that its sizes do not have", source=str(source), value=beyond[0])
+    bare = model.base_model is model  # so that all its weights are inside, and none says so in its name
     missing = sorted(
         name
         for name in without
         # The pooler belongs to the head: masked-LM has none.
-        if not new_head or (name.startswith(inside) and ".pooler." not in name)
+        if not new_head or ((bare or name.startswith(inside)) and ".pooler." not in f".{name}")
     )
     if missing:
         raise InputError(
@@ -116,13 +134,19 @@ def load_config(source: str | Path) -> PreTrainedConfig:
         raise InputError(reason, source=str(source), hint=_first_line(error)) from error
 
 
-def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: str | Path, config: PreTrainedConfig | None = None) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a model.
+
+    Parameters
+    ----------
+    source : str or Path
+    config : PreTrainedConfig, optional
+        Of the model, which it has to fit.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or it has tokens that the model does not know, or none for padding.
     """
     folder = _is_folder(source)
     if folder and not any((Path(source) / name).is_file() for name in TOKENIZER_FILES):
@@ -138,7 +162,32 @@ def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
         raise InputError("the vocabulary is another than that of peptides", source=str(source), hint=FOLDER)
     for name in ("local_files_only", "is_local"):  # would be saved with it, though true of this loading alone
         tokenizer.init_kwargs.pop(name, None)
+    if config is not None:
+        _fit(tokenizer, config, str(source))
     return tokenizer
+
+
+def _fit(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, source: str) -> None:
+    if tokenizer.pad_token_id is None:
+        hint = "choose an encoder, or give the tokenizer one (pad_token)"
+        raise InputError("the tokenizer has no token for padding", source=source, hint=hint)
+    known = getattr(config, "vocab_size", None)
+    if known is not None and len(tokenizer) > known:
+        reason = f"the tokenizer has {len(tokenizer)} tokens, the model knows {known}"
+        raise InputError(reason, source=source, hint="save the model once more after resize_token_embeddings")
+    if getattr(config, "type_vocab_size", 2) == 1:  # the second text of a pair is of no type of its own
+        tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+
+
+def separate_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let words that are given one by one begin with a blank where the tokens have blanks, as they do within a text.
+
+    A tokenizer of bytes, such as that of RoBERTa, takes the words ``New`` and ``York`` for ``NewYork`` otherwise.
+    """
+    first = tokenizer.backend_tokenizer.pre_tokenizer
+    if isinstance(first, ByteLevel) and not first.add_prefix_space:
+        first.add_prefix_space = True
+        tokenizer.add_prefix_space = tokenizer.init_kwargs["add_prefix_space"] = True
 
 
 def spells_residues(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -154,8 +203,7 @@ def longest_input(model_config: Any) -> int:
     positions = getattr(model_config, "max_position_embeddings", LONGEST)
     if positions < 1:  # no limit, as XLNet has it
         return LONGEST
-    if model_config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        # Their positions begin after that of padding.
+    if model_config.model_type in AFTER_PADDING:
         positions -= model_config.pad_token_id + 1
     return min(LONGEST, positions)
 

@@ -37,6 +37,12 @@ RELATIVE = {
     "type_vocab_size": 2,
 }
 """A new DeBERTa (He et al. 2021) beside its sizes: it knows how far tokens are apart, up to 32, not where they are."""
+DISTILBERT = {
+    "intermediate_size": "hidden_dim",
+    "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "attention_dropout",
+}
+"""What DistilBERT calls sizes of BERT that transformers does not know by both names."""
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
@@ -123,6 +129,8 @@ def new_config(architecture: str, tokenizer: PreTrainedTokenizerBase, sizes: dic
         )
     kind = CONFIG_MAPPING[architecture]
     usual = RELATIVE if architecture == "deberta-v2" else {}
+    if architecture == "distilbert":
+        sizes = {DISTILBERT.get(name, name): value for name, value in sizes.items()}
     sizes = usual | checked_sizes(kind(**usual), sizes)
     return kind(**sizes, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
 
@@ -169,7 +177,8 @@ def checked_sizes(usual: PreTrainedConfig, sizes: dict[str, Any]) -> dict[str, A
 
 def _read_vocabulary(path: Path) -> dict[str, int]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Other ends of lines than these, of which Unicode has some, can be pieces.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         hint = f"give a text file with one piece a line, or '{RESIDUE_VOCABULARY}'"
         raise InputError("the vocabulary cannot be read", source=str(path), hint=hint) from error

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.starting import ARCHITECTURES, new_tokenizer, order_positions
+from pmhc_distil.models.hf.starting import ARCHITECTURES, new_config, new_tokenizer, order_positions
 from pmhc_distil.tasks import TASKS
 
 
@@ -42,6 +42,20 @@ def test_new_encoders_have_them(vocabulary):
     before = model.base_model.embeddings.position_embeddings.weight.clone()
     order_positions(model)
     assert torch.equal(before, model.base_model.embeddings.position_embeddings.weight)
+
+
+def test_sizes_have_one_name_for_all_kinds(word_tokenizer):
+    """Prevents a recipe that serves BERT from being refused for DistilBERT, which has other names for the same."""
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 48, "hidden_dropout_prob": 0.25}
+    config = new_config("distilbert", word_tokenizer, sizes)
+    assert (config.dim, config.hidden_dim, config.dropout) == (16, 48, 0.25)
+
+
+def test_pieces_that_end_lines_elsewhere(tmp_path):
+    """Prevents a vocabulary from being cut where only some programs see an end of a line."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "\u2028", "\u0085", "b"]
+    (tmp_path / "v.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    assert new_tokenizer(tmp_path / "v.txt").convert_ids_to_tokens(range(9)) == pieces
 
 
 def test_a_piece_that_stands_twice(tmp_path):
