@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,10 @@ class Pipeline:
             if name not in self.task.options:
                 raise InputError(f"no option of the task {self.task.name}", source=name)
         for name, value in {"batch_size": batch_size, **options}.items():
-            if name in COUNTS and (type(value) is not int or value < 1):
+            if name in COUNTS and (not isinstance(value, Integral) or value < 1):
                 raise InputError("not a whole number of at least 1", source=name, value=value)
         lead = options.get("null_score_diff_threshold")
-        if lead is not None and (not isinstance(lead, int | float) or math.isnan(lead)):
+        if lead is not None and (not isinstance(lead, Real) or math.isnan(lead)):
             raise InputError("not a number", source="null_score_diff_threshold", value=lead)
         many = isinstance(given, list)
         questions = list(given) if many else [given]

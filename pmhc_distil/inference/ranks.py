@@ -60,6 +60,8 @@ MILLI = 1000
 """Logits are stored as integers, in thousandths."""
 _GRID = np.append(0.0, 10.0 ** np.linspace(-4, 2, 301))
 """Edges, in percent, of the slices over which scores are averaged."""
+RARITY = 50
+"""How many times rarer ligands are among random peptides (some 1 in 250) than where the score refers to (1 in 6)."""
 _TAIL = int(np.flatnonzero(PERCENTILES == 0.2)[0])
 _SMALLEST_STEP = 1e-3
 
@@ -120,10 +122,11 @@ class RankTable:
         Returns
         -------
         ndarray of float, shape (lengths,)
-            Logarithm of the mean score of random peptides of a length over that of all.
+            Logarithm of the mean score of random peptides of a length over that of all, as if ligands were
+            :data:`RARITY` times rarer.
         """
         if groove not in self._length_log_odds:
-            means = np.array([mean_score(knots) for knots in self.knots[self._place[groove], 1:]])
+            means = np.array([mean_score(knots, RARITY) for knots in self.knots[self._place[groove], 1:]])
             self._length_log_odds[groove] = np.log(means / means.mean())
         return self._length_log_odds[groove]
 
@@ -201,14 +204,21 @@ def percent_rank(logits: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return 10.0**result
 
 
-def mean_score(knots: np.ndarray) -> float:
-    """Average the score (the sigmoid of the logit) over the random peptides that knots were made from."""
+def mean_score(knots: np.ndarray, rarity: float = 1.0) -> float:
+    """Average the score over the random peptides that knots were made from.
+
+    Parameters
+    ----------
+    knots : ndarray of int16, shape (percentiles,)
+    rarity : float
+        The score is the probability where ligands are so many times rarer: the sigmoid of the logit less its logarithm.
+    """
     levels, exponents, slope = _curve(knots)
     middle = np.log10((_GRID[1:] + _GRID[:-1]) / 2)
     logits = np.interp(middle, exponents[::-1], levels[::-1])
     beyond = middle < exponents[-1]
     logits[beyond] = levels[-1] + (exponents[-1] - middle[beyond]) / slope
-    return float((np.diff(_GRID) / 100 / (1 + np.exp(-logits))).sum())
+    return float((np.diff(_GRID) / 100 / (1 + rarity * np.exp(-logits))).sum())
 
 
 def _curve(knots: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

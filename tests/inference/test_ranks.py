@@ -17,7 +17,16 @@ from pmhc_distil.inference.background import draw_windows, read_windows, write_w
 from pmhc_distil.inference.calibration import calibrate, calibrate_groove, calibrate_model, score_all
 from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.groove_ranks import GrooveRanks
-from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RankTable, knots_of, mean_score, percent_rank, to_milli
+from pmhc_distil.inference.ranks import (
+    CLASSES,
+    PERCENTILES,
+    RARITY,
+    RankTable,
+    knots_of,
+    mean_score,
+    percent_rank,
+    to_milli,
+)
 from pmhc_distil.inference.score_estimates import Thoroughness
 from pmhc_distil.models.vocabulary import encode
 from pmhc_distil.sequences.groove_table import groove_table
@@ -261,7 +270,9 @@ def test_a_model_folder_is_calibrated(tmp_path, make_model, grooves, protein_fas
 @given(scores)
 def test_mean_score_is_that_of_the_peptides(drawn):
     """Prevents an average over knots that misses the few peptides with high scores, which make most of it."""
-    assert mean_score(to_milli(knots_of(drawn))) == pytest.approx((1 / (1 + np.exp(-drawn))).mean(), rel=0.1)
+    knots = to_milli(knots_of(drawn))
+    assert mean_score(knots) == pytest.approx((1 / (1 + np.exp(-drawn))).mean(), rel=0.1)
+    assert mean_score(knots, 5) == pytest.approx((1 / (1 + 5 * np.exp(-drawn))).mean(), rel=0.1)
 
 
 def test_length_neutral_scores_add_up_alike(engine, grooves, background):
@@ -270,7 +281,7 @@ def test_length_neutral_scores_add_up_alike(engine, grooves, background):
     odds = table.length_log_odds(grooves[0])
     assert np.exp(odds).mean() == pytest.approx(1)
     logits = score_all(engine, grooves[0], background)
-    means = {length: (1 / (1 + np.exp(-part))).mean() for length, part in logits.items()}
+    means = {length: (1 / (1 + RARITY * np.exp(-part))).mean() for length, part in logits.items()}
     for length, preference in zip(PEPTIDE_LENGTHS, odds, strict=True):
         expected = np.log(means[length] / np.mean(list(means.values())))
         assert preference == pytest.approx(expected, abs=0.1)
