@@ -12,6 +12,7 @@ from pmhc_distil.analysis.mutant_windows import WINDOW_COLUMNS, mutant_windows
 from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
 from pmhc_distil.sequences.occurrence import occurring
 from pmhc_distil.sequences.protein_names import NamedProteins
+from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
 from pmhc_distil.sequences.samples import with_samples
@@ -97,7 +98,7 @@ def mutants(
     """
     named = proteins
     if not isinstance(named, NamedProteins):
-        named = NamedProteins((name, sequence.upper()) for name, sequence in named.items())
+        named = NamedProteins((name, plain_sequence(sequence)) for name, sequence in named.items())
     checked_lengths(request.lengths)
     parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, proteome)
     return pd.concat([frame for frame, _ in parts], ignore_index=True)

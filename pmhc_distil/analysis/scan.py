@@ -8,6 +8,7 @@ import pandas as pd
 from pmhc_distil.analysis.regions import reduction
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.peptide_source import PeptideSource
+from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.samples import PeptidesOfSamples, samples_from
 from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.tables import written_rank
@@ -78,7 +79,7 @@ def scan(
     else:
         hint = "names and sequences as a mapping, or a data frame with the columns protein and sequence"
         raise InputError("named proteins are expected", source="proteins", value=type(proteins).__name__, hint=hint)
-    texts = [(str(name), str(text).upper()) for name, text in named]
+    texts = [(str(name), plain_sequence(str(text))) for name, text in named]
     max_rank, reduced = reduction(max_rank, regions=regions, top=top, genotype=genotype)
     rows: PeptideSource = windows_of(texts, sorted(checked_lengths(lengths)), distinct=reduced is not None)
     if samples is not None:

@@ -78,9 +78,9 @@ def frequencies_from(table: pd.DataFrame, source: str = "frequencies", rows: np.
             raise InputError("not a frequency", source, line, "frequency", number, hint)
         try:
             allele = resolve_allele(text)
-            # A null allele presents nothing, though others with its groove may.
-            name, known = (text, False) if allele.null else (allele.name, True)
             key = f"{allele.name}{'N' * allele.null}"
+            # A null allele presents nothing, though others with its groove may; and predictions leave its N out.
+            name, known = (key if text == allele.name else text, False) if allele.null else (allele.name, True)
         except InputError:
             name, known, key = text, False, text
         if (where, key) in seen:

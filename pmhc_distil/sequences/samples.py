@@ -123,9 +123,16 @@ def with_samples(
     frame = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)})
     frame.columns = _with_sample([str(name) for name in frame.columns], "the table of peptides")
     alleles = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
-    own = frame[SAMPLE].astype(str).tolist() if SAMPLE in frame else None
+    own = [_sample_text(value) for value in frame[SAMPLE]] if SAMPLE in frame else None
     place, names, cells = _expand(len(frame), own, alleles, genotype)
     return frame.iloc[place].reset_index(drop=True).assign(**{SAMPLE: names, "allele": cells})
+
+
+def _sample_text(value: Any) -> str:
+    """Write a sample as a file would: numbers are no fractions for others that are missing."""
+    if pd.isna(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 class PeptidesOfSamples(PeptideSource):

@@ -5,6 +5,7 @@ each other read every row once.  A limit is the first start of a record at or af
 by a jump, without reading what is before, save where the file is packed or a quoted field may hold a line end.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -86,7 +87,9 @@ def cut_fasta(stream: io.TextIOWrapper, shard: Shard | None) -> Piece:
         return position
 
     start, stop = _limits(file, shard, 0, next_record)
-    return _text(stream, 0, start, stop), _count(file, b"\n>", start) + (start > 0)
+    file.seek(0)
+    first = file.read(4).removeprefix(codecs.BOM_UTF8).startswith(b">")  # if nothing stands above it
+    return _text(stream, 0, start, stop), _count(file, b"\n>", start) + (first and start > 0)
 
 
 def cut_table(stream: io.TextIOWrapper, shard: Shard | None, skipped: int, delimiter: str) -> Piece:

@@ -108,6 +108,11 @@ def test_null_alleles_present_nothing(predictions):
     both = pd.DataFrame({"allele": ["A*02:01", "A*02:01N", "A*24:09N"], "frequency": [0.1, 0.2, 0.3]})
     made = coverage(predictions, both).set_index("locus").loc["A"]
     assert made["coverage"] == pytest.approx(1 - 0.9**2) and made["unknown"] == "A*02:01N; A*24:09N"
+    given = predictions.assign(allele=predictions["allele"].replace("HLA-A*01:01", "HLA-A*24:09"))
+    both.loc[2] = ["HLA-A*24:09", 0.3]  # as predictions call it
+    as_predicted = coverage(given, both).set_index("locus").loc["A"]
+    assert as_predicted["coverage"] == made["coverage"]
+    assert as_predicted["unknown"] == "A*02:01N; HLA-A*24:09N"
     both.loc[3] = ["HLA-A*24:09N", 0.1]
     with pytest.raises(InputError, match="the allele occurs twice"):
         coverage(predictions, both)

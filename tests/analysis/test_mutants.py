@@ -76,8 +76,8 @@ def test_peptides_of_the_wild_type_are_no_mutants():
 
 
 def test_proteins_in_lower_case(predictor):
-    """Prevents a protein from a soft-masked file from being told to have other residues."""
-    for sequence in (PROTEIN, PROTEIN.lower()):
+    """Prevents a protein in lower case, or with its stop, from being told to have other residues."""
+    for sequence in (PROTEIN, PROTEIN.lower(), f"{PROTEIN}*"):
         made = mutants({"p": sequence}, ["p:L9D"], MutantRequest(["A*02:01"], lengths=(9, 9)), predictor=predictor)
         assert len(made) == 9 and (made["note"] == "").all()
 

@@ -8,6 +8,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.inference.predictor import Predictor
 
 PROTEINS = {"one": "mslynTVATLKKWGILGFVFTLAAA", "two": "MNLVPMVATVQ"}
+WITH_STOP = {name: f"{sequence}*" for name, sequence in PROTEINS.items()}
 ALLELES = ["A*02:01", "B*07:02"]
 
 
@@ -22,6 +23,7 @@ def test_windows(predictor, monkeypatch):
     monkeypatch.setattr("pmhc_distil.analysis.scan._ROWS", 7)
     table = pd.DataFrame({"protein": list(PROTEINS), "sequence": list(PROTEINS.values())})
     pd.testing.assert_frame_equal(scan(table, ALLELES, predictor=predictor, lengths=(11, 10, 9, 8, 8)), whole)
+    pd.testing.assert_frame_equal(scan(WITH_STOP, ALLELES, predictor=predictor), whole)
     sequences = {name: text.upper() for name, text in PROTEINS.items()}
     assert len(whole) == 2 * sum(len(text) - length + 1 for text in sequences.values() for length in (8, 9, 10, 11))
     for row in whole.itertuples():

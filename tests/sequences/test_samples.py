@@ -119,6 +119,16 @@ def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
         PeptidesOfSamples(open_peptides(path, strict=True), TWO, genotype=False).check()
 
 
+def test_samples_that_pandas_has_read():
+    """Prevents samples that are numbers from being lost for others that are missing, or blanks around them."""
+    frame = pd.DataFrame({"peptide": ["SLYNTVATL", "GILGFVFTL", "NLVPMVATV"], "sample": [1, 2, float("nan")]})
+    people = {"1": ["A0101"], "2": ["A0201"]}
+    made = with_samples(frame, people, genotype=False)
+    assert made[["sample", "allele"]].to_numpy().tolist() == [["1", "A0101"], ["2", "A0201"], ["", ""]]
+    made = with_samples(frame.assign(sample=[" 1", "2 ", "3"]), people, genotype=False)
+    assert made["allele"].tolist() == ["A0101", "A0201", ""]
+
+
 @pytest.mark.parametrize("name", ["Sample_ID", "donor", "Patient", "SAMPLE"])
 def test_a_sample_by_another_name(tmp_path, name):
     """Prevents every peptide from meeting every sample where their column is called as the sheet may call it."""

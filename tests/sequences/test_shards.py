@@ -98,6 +98,16 @@ def test_a_mistake_is_told_with_its_line(tmp_path):
     assert open_peptides(path, shard=Shard(3, 3)).check().rows == 33
 
 
+@pytest.mark.parametrize("above", ["", "\ufeff", "# a comment\n", "\n"])
+def test_a_record_is_told_with_its_number(tmp_path, above):
+    """Prevents another number for a record of a shard than for the same one of the whole file."""
+    path = tmp_path / "in.fasta"
+    path.write_text(above + ">a\nSLYNTVATL\n>b\nGILGFVFTL\n>c\nSLYX\n", encoding="utf-8")
+    for shard in (None, Shard(2, 2)):
+        with pytest.raises(InputError, match="row 3, column 'peptide': non-standard"):
+            open_peptides(path, shard=shard, strict=True).check()
+
+
 def test_an_open_quotation_mark_is_told_by_one_shard(tmp_path):
     """Prevents the rows behind a damaged one from vanishing without a word."""
     path = tmp_path / "in.csv"
