@@ -228,6 +228,7 @@ BENCHMARK = $(CLI) data benchmark --proteins $(HUMAN) --exclude $(RUNS)/data/tra
 VALIDATION = $(RUNS)/data/validation.csv.gz --where 'source == "el_hlathena"'
 MODELS = --model $(RUNS)/teacher --model $(RUNS)/wide_teacher --model $(RUNS)/pooled_teacher \
   --model $(RUNS)/pooled_student --model $(RUNS)/joined_student
+TAUGHT_OR_NOT = --model $(RUNS)/held_out_member_1 --model $(RUNS)/held_out_student --model $(RUNS)/held_out_student_labels
 HELD_OUT_MODELS = --model $(RUNS)/held_out_member_1 --model $(RUNS)/held_out_member_2 --model $(RUNS)/held_out_member_3 \
   --model $(RUNS)/held_out_member_4 --model $(RUNS)/held_out_member_5 --model $(RUNS)/held_out_student \
   --model $(RUNS)/held_out_student_labels
@@ -254,6 +255,9 @@ measure: $(foreach name,donors alleles prior balanced unseen,$(RUNS)/benchmark/$
 	  -o data/evaluation/unseen_alleles.csv
 	$(EVALUATE) $(RUNS)/held_out_data/held_out_affinities.csv.gz $(HELD_OUT_MODELS) --block affinity \
 	  --where 'held_out == "peptide" and source == "ba_netmhcpan41"'
+	$(EVALUATE) $(RUNS)/benchmark/donors.csv.gz $(TAUGHT_OR_NOT) --genotype --by donor --block taught_donors
+	$(EVALUATE) $(RUNS)/benchmark/alleles.csv.gz $(TAUGHT_OR_NOT) --by allele --block taught_alleles
+	$(EVALUATE) $(RUNS)/benchmark/balanced.csv.gz $(TAUGHT_OR_NOT) --block taught_balanced
 
 # Questions to notes of an eye clinic: a teacher pretrained on the notes, its student, and the same student without it.
 
