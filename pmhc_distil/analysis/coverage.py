@@ -15,7 +15,7 @@ from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import COVERAGE_COLUMNS, make_frame
 from pmhc_distil.sequences.small_tables import require_columns
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, unclashing_names, written_rank
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, checked_percentage, unclashing_names, written_rank
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.predictor import Predictor
@@ -60,8 +60,8 @@ def coverage(
     Raises
     ------
     InputError
-        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from`; or if the predictions have a column too few, a
-        rank that is no number, or only the best allele of each peptide.
+        As :func:`~pmhc_distil.sequences.frequencies.frequencies_from`; if the predictions have a column too few, a
+        rank that is no number, or only the best allele of each peptide; or for a `max_rank` that is no percentage.
 
     Warns
     -----
@@ -70,6 +70,7 @@ def coverage(
         of them out, and its coverage is too low; one that keeps ranks up to a limit is as good as whole.  Which it is
         cannot be told from the table.
     """
+    checked_percentage(max_rank, "max_rank")
     table = frequencies_from(frequencies)
     own = _one_row_a_pair(predictions)
     if line := _missing_pairs(own, set(table["allele"])):

@@ -20,7 +20,7 @@ from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.result_columns import DESIGN_COLUMNS, make_frame
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, binder_class
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, binder_class, checked_percentage
 
 BEAM = 32
 """Peptides of every number of substitutions that further ones are tried of."""
@@ -49,7 +49,7 @@ class Rules:
     Raises
     ------
     InputError
-        For a number out of its range.
+        For a number out of its range, or what is no list.
     """
 
     changes: int = MOST_CHANGES
@@ -64,6 +64,9 @@ class Rules:
             raise InputError(reason, source="changes", value=self.changes)
         if not isinstance(self.similarity, Real) or not 0 <= self.similarity <= 1:
             raise InputError("a number from 0 to 1 is expected", source="similarity", value=self.similarity)
+        for name in ("fixed", "avoid"):
+            if not isinstance(value := getattr(self, name), Collection):
+                raise InputError("a list is expected", source=name, value=value)
 
     def free(self, peptide: str) -> list[int]:
         """Give the places, from 0, that may be substituted.
@@ -164,8 +167,13 @@ def design(
     Raises
     ------
     InputError
-        For a peptide that cannot be scored, an allele that does not exist, or rules that leave nothing free.
+        For a peptide that cannot be scored, an allele that does not exist, rules that leave nothing free, or a number
+        out of its range.
     """
+    checked_percentage(rank, "rank")
+    for name, number in (("best", best), ("beam", beam)):
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
+            raise InputError("a whole number above 0 is expected", source=name, value=number)
     request = resolve_alleles(alleles, grooves)
     own = dict(zip(request.allele_names, request.grooves, strict=True))
     rules = rules or Rules()

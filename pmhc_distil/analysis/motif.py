@@ -18,6 +18,7 @@ from pmhc_distil.models.vocabulary import FIRST_RESIDUE, encode
 from pmhc_distil.sequences.explain import ENOUGH_LIGANDS
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, PEPTIDE_LENGTHS, RESIDUES
 from pmhc_distil.sequences.result_columns import LENGTH_COLUMNS, MOTIF_COLUMNS, make_frame
+from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.tables import STRONG_BINDER_RANK
 from pmhc_distil.sequences.windows import checked_lengths
 
@@ -175,11 +176,12 @@ def compared_motifs(
     Raises
     ------
     InputError
-        As :func:`predicted_motifs`.
+        As :func:`predicted_motifs`; or if the ligands lack a column.
     """
     motifs = predicted_motifs(predictor, alleles, grooves=grooves, lengths=lengths, top=top, progress=progress)
     shares = predicted_lengths(predictor, alleles, grooves=grooves, top=top)
     if ligands is not None:
+        require_columns(ligands, ("allele", "peptide"), "ligands")
         known = ligands[ligands["allele"].isin(set(motifs["allele"]))]
         motif, share = ligand_motifs(known, lengths)
         motifs, shares = pd.concat([motifs, motif], ignore_index=True), pd.concat([shares, share], ignore_index=True)

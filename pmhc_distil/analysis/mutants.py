@@ -1,22 +1,31 @@
 """Mutant peptides beside their wild type: what a change of a protein does to presentation."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from pmhc_distil.analysis.anchors import P2_AND_LAST, Anchors
 from pmhc_distil.analysis.mutant_windows import WINDOW_COLUMNS, mutant_windows
+from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
 from pmhc_distil.sequences.occurrence import occurring
 from pmhc_distil.sequences.protein_names import NamedProteins
 from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
-from pmhc_distil.sequences.samples import with_samples
-from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
+from pmhc_distil.sequences.samples import samples_from, with_samples
+from pmhc_distil.sequences.tables import (
+    GENOTYPE_COLUMNS,
+    PREDICTION_COLUMNS,
+    checked_percentage,
+    empty_predictions,
+    written_rank,
+)
 from pmhc_distil.sequences.windows import SCAN_LENGTHS, checked_lengths
 
 if TYPE_CHECKING:
@@ -33,8 +42,8 @@ class MutantRequest:
     ----------
     alleles : sequence of str or None
         HLA names in any spelling, or keys of `grooves`.
-    samples : mapping of str to sequence of str or None
-        Samples and their alleles, instead of `alleles`.
+    samples : mapping, DataFrame or None
+        As for :func:`~pmhc_distil.sequences.samples.samples_from`, instead of `alleles`.
     genotype : bool
         Only the best allele of each peptide (and sample).
     grooves : mapping of str to str
@@ -45,15 +54,26 @@ class MutantRequest:
         Leave out mutant peptides with a higher rank.
     anchors : Anchors
         Which positions are anchors.
+
+    Raises
+    ------
+    InputError
+        For other lengths than 8 to 15, or a `max_rank` that is no percentage.
     """
 
     alleles: Sequence[str] | None = None
-    samples: Mapping[str, Sequence[str]] | None = None
+    samples: pd.DataFrame | Mapping[Any, Any] | None = None
     genotype: bool = False
     grooves: Mapping[str, str] = field(default_factory=dict)
     lengths: Sequence[int] = SCAN_LENGTHS
     max_rank: float | None = None
     anchors: Anchors = P2_AND_LAST
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of their range."""
+        checked_lengths(self.lengths)
+        if self.max_rank is not None:
+            checked_percentage(self.max_rank, "max_rank")
 
 
 def mutants(
@@ -62,7 +82,7 @@ def mutants(
     request: MutantRequest,
     *,
     predictor: "Predictor",
-    proteome: Collection[str] | None = None,
+    proteome: Iterable[str] | Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Predict all peptides over each change, beside those of the wild type.
 
@@ -79,8 +99,8 @@ def mutants(
         :mod:`~pmhc_distil.sequences.mutations` has read.
     request : MutantRequest
     predictor : Predictor
-    proteome : collection of str, optional
-        Proteins in which mutant peptides are looked up.
+    proteome : iterable of str or mapping of str to str, optional
+        Proteins, or names to proteins, in which mutant peptides are looked up.
 
     Returns
     -------
@@ -94,13 +114,26 @@ def mutants(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none at all, or for lengths other than 8 to 15.
+        For an allele that does not exist, or none at all, or samples beside alleles; for mutations that are neither
+        texts nor read; for a proteome that is one text.
+
+    Warns
+    -----
+    InputWarning
+        Of alleles, as :meth:`~pmhc_distil.inference.predictor.Predictor.predict`.
     """
     named = proteins
     if not isinstance(named, NamedProteins):
         named = NamedProteins((name, plain_sequence(sequence)) for name, sequence in named.items())
-    checked_lengths(request.lengths)
-    parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, proteome)
+    people = None if request.samples is None else samples_from(request.samples, known=request.grooves)
+    request = replace(request, samples=people)
+    asked = resolve_alleles(request.alleles, request.grooves, samples=people, genotype=request.genotype)
+    for text in asked.warnings:
+        warnings.warn(text, InputWarning, stacklevel=2)
+    if isinstance(proteome, str):
+        raise InputError("a list of proteins is expected, not one text", source="proteome")
+    looked_up = list(proteome.values() if isinstance(proteome, Mapping) else proteome) if proteome is not None else None
+    parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, looked_up)
     return pd.concat([frame for frame, _ in parts], ignore_index=True)
 
 
@@ -189,5 +222,10 @@ def _finished(frame: pd.DataFrame, request: MutantRequest) -> pd.DataFrame:
 def _as_mutations(mutations: pd.DataFrame | Sequence[str] | Sequence[Mutation]) -> list[Mutation]:
     if isinstance(mutations, pd.DataFrame):
         return mutations_from(mutations)
-    texts = [one for one in mutations if isinstance(one, str)]
-    return named_mutations(texts, "mutations") if texts else [one for one in mutations if isinstance(one, Mutation)]
+    found: list[Mutation] = []
+    for row, one in enumerate([mutations] if isinstance(mutations, str) else mutations, 1):
+        if not isinstance(one, Mutation | str):
+            hint = "texts such as KRAS:G12D, or a data frame with the columns protein and mutation"
+            raise InputError("not a mutation", source="mutations", row=row, value=one, hint=hint)
+        found += named_mutations([one], "mutations") if isinstance(one, str) else [one]
+    return found

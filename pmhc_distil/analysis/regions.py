@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
+from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.result_columns import REGION_COLUMNS, SAMPLE, SAMPLE_COLUMN, make_frame
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, Column, written_rank
+from pmhc_distil.sequences.small_tables import require_columns
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, Column, checked_percentage, written_rank
 
 
 @dataclass
@@ -96,10 +99,16 @@ def binder_regions(
         For every part the regions of the proteins that ended in it, with the columns of :func:`region_columns`.
         Regions of one protein come allele by allele in the order in which these first bind, then by their start; with
         `top` the best first.
+
+    Raises
+    ------
+    InputError
+        If a part lacks a column.
     """
     protein: _Protein | None = None
     samples = False
     for part in parts:
+        require_columns(part, ("protein", "allele", "peptide", "position", "rank"), "predictions")
         samples = SAMPLE in part
         done: list[list[object]] = []
         binders = part[written_rank(part["rank"]) <= max_rank]
@@ -173,8 +182,17 @@ def reduction(
         Highest rank of what is of interest.
     reduced : callable or None
         Makes the result of predictions, part by part; None where they are the result.
+
+    Raises
+    ------
+    InputError
+        For a `max_rank` that is no percentage, or a `top` that is no whole number above 0.
     """
+    if max_rank is not None:
+        checked_percentage(max_rank, "max_rank")
+    if top is not None and (not isinstance(top, Integral) or isinstance(top, bool) or top < 1):
+        raise InputError("a whole number above 0 is expected", source="top", value=top)
     if regions:
         max_rank = WEAK_BINDER_RANK if max_rank is None else max_rank
         return max_rank, partial(binder_regions, max_rank=max_rank, genotype=genotype, top=top)
-    return max_rank, partial(best_of_proteins, top=top) if top else None
+    return max_rank, partial(best_of_proteins, top=top) if top is not None else None

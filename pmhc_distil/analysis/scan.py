@@ -1,12 +1,14 @@
 """Every window of proteins, in memory: what ``pmhc-distil scan`` does for files of any size."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pmhc_distil.analysis.regions import reduction
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.samples import PeptidesOfSamples, samples_from
@@ -26,7 +28,7 @@ def scan(
     *,
     predictor: "Predictor",
     lengths: Sequence[int] = SCAN_LENGTHS,
-    samples: pd.DataFrame | Mapping[str, Sequence[str]] | None = None,
+    samples: pd.DataFrame | Mapping[Any, Any] | None = None,
     genotype: bool = False,
     grooves: Mapping[str, str] | None = None,
     max_rank: float | None = None,
@@ -45,7 +47,7 @@ def scan(
     lengths : sequence of int
         Of the windows, 8 to 15.
     samples : DataFrame or mapping, optional
-        ``sample`` and ``alleles``, or sample to alleles, instead of `alleles`.
+        As for :func:`~pmhc_distil.sequences.samples.samples_from`, instead of `alleles`.
     genotype : bool
         Only the best allele of each window (and sample).
     grooves : mapping of str to str, optional
@@ -66,10 +68,15 @@ def scan(
     Raises
     ------
     InputError
-        For an allele that does not exist, or none; for other lengths, or proteins without names; if no protein is long
-        enough or a column is missing; for samples as
-        :func:`~pmhc_distil.sequences.samples.samples_from`; or, with `regions` or `top`, if two proteins have the same
-        name.
+        For an allele that does not exist, or none, or `samples` beside `alleles`; for other lengths, or proteins
+        without names; if no protein is long enough or a column is missing; for samples as
+        :func:`~pmhc_distil.sequences.samples.samples_from`; for a `max_rank` that is no percentage or a `top` below 1;
+        or, with `regions` or `top`, if two proteins have the same name.
+
+    Warns
+    -----
+    InputWarning
+        Of alleles, as :meth:`~pmhc_distil.inference.predictor.Predictor.predict`.
     """
     if isinstance(proteins, pd.DataFrame):
         require_columns(proteins, ("protein", "sequence"), "proteins")
@@ -81,9 +88,11 @@ def scan(
         raise InputError("named proteins are expected", source="proteins", value=type(proteins).__name__, hint=hint)
     texts = [(str(name), plain_sequence(str(text))) for name, text in named]
     max_rank, reduced = reduction(max_rank, regions=regions, top=top, genotype=genotype)
+    people = None if samples is None else samples_from(samples, known=grooves or ())
+    for text in resolve_alleles(alleles, grooves, samples=people, genotype=genotype).warnings:
+        warnings.warn(text, InputWarning, stacklevel=2)
     rows: PeptideSource = windows_of(texts, sorted(checked_lengths(lengths)), distinct=reduced is not None)
-    if samples is not None:
-        people = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
+    if people is not None:
         rows = PeptidesOfSamples(rows, people, genotype=genotype)
 
     def predicted() -> Iterator[pd.DataFrame]:

@@ -99,8 +99,10 @@ def checked_peptide(peptide: str) -> str:
     Raises
     ------
     InputError
-        If it cannot be scored.
+        If it is no text, or cannot be scored.
     """
+    if not isinstance(peptide, str):
+        raise InputError("not a text", source="peptide", value=peptide)
     text = peptide.strip().upper()
     if problem := peptide_problem(text):
         raise InputError(problem, source="peptide", value=peptide)

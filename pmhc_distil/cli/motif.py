@@ -67,7 +67,7 @@ def motif(
     of or that is given by its sequence.  Plots need the extra plots: pip install 'pmhc-distil[plots]'.
     """
     from pmhc_distil.analysis.pictures import picture_format, save_pictures
-    from pmhc_distil.sequences.files import atomic_path, check_outputs
+    from pmhc_distil.sequences.files import check_outputs, write_text
     from pmhc_distil.sequences.formats import choose_format
 
     if not (output or table or length_table):
@@ -103,7 +103,6 @@ def motif(
         write_predictions(shares, length_table, columns=LENGTH_COLUMNS)
     if output and suffix == "html":
         page = motif_page("Binding motifs", motifs, shares, motif_notes(predictor, names, grooves))
-        with atomic_path(output) as temporary:
-            temporary.write_text(page, encoding="utf-8")
+        write_text(output, page)
     elif output:
         save_pictures(motif_figures(motifs, shares, rows=ROWS_ON_A_PAGE if suffix == "pdf" else None), output)

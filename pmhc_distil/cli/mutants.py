@@ -109,8 +109,7 @@ def mutants(
     check_model(model)
     alleles, grooves = named_alleles(hla, hla_fasta)
     people = alleles_of_samples(samples, alleles, grooves)
-    if people is None:
-        known_alleles(alleles, grooves)
+    known_alleles(alleles, grooves, people, genotype=genotype)
     if not texts and mutations is None:
         raise InputError("no mutations are given", hint="for example --mutation KRAS:G12D, or --mutations with a file")
     found = named_mutations(texts)

@@ -97,11 +97,17 @@ def named_alleles(hla: tuple[str, ...], hla_fasta: str | None) -> tuple[list[str
     return names, read_mhc_fasta(hla_fasta)
 
 
-def known_alleles(names: list[str] | None, grooves: dict[str, str] | None) -> "Request":
-    """Find the alleles of :func:`named_alleles`, and tell what to mind about them."""
+def known_alleles(
+    names: list[str] | None,
+    grooves: dict[str, str] | None,
+    samples: dict[str, list[str]] | None = None,
+    *,
+    genotype: bool = False,
+) -> "Request":
+    """Find the alleles of :func:`named_alleles` or of samples, and tell what to mind about them."""
     from pmhc_distil.inference.request import resolve_alleles
 
-    request = resolve_alleles(names, grooves, option="--hla")
+    request = resolve_alleles(names, grooves, samples=samples, genotype=genotype, option="--hla")
     for line in request.warnings:
         warn(line)
     return request

@@ -22,7 +22,7 @@ from pmhc_distil.cli.options import (
     with_options,
 )
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS
+from pmhc_distil.sequences.formats import FORMATS, PEER_FORMATS, TABLE_FORMATS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,8 @@ def predict_rows(
     format_ = choose_format(output or STDOUT, format_)
     check_keeping(output, format_, shard=shard, resume=resume, reduced=reduced is not None)
     if columns and format_ in PEER_FORMATS:
-        raise InputError("this table has no such format", source="--format", value=format_, hint="use csv or tsv")
+        hint = f"use {', '.join(TABLE_FORMATS)}"
+        raise InputError("this table has no such format", source="--format", value=format_, hint=hint)
     check_model(model)
     alleles, grooves = named_alleles(hla, hla_fasta)
     people = alleles_of_samples(samples, alleles, grooves)

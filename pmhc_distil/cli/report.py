@@ -55,7 +55,7 @@ def report(
     """
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.inference.request import resolve_request
-    from pmhc_distil.sequences.files import atomic_path, check_destination, check_not_input
+    from pmhc_distil.sequences.files import check_destination, check_not_input, write_text
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.windows import protein_windows
 
@@ -86,5 +86,4 @@ def report(
     from pmhc_distil.analysis.report import report_of
 
     page = report_of(load_predictor(model, **options), table, names, grooves=grooves, title=title)
-    with atomic_path(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(output, page)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,9 @@ class Predictor:
         precision: Precision = "auto",
         windows: int | None = None,
     ) -> None:
-        if windows is not None and (not isinstance(windows, int) or windows < 1):
+        if not isinstance(model, str | Path | None):
+            raise InputError("the path of a folder is expected", source="model", value=model)
+        if windows is not None and (not isinstance(windows, int) or isinstance(windows, bool) or windows < 1):
             raise InputError("a whole number above 0 is expected", source="windows", value=windows)
         self.folder = BUNDLED_MODEL if model is None else Path(model)
         self._arguments: dict[str, Any] = {
@@ -120,7 +122,7 @@ class Predictor:
 
     def predict(
         self,
-        peptides: PeptideTable | pd.DataFrame | Sequence[str],
+        peptides: PeptideTable | pd.DataFrame | Iterable[str],
         alleles: str | Sequence[str] | None = None,
         *,
         genotype: bool = False,
@@ -131,7 +133,7 @@ class Predictor:
 
         Parameters
         ----------
-        peptides : PeptideTable, DataFrame or sequence of str
+        peptides : PeptideTable, DataFrame or iterable of str
             Peptides; or a table with the column ``peptide``, optionally ``allele`` (one for each peptide), and columns
             of the user's own; or what :func:`pmhc_distil.sequences.readers.read_peptides` read from a file.
         alleles : str or sequence of str, optional

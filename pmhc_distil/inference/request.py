@@ -215,22 +215,35 @@ def _example(option: str) -> str:
 
 
 def resolve_alleles(
-    alleles: Sequence[str] | None, grooves: Mapping[str, str] | None = None, *, option: str = "alleles"
+    alleles: Sequence[str] | None,
+    grooves: Mapping[str, str] | None = None,
+    *,
+    samples: Mapping[str, Sequence[str]] | None = None,
+    genotype: bool = False,
+    option: str = "alleles",
 ) -> Request:
     """Find alleles that no peptides come with.
 
     Parameters
     ----------
-    alleles, grooves, option
+    alleles, grooves, genotype, option
         As for :func:`resolve_request`.
+    samples : mapping of str to sequence of str, optional
+        Samples and their alleles, instead of `alleles`.
 
     Raises
     ------
     InputError
-        If there are no alleles, or one does not exist.
+        If there are no alleles, alleles and samples, or an allele that does not exist.
     """
     table = pd.DataFrame({"peptide": [""], "note": [""]}, dtype="str")
-    return resolve_request(table, alleles, grooves=grooves, option=option)
+    if samples is not None:
+        if alleles is not None:
+            raise InputError(f"alleles are given both by {option} and by samples", hint="leave out one of them")
+        cells = [[";".join(own)] if genotype else own for own in samples.values()]
+        texts = [text for own in cells for text in own]
+        table = pd.DataFrame({"peptide": "", "note": "", "allele": texts}, dtype="str")
+    return resolve_request(table, alleles, grooves=grooves, genotype=genotype, strict=True, option=option)
 
 
 def _resolve_rows(

@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import re
 import secrets
-import stat
 from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
@@ -22,7 +22,7 @@ def check_destination(path: str | Path) -> Path:
     Returns
     -------
     Path
-        The file that will be written, links followed.
+        The file that will be written, links followed; what is no file, such as a device or a pipe, as it is named.
 
     Raises
     ------
@@ -31,16 +31,18 @@ def check_destination(path: str | Path) -> Path:
     """
     shown = str(path)
     try:
+        if Path(path).exists() and not Path(path).is_dir() and not Path(path).is_file():
+            # What is open, such as /dev/stdout, may be a link to no path at all.
+            if not os.access(path, os.W_OK):
+                raise InputError("cannot write: no permission", source=shown)
+            return Path(path)
         target = Path(path).resolve()
         if target.is_dir():
             raise InputError("is a folder, not a file", source=shown)
         if not target.parent.is_dir():
             raise InputError("cannot write: its folder does not exist", source=shown, hint=f"create {target.parent}")
-        if target.exists():
-            if not os.access(target, os.W_OK):
-                raise InputError("cannot write: the file is write-protected", source=shown)
-            if not stat.S_ISREG(target.stat().st_mode):
-                return Path(path)
+        if target.exists() and not os.access(target, os.W_OK):
+            raise InputError("cannot write: the file is write-protected", source=shown)
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise InputError("cannot write: no permission in its folder", source=shown)
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL, a loop of links
@@ -181,6 +183,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text whole or not at all, in UTF-8; of a name that is not UTF-8, what is none becomes U+FFFD.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_destination`.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(re.sub("[\ud800-\udfff]", "\ufffd", text), encoding="utf-8")
 
 
 def file_sha256(path: str | Path) -> str:

@@ -82,7 +82,7 @@ def _described(record: ShardRecord) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 16 else text[:12] + "..."
+    return text if len(text) <= 40 else text[:12] + "..."  # such as a digest
 
 
 def _check_complete(found: Sequence[tuple[str, ShardRecord]]) -> None:

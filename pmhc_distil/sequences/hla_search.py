@@ -21,8 +21,8 @@ def search_names(text: str) -> list[str]:
     """
     wanted = re.sub(r"[\s\"'*_\-.]", "", text.upper().replace("HLA", ""))
     wanted = re.sub(r"^CW", "C", wanted)
-    if not wanted:
-        return []
+    if not wanted:  # such as HLA or *, which all of them contain
+        return list(groove_table().names)
     drop = {ord("*"): None} if ":" in wanted else {ord("*"): None, ord(":"): None}
     begin, within = [], []
     for name in groove_table().names:

@@ -64,7 +64,8 @@ class NamedProteins:
             if found:
                 listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
                 raise InputError(f"{len(found)} proteins are called {name}: {listed}", hint="give the id of one")
-        raise InputError(f"no protein called {' or '.join(names)} in {self.source}")
+        called = " or ".join(filter(None, names))
+        raise InputError(f"no protein called {called} in {self.source}" if called else "no protein is named")
 
     def id_of(self, names: Sequence[str], default: str) -> str:
         """Give the same, or the default where no one protein is meant."""

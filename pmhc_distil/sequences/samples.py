@@ -56,47 +56,67 @@ def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, lis
         not exist.
     """
     table, rows = read_small_table(path, {SAMPLE: SAMPLE_NAMES, "alleles": ALLELE_NAMES})
-    samples = samples_from(table, str(path), rows)
-    for alleles, row in zip(samples.values(), rows.tolist(), strict=True):
-        for allele in alleles:
-            if allele not in known:
-                resolve_allele(allele, source=str(path), row=row, column="alleles")
-    return samples
+    return samples_from(table, str(path), rows, known=known)
 
 
 def samples_from(
-    table: pd.DataFrame, source: str = "samples", rows: NDArray[np.int64] | None = None
+    samples: pd.DataFrame | Mapping[Any, Any],
+    source: str = "samples",
+    rows: NDArray[np.int64] | None = None,
+    *,
+    known: Collection[str] | None = None,
 ) -> dict[str, list[str]]:
-    """Read the same from a DataFrame with the columns ``sample`` and ``alleles``, whether or not the alleles exist.
+    """Read the same from memory.
 
     Parameters
     ----------
-    table : DataFrame
+    samples : DataFrame or mapping
+        Columns ``sample`` and ``alleles``, or sample to alleles; the alleles of one as a list, or as a text like those
+        of a file.
     source, rows : optional
         The table's file and the line of each row, for messages.
+    known : collection of str, optional
+        Names of sequence-defined alleles, beside which all others must exist; by default whether alleles exist is not
+        looked at.
 
     Raises
     ------
     InputError
-        If a column is missing, or a sample is named twice or has no alleles.
+        If there are no samples, a column is missing, a sample is named twice or has no alleles, or an allele does not
+        exist.
     """
-    lines = np.arange(1, len(table) + 1) if rows is None else rows
-    require_columns(table, (SAMPLE, "alleles"), source)
-    samples: dict[str, list[str]] = {}
-    for name, text, row in zip(table[SAMPLE].map(str), table["alleles"].map(str), lines.tolist(), strict=True):
-        alleles = split_alleles(text)
-        if name in samples or not name:
+    if isinstance(samples, Mapping):
+        names, cells = list(samples), list(samples.values())
+    elif isinstance(samples, pd.DataFrame):
+        require_columns(samples, (SAMPLE, "alleles"), source)
+        names, cells = samples[SAMPLE].tolist(), samples["alleles"].tolist()
+    else:
+        hint = "a data frame with the columns sample and alleles, or a mapping of samples to alleles"
+        raise InputError("samples are expected", source=source, value=type(samples).__name__, hint=hint)
+    if not names:
+        raise InputError("no samples are given", source=source)
+    lines = range(1, len(names) + 1) if rows is None else rows.tolist()
+    found: dict[str, list[str]] = {}
+    for name, cell, row in zip(map(_sample_text, names), cells, lines, strict=True):
+        if name in found or not name:
             hint = "one row a sample; put its alleles into one cell, separated by ;"
             reason = "the sample occurs twice" if name else "the sample has no name"
             raise InputError(reason, source=source, row=row, column=SAMPLE, value=name or None, hint=hint)
-        if not alleles:
+        if isinstance(cell, list | tuple | np.ndarray | pd.Series):
+            found[name] = [str(one).strip() for one in cell if not pd.isna(one)]
+        else:
+            found[name] = [] if pd.isna(cell) else split_alleles(str(cell))
+        if not found[name]:
             raise InputError("the sample has no alleles", source=source, row=row, column="alleles", value=name)
-        samples[name] = alleles
-    return samples
+        if known is not None:
+            for allele in found[name]:
+                if allele not in known:
+                    resolve_allele(allele, source=source, row=row, column="alleles")
+    return found
 
 
 def with_samples(
-    peptides: pd.DataFrame | Sequence[str], samples: pd.DataFrame | Mapping[str, Sequence[str]], *, genotype: bool
+    peptides: pd.DataFrame | Sequence[str], samples: pd.DataFrame | Mapping[Any, Any], *, genotype: bool
 ) -> pd.DataFrame:
     """Give every peptide the alleles of samples, for :meth:`~pmhc_distil.inference.predictor.Predictor.predict`.
 
@@ -106,7 +126,7 @@ def with_samples(
         Peptides, or rows with ``peptide``.  A row that has a ``sample`` (``donor``, ``patient``, ``Sample_ID``) meets
         that one's alleles, others those of all.
     samples : DataFrame or mapping
-        ``sample`` and ``alleles``, or sample to alleles.
+        As for :func:`samples_from`; whether their alleles exist is not looked at.
     genotype : bool
         One row for every peptide and sample, whose ``allele`` holds all alleles, instead of one for each allele.
 
@@ -118,11 +138,14 @@ def with_samples(
     Raises
     ------
     InputError
-        As :func:`samples_from`; or if several columns of the peptides could be the sample.
+        As :func:`samples_from`; if several columns of the peptides could be the sample, or one has alleles.
     """
     frame = peptides.copy() if isinstance(peptides, pd.DataFrame) else pd.DataFrame({"peptide": list(peptides)})
     frame.columns = _with_sample([str(name) for name in frame.columns], "the table of peptides")
-    alleles = samples_from(samples) if isinstance(samples, pd.DataFrame) else samples
+    if own_alleles := recognised(list(frame.columns), ALLELE_NAMES):
+        reason, hint = "the table has alleles for each peptide, and samples give others", "drop that column"
+        raise InputError(reason, source="the table of peptides", column=own_alleles[0], hint=hint)
+    alleles = samples_from(samples)
     own = [_sample_text(value) for value in frame[SAMPLE]] if SAMPLE in frame else None
     place, names, cells = _expand(len(frame), own, alleles, genotype)
     return frame.iloc[place].reset_index(drop=True).assign(**{SAMPLE: names, "allele": cells})

@@ -138,7 +138,7 @@ def _check_text(file: BinaryIO, shown: str) -> None:
         head = file.read(max(_PIECE, 8))
         for signature, kind, hint in _SIGNATURES:
             if head.startswith(signature):
-                raise InputError(f"is {kind}, not text", source=shown, hint=hint)
+                raise InputError(f"is {kind}, not UTF-8 text", source=shown, hint=hint)
         for piece in itertools.chain([head], pieces(file), [b""]):
             text = decoder.decode(piece, final=not piece)
             nul = text.find("\0")

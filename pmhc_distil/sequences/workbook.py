@@ -88,12 +88,16 @@ class WorkbookWriter:
             self._sheet.close()
 
     def _append(self, row: Any) -> None:
-        self._sheet.append([self._text(value) if isinstance(value, str) else value for value in row])
+        cells = zip(self._names, row, strict=True)
+        self._sheet.append([self._text(value, name) if isinstance(value, str) else value for name, value in cells])
         self._count += 1
 
-    def _text(self, text: str) -> Any:
+    def _text(self, text: str, column: str) -> Any:
         if len(text) > _LONGEST:
-            raise InputError(f"a cell of Excel holds {_LONGEST:,} characters", value=text, hint="write CSV")
+            reason = f"a cell of Excel holds {_LONGEST:,} characters"
+            raise InputError(
+                reason, source="the workbook", row=self._count, column=column, value=text, hint="write CSV"
+            )
         cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))
         cell.data_type = "s"
         return cell

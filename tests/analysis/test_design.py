@@ -92,12 +92,36 @@ def test_rules_are_kept(predictor):
 
 
 @pytest.mark.parametrize(
-    "rules", [{"changes": 9}, {"changes": 0}, {"changes": 2.0}, {"similarity": 2}, {"similarity": "a"}]
+    "rules",
+    [
+        {"changes": 9},
+        {"changes": 0},
+        {"changes": 2.0},
+        {"similarity": 2},
+        {"similarity": "a"},
+        {"fixed": 9},
+        {"avoid": 1},
+    ],
 )
 def test_rules_out_of_range_are_refused(rules):
     """A search that takes hours, or no step, for a number that the command line would refuse."""
     with pytest.raises(InputError, match=f"^{next(iter(rules))}: a"):
         Rules(**rules)
+
+
+@pytest.mark.parametrize(
+    ("peptide", "options", "told"),
+    [
+        (None, {}, "peptide: not a text"),
+        (POOR, {"best": 0}, "best: a whole number above 0 is expected: '0'"),
+        (POOR, {"beam": 2.5}, "beam: a whole number above 0 is expected: '2.5'"),
+        (POOR, {"rank": 101}, "rank: a percentage from 0 to 100 is expected: '101'"),
+    ],
+)
+def test_mistakes(predictor, peptide, options, told):
+    """Prevents a traceback, or a design of nothing, for what the command refuses."""
+    with pytest.raises(InputError, match=f"^{told}"):
+        design(predictor, [peptide], ["A0201"], **options)
 
 
 def test_numbers_of_numpy_are_numbers():

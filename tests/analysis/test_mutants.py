@@ -8,7 +8,7 @@ import pytest
 from pmhc_distil.analysis.anchors import Anchors, motif_anchors
 from pmhc_distil.analysis.mutant_windows import mutant_windows
 from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts, mutants
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.sequences.mutations import Change, Mutation, mutation, named_mutations, read_mutations
 from pmhc_distil.sequences.protein_names import NamedProteins
@@ -199,3 +199,38 @@ def test_no_mutations_and_other_inputs(predictor):
     assert by_table["in_proteome"].isna().all()
     with pytest.raises(InputError, match="no HLA alleles"):
         mutants({"p1": PROTEIN}, ["p1:L9D"], MutantRequest(), predictor=predictor)
+
+
+def test_mutations_that_are_none_are_refused(predictor):
+    """Prevents a mutation from being lost for the way it is given."""
+    one = mutants({"p1": PROTEIN}, "p1:L9D", HLA, predictor=predictor)
+    pd.testing.assert_frame_equal(mutants({"p1": PROTEIN}, [mutation(("p1",), "L9D")], HLA, predictor=predictor), one)
+    for given, row in ([("p1", "L9D")], 1), ([1, 2], 1), (["p1:L9D", None], 2):
+        with pytest.raises(InputError, match=f"mutations, row {row}: not a mutation"):
+            mutants({"p1": PROTEIN}, given, HLA, predictor=predictor)
+
+
+def test_a_proteome_of_any_kind(predictor):
+    """Prevents a peptide of the proteome from passing for a new one."""
+    made = PROTEIN.replace("L", "D")
+    proteomes = ([made], {"x": made}, (text for text in [made]))
+    found = [mutants({"p1": PROTEIN}, ["p1:L9D"], HLA, predictor=predictor, proteome=one) for one in proteomes]
+    assert not found[0]["in_proteome"].isna().any()
+    for one in found[1:]:
+        pd.testing.assert_frame_equal(one, found[0])
+    with pytest.raises(InputError, match="not one text"):
+        mutants({"p1": PROTEIN}, ["p1:L9D"], HLA, predictor=predictor, proteome=made)
+
+
+def test_alleles_are_looked_at_before_mutations(predictor):
+    """Prevents an allele of a sample, or of two sources, from being left out without a word."""
+    both = MutantRequest(["A*02:01"], samples={"d": ["A*11:01"]})
+    with pytest.raises(InputError, match="both by alleles and by samples"):
+        mutants({"p1": PROTEIN}, ["p1:L9D"], both, predictor=predictor)
+    with pytest.raises(InputError, match="samples, row 1"):
+        mutants({"p1": PROTEIN}, ["p1:L9D"], MutantRequest(samples={"d": ["XX"]}), predictor=predictor)
+    null = MutantRequest(samples={"d": "A*24:09N;A*11:01"}, genotype=True)
+    with pytest.warns(InputWarning, match="null allele"):
+        mutants({"p1": PROTEIN}, ["p1:L9D"], null, predictor=predictor)
+    with pytest.raises(InputError, match="max_rank: a percentage"):
+        MutantRequest(["A*11:01"], max_rank=-2)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.analysis.regions import best_of_proteins, binder_regions
+from pmhc_distil.errors import InputError
 
 PROTEINS = {"one": "MSLYNTVATLKKWGILGFVFTLAAA", "two": "MNLVPMVATVQ"}
 
@@ -60,6 +61,12 @@ def test_regions_are_what_binders_cover(genotype, size):
     made = pd.concat(list(binder_regions(parts, max_rank=0.6, genotype=genotype)), ignore_index=True)
     assert set(made.itertuples(index=False, name=None)) == expected_regions(frame, 0.6, genotype)
     assert made["start"].dtype == "int64" and len(made) > 1
+
+
+def test_predictions_of_no_protein():
+    """Prevents a traceback out of pandas."""
+    with pytest.raises(InputError, match="predictions, column 'protein': the column is missing"):
+        list(binder_regions([predictions().drop(columns="protein")]))
 
 
 def test_best_regions_of_every_protein_and_sample():

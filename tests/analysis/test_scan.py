@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.analysis.scan import scan
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.inference.predictor import Predictor
 
 PROTEINS = {"one": "mslynTVATLKKWGILGFVFTLAAA", "two": "MNLVPMVATVQ"}
@@ -61,3 +61,67 @@ def test_a_table_without_its_columns_is_one_line(predictor):
     """Prevents a traceback out of pandas."""
     with pytest.raises(InputError, match="proteins, column 'sequence': the column is missing; there are: protein, seq"):
         scan(pd.DataFrame({"protein": ["one"], "seq": ["SLYNTVATL"]}), ALLELES, predictor=predictor)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        {"d": "A*11:01;C*08:02"},
+        {"d": ["A*11:01", "C*08:02"]},
+        pd.DataFrame({"sample": ["d"], "alleles": ["A*11:01;C*08:02"]}),
+        pd.DataFrame({"sample": ["d"], "alleles": [["A*11:01", "C*08:02"]]}),
+    ],
+)
+def test_alleles_of_a_sample_as_text_and_as_list(predictor, samples):
+    """Prevents a text from being taken for a list of letters, none of which binds."""
+    found = scan(PROTEINS, samples=samples, predictor=predictor)
+    expected = scan(PROTEINS, ["A*11:01", "C*08:02"], predictor=predictor)
+    pd.testing.assert_frame_equal(found.drop(columns="sample")[expected.columns], expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        ({"d": ["XX", "A*11:01"]}, "samples, row 1, column 'alleles': "),
+        (pd.DataFrame({"sample": ["a"], "alleles": ["A*11;C*08:02"]}), "samples, row 1, column 'alleles': "),
+        (
+            pd.DataFrame({"sample": ["a", "b"], "alleles": ["A*11:01", None]}),
+            "row 2, .*: the sample has no alleles: 'b'",
+        ),
+        (pd.DataFrame({"sample": [None], "alleles": ["A*11:01"]}), "row 1, .*: the sample has no name"),
+        ({}, "samples: no samples"),
+        ({"d": []}, "the sample has no alleles: 'd'"),
+        ([("d", "A*11:01")], "samples are expected: 'list'"),
+    ],
+)
+def test_mistakes_in_samples(predictor, samples, told):
+    """Prevents an allele, or a person, from vanishing where a limit leaves out the rows that would tell."""
+    with pytest.raises(InputError, match=told):
+        scan(PROTEINS, samples=samples, predictor=predictor, max_rank=1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("top", value) for value in (0, 2.5, "3", True)],
+        *[("max_rank", value) for value in (-1, float("nan"), 200, "2")],
+    ],
+)
+def test_limits_out_of_range(predictor, option, value):
+    """Prevents a limit that the command refuses from leaving out all rows, or none."""
+    with pytest.raises(InputError, match=f"^{option}: a .* is expected: '{value}'"):
+        scan(PROTEINS, ALLELES, predictor=predictor, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("alleles", "samples", "told"),
+    [
+        (["A*11:01", "A1101"], None, "names HLA-A\\*11:01 again"),
+        (["A*24:09N", "A*11:01"], None, "null allele"),
+        (None, {"d": ["A*24:09N", "A*11:01"]}, "null allele"),
+    ],
+)
+def test_what_to_mind_is_told(predictor, alleles, samples, told):
+    """Prevents a null allele from being left out without a word."""
+    with pytest.warns(InputWarning, match=told):
+        scan(PROTEINS, alleles, samples=samples, genotype=True, predictor=predictor)

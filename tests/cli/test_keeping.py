@@ -130,6 +130,7 @@ def edit_record(name, value):
         (remake(*HLA, "--genotype"), "123", "the shard has another --genotype"),
         (edit_input, "123", "the shard has another input"),
         (edit_record("model", "of somebody else"), "123", "2.csv: the shard has another model: 'of somebody else'"),
+        (edit_record("backend", "NativeBackend AMX of somebody"), "123", "backend: 'NativeBackend AMX of somebody'"),
         (edit_record("version", "0.0.1"), "123", "the shard has another version: '0.0.1'"),
         (edit_record("precision", "half"), "123", "1.csv has 'single'; run all with --precision single"),
         (lambda run, peptides: os.truncate("2.csv", 99), "123", "2.csv: is not what was written"),

@@ -1,5 +1,7 @@
 """Files are written whole or not at all."""
 
+import os
+
 import pytest
 
 from pmhc_distil.errors import InputError
@@ -10,6 +12,7 @@ from pmhc_distil.sequences.files import (
     check_not_input,
     check_outputs,
     create_folder,
+    write_text,
 )
 
 
@@ -48,6 +51,22 @@ def test_atomic_path_does_not_replace_a_device():
     """Prevents `-o /dev/null`, run by root, from turning the device into a file."""
     with atomic_path("/dev/null") as path:
         assert str(path) == "/dev/null"
+
+
+def test_a_pipe_that_is_open_already():
+    """Prevents `-o /dev/stdout | cat` from being refused: the link leads to no path."""
+    ends = os.pipe()
+    with atomic_path(f"/dev/fd/{ends[1]}") as path:
+        path.write_text("x")
+    os.close(ends[1])
+    assert os.read(ends[0], 9) == b"x"
+    os.close(ends[0])
+
+
+def test_names_that_are_no_text(tmp_path):
+    """Prevents a page from being lost for the name of its input."""
+    write_text(tmp_path / "page.html", "of caf\udce9.csv")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "of caf\ufffd.csv"
 
 
 @pytest.mark.parametrize("name", ["missing/out.csv", ".", "x" * 300, "a\0b"])

@@ -312,4 +312,4 @@ def test_search():
     assert search_names("HLA-B*27:05")[0] == search_names("b2705")[0] == "HLA-B*27:05"
     assert search_names("B*18:17")[0] == "HLA-B*18:170"
     assert "HLA-C*04:01" in search_names("Cw04")
-    assert search_names("HLA-") == [] == search_names("zzz")
+    assert search_names("zzz") == [] and search_names("HLA-") == search_names("*") == list(groove_table().names)

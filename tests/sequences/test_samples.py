@@ -129,6 +129,21 @@ def test_samples_that_pandas_has_read():
     assert made["allele"].tolist() == ["A0101", "A0201", ""]
 
 
+def test_samples_are_numbers_on_both_sides():
+    """Prevents keys that are numbers from matching no row."""
+    frame = pd.DataFrame({"peptide": ["SLYNTVATL"], "donor": [7]})
+    assert with_samples(frame, {7: "A0101"}, genotype=False)["allele"].tolist() == ["A0101"]
+
+
+def test_alleles_of_the_peptides_are_not_replaced():
+    """Prevents the alleles of a table from being lost for those of samples."""
+    frame = pd.DataFrame({"peptide": ["SLYNTVATL"], "HLA": ["B*07:02"]})
+    with pytest.raises(
+        InputError, match="column 'HLA': the table has alleles for each peptide, and samples give others"
+    ):
+        with_samples(frame, {"1": ["A*02:01"]}, genotype=False)
+
+
 @pytest.mark.parametrize("name", ["Sample_ID", "donor", "Patient", "SAMPLE"])
 def test_a_sample_by_another_name(tmp_path, name):
     """Prevents every peptide from meeting every sample where their column is called as the sheet may call it."""

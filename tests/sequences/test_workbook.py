@@ -62,8 +62,8 @@ def test_more_rows_than_a_sheet_holds_are_told(frame, tmp_path, monkeypatch):
     monkeypatch.setattr(workbook, "MOST_ROWS", 3)
     with pytest.raises(InputError, match="an Excel sheet holds 3 rows"):
         write_predictions(frame, tmp_path / "out.xlsx")
-    with pytest.raises(InputError, match="a cell of Excel holds"):
-        write_predictions(pd.DataFrame({"own": ["A" * 40_000]}), tmp_path / "out.xlsx")
+    with pytest.raises(InputError, match="row 2, column 'own': a cell of Excel holds"):
+        write_predictions(pd.DataFrame({"own": ["A", "A" * 40_000]}), tmp_path / "out.xlsx")
     assert not list(tmp_path.iterdir())
 
 

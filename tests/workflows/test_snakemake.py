@@ -23,11 +23,21 @@ echo "$@" >> {calls}
 case "$*" in *--shard\\ 2/*) if [ -e {kill} ]; then rm {kill}; kill -9 $$; fi;; esac
 PYTHONPATH={root} OMP_NUM_THREADS=1 exec {python} -m pmhc_distil.cli "$@"
 """
-SUBMIT = """#!/bin/sh
-echo "$@" >> {submitted}
-env -i HOME={home} PATH="$PATH" setsid sh "$1" > /dev/null 2>&1 &
-echo $!
-"""
+SCHEDULER = {
+    "qsub": """#!/bin/sh
+echo $$ >> {home}/submitted
+if [ -e {home}/kill_job ]; then rm {home}/kill_job; echo 137 > {home}/status.$$; echo $$; exit; fi
+(env -i HOME={home} PATH="$PATH" setsid sh "$1"; echo $? > {home}/status.$$) > /dev/null 2>&1 &
+echo $$
+""",
+    "qstat": """#!/bin/sh
+[ ! -e {home}/status.$2 ]
+""",
+    "qacct": """#!/bin/sh
+echo "failed       0    "
+echo "exit_status  $(cat {home}/status.$2)"
+""",
+}
 
 
 def write_script(path, text):
@@ -103,17 +113,18 @@ def test_a_killed_job_alone_is_repeated(place):
 
 
 def test_jobs_through_a_scheduler(place, tmp_path):
-    """Prevents a workflow that only works where all jobs are children of one process."""
+    """Prevents a workflow that only works where all jobs are children of one process, or waits for one that is dead."""
     here = place("predict/.test")
-    submitted = tmp_path / "submitted"
-    write_script(here.bin / "qsub", SUBMIT.format(submitted=submitted, home=tmp_path))
+    for name, text in SCHEDULER.items():
+        write_script(here.bin / name, text.format(home=tmp_path))
     profile = yaml.safe_load((FOLDER / "profiles/cluster/config.yaml").read_text())
     assert shlex.split(profile["cluster-generic-submit-cmd"])[0] == "qsub"
     (tmp_path / "profile").mkdir()
+    (tmp_path / "kill_job").touch()
     profile |= {"cluster-generic-submit-cmd": "qsub", "latency-wait": 20, "jobs": 2, "seconds-between-status-checks": 1}
     (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump(profile))
-    here.snakemake("predict/workflow/Snakefile", "--profile", str(tmp_path / "profile"))
-    assert len(submitted.read_text().splitlines()) == len(here.calls()) == 5
+    here.snakemake("predict/workflow/Snakefile", "--profile", str(tmp_path / "profile"), "--config", "retries=1")
+    assert len((tmp_path / "submitted").read_text().splitlines()) == 6 and len(here.calls()) == 5
     check_results(here)
 
 
