@@ -45,12 +45,12 @@ def cache_key(task: Task, teacher: Teacher, data: TaskData, *, half: bool = Fals
 
 
 def check_cacheable(task: Task, path: Path) -> None:
-    """Refuse a task whose answers are not one row for each example, the same in every epoch, and a bad destination.
+    """Refuse a task whose answers are not one row for each example, the same in every epoch, and a bad cache.
 
     Raises
     ------
     InputError
-        If the task cannot be cached, or there can be no file at ``path``.
+        If the task cannot be cached, there can be no file at ``path``, or what is there is no teacher cache.
     """
     if not task.cacheable:
         raise InputError(
@@ -59,6 +59,8 @@ def check_cacheable(task: Task, path: Path) -> None:
             hint="leave the cache out: the teacher then runs live",
         )
     check_destination(path)
+    if path.exists():
+        _read(path, "")  # of no key: whatever it holds, it must be a cache
 
 
 def teacher_rows(
@@ -90,7 +92,7 @@ def teacher_rows(
     Raises
     ------
     InputError
-        As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache, or there are no examples.
+        As :func:`check_cacheable`; or if there are no examples.
     """
     check_cacheable(task, path)
     key = cache_key(task, teacher, data, half=half)
@@ -108,9 +110,8 @@ def teacher_rows(
 def _read(path: Path, key: str) -> np.ndarray | None:
     try:
         with h5py.File(path) as file:
-            if file.attrs["key"] != key:
-                return None
-            return np.asarray(file["rows"])
+            rows = file["rows"]
+            return np.asarray(rows) if file.attrs["key"] == key else None
     except (OSError, KeyError) as error:
         raise InputError(
             "not a teacher cache, or a damaged one", source=str(path), hint="remove the file and run again"

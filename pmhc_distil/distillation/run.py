@@ -100,7 +100,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
-    check_metric(arguments.metric_for_best_model, task.measures)
+    check_metric(arguments.metric_for_best_model, task.measures(validation))
     if not sys.stderr.isatty():
         disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)

@@ -265,14 +265,29 @@ def strip_model(model: Any) -> None:
     model.tell_pooled_apart(False)
 
 
+def _labelled(targets: np.ndarray) -> np.ndarray:
+    return ~np.isnan(targets[:, 0])
+
+
+def _exact(targets: np.ndarray) -> np.ndarray:
+    """Tell which affinities are known exactly, none if they are too few for a correlation."""
+    exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
+    return exact & (exact.sum() > 2)
+
+
+def measures(data: PairData) -> tuple[str, ...]:
+    """Name the metrics that :func:`metrics` gives for these data."""
+    presentation = BINARY_METRICS if _labelled(data.labels).any() else ()
+    return (*presentation, *(["affinity_spearman"] if _exact(data.labels).any() else []))
+
+
 def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Measure the loss, presentation on labelled pairs, and the rank correlation of exactly measured affinities."""
-    labelled = ~np.isnan(targets[:, 0])
+    labelled, exact = _labelled(targets), _exact(targets)
     result = {"loss": float(_loss(torch.from_numpy(predicted), torch.from_numpy(targets)))}
     if labelled.any():
         result |= binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
-    exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
-    if exact.sum() > 2:
+    if exact.any():
         result["affinity_spearman"] = float(spearmanr(predicted[exact, 1], targets[exact, 1]).statistic)
     return result
 
@@ -291,7 +306,7 @@ BINDING = Task(
     metrics=metrics,
     prepare_model=prepare_model,
     strip_model=strip_model,
-    measures=(*BINARY_METRICS, "affinity_spearman"),
+    measures=measures,
     pipeline_tag="text-classification",
     uses=USES,
     tags=("protein", "immunology"),

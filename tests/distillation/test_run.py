@@ -107,13 +107,31 @@ def test_the_best_epoch_is_kept(tmp_path, make_model, pair_files):
         run(replace(request, resume=True), begin(make_model()))
 
 
-def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files):
-    """Prevents a traceback for the name of a metric."""
-    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "bleu", "alpha_soft": 0.0}
-    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", wanted)
-    with pytest.raises(InputError, match=r"not measured.*bleu.*auroc"):
+@pytest.mark.parametrize(("metric", "expected"), [("bleu", "auroc"), ("affinity_spearman", "mcc\\)$")])
+def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files, pairs, metric, expected):
+    """Prevents a traceback for the name of a metric, or a whole epoch before it is refused."""
+    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": metric, "alpha_soft": 0.0}
+    validation = tmp_path / "validation.csv"
+    pairs.assign(affinity_nm=None).to_csv(validation, index=False)
+    request = RunRequest(TASKS["binding"], "finetune", pair_files[0], validation, tmp_path / "run", wanted)
+    with pytest.raises(InputError, match=rf"not measured.*{metric}.*{expected}"):
         run(request, begin(make_model()))
     assert not (tmp_path / "run").exists()  # nor is what an earlier run has left removed
+
+
+def test_a_damaged_cache_costs_no_earlier_run(finished, tmp_path, make_model, pair_files):
+    """Prevents a finished model from being removed for a run that cannot begin."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "rows.h5").write_bytes(b"damaged")
+    teacher = make_model()
+    for name in ("run", "new"):
+        request = RunRequest(
+            TASKS["binding"], "distill", *pair_files, tmp_path / name, SETTINGS, cache=tmp_path / "rows.h5"
+        )
+        with pytest.raises(InputError, match="not a teacher cache"):
+            run(request, begin(halve(teacher, [0, 3]), teacher))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in finished[0].iterdir()}
+    assert not (tmp_path / "new").exists()
 
 
 def test_training_loss_is_the_mean_since_the_last_evaluation():

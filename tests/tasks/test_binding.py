@@ -254,6 +254,7 @@ def test_nothing_labelled_to_measure(pairs):
     targets = np.array([[NAN, x, 0, 0] for x in (0.1, 0.5, 0.9)])
     found = metrics(PairData(pairs), np.zeros((3, 2)) + np.arange(3)[:, None], targets)
     assert found.pop("loss") > 0 and found == {"affinity_spearman": 1.0}
+    assert BINDING.measures(PairData(pairs.assign(label=None))) == ("affinity_spearman",)
 
 
 def test_hidden_residues_of_the_groove(pairs):
