@@ -19,7 +19,7 @@ from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
-from pmhc_distil.distillation.card import write_card
+from pmhc_distil.distillation.card import CARD_FILE, write_card
 from pmhc_distil.distillation.checkpoints import (
     RECIPE_FILE,
     TEST_FILE,
@@ -273,9 +273,11 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     """Write down what the run depends on, and refuse to resume a run that depended on something else."""
     path = request.output / RECIPE_FILE
-    if not request.resume or not last_checkpoint(request.output):
-        clear(request.output)
-    else:
+    begun = request.resume and last_checkpoint(request.output)
+    if not begun:
+        check_clearable(request.output)
+    # One that ended is not replaced by another only because its checkpoints are gone.
+    if begun or (request.resume and (request.output / CARD_FILE).exists()):
         # What earlier versions did not write down.
         later = ("begun_from", "begun_weights", "test_digest")
         before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
@@ -286,6 +288,8 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
                 source=str(request.output),
                 hint="leave out --resume, or choose another folder",
             )
+    if not begun:
+        clear(request.output)
     create_folder(request.output)
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")

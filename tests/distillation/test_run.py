@@ -233,10 +233,13 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("checkpoints", [True, False])
 @pytest.mark.parametrize("changed", CHANGES)
-def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed):
-    """Prevents one run from being continued with the settings, data, teacher or first weights of another."""
+def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed, checkpoints):
+    """Prevents a run from being continued with settings, data or weights of another, or replaced if it has ended."""
     shutil.copytree(finished[0], tmp_path / "run")
+    if not checkpoints:
+        shutil.rmtree(tmp_path / "run" / "checkpoints")
     before = (tmp_path / "run" / "recipe.yaml").read_text()
     teacher = make_model(seed=5 if changed == "teacher_weights" else 0)
     files = (pair_files[1], pair_files[1]) if changed == "train" else pair_files
@@ -246,6 +249,7 @@ def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_p
     with pytest.raises(InputError, match=f"had other .*{changed}"):
         run(request, begin(halve(teacher, [0, 2 if changed == "begun_weights" else 3]), teacher))
     assert (tmp_path / "run" / "recipe.yaml").read_text() == before
+    assert (tmp_path / "run" / "model.safetensors").is_file()
 
 
 def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, monkeypatch):
@@ -464,10 +468,12 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
     assert "\n" not in str(caught.value)
 
 
-def test_files_of_no_run_stay(tmp_path, make_model, pair_files):
+@pytest.mark.parametrize("resume", [True, False])
+def test_files_of_no_run_stay(tmp_path, make_model, pair_files, resume):
     """Prevents a README of the user's from being removed, or written over by a model card."""
     (tmp_path / "README.md").write_text("mine")
-    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, {**SETTINGS, "alpha_soft": 0.0})
+    settings = {**SETTINGS, "alpha_soft": 0.0}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings, resume=resume)
     with pytest.raises(InputError, match=r"this folder has a README.md that is of no run \(move it away"):
         run(request, begin(make_model()))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
