@@ -127,6 +127,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "begun_from": start.begun_from,
         "begun_weights": None if start.begun_from is None else weights_hash(model),
+        "layers": start.layers,
+        "sizes": start.sizes,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
@@ -279,7 +281,7 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     # One that ended is not replaced by another only because its checkpoints are gone.
     if begun or (request.resume and (request.output / CARD_FILE).exists()):
         # What earlier versions did not write down.
-        later = ("begun_from", "begun_weights", "test_digest")
+        later = ("begun_from", "begun_weights", "test_digest", "layers", "sizes")
         before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:

@@ -132,6 +132,30 @@ def test_resuming_with_another_recipe(chain):
     assert (output / "recipe.yaml").read_bytes() == before
 
 
+def test_resuming_a_model_of_another_shape(chain, sizes, tmp_path):
+    """Prevents weights of one shape from going on as another, of as many weights, or with other layers of a teacher."""
+    _, arguments = chain
+    recipe = tmp_path / "recipe.yaml"
+    new = ["finetune", *arguments[:4], *QUICK, "--recipe", recipe, "--max-steps", 1, "-o", tmp_path / "new"]
+    recipe.write_text(yaml.safe_dump(sizes))
+    call(*new)
+    for changed in ({"num_attention_heads": 1}, {"groove_dropout": 0.9}):
+        recipe.write_text(yaml.safe_dump({**sizes, **changed}))
+        with pytest.raises(InputError, match="had other sizes"):
+            call(*new, "--resume")
+    recipe.write_text("alpha_soft: 1.0\n")
+    distill = ["distill", *arguments, "--recipe", recipe, "--max-steps", 1]
+    call(*distill, "-o", tmp_path / "student")
+    distill += ["--student", tmp_path / "student", "-o", tmp_path / "again"]
+    call(*distill)
+    with pytest.raises(InputError, match="had other layers"):
+        call(*distill, "--layers", "0,1", "--resume")
+    record = yaml.safe_load((tmp_path / "again" / "recipe.yaml").read_text())
+    del record["layers"], record["sizes"]  # as before these were written down
+    (tmp_path / "again" / "recipe.yaml").write_text(yaml.safe_dump(record))
+    call(*distill, "--resume")
+
+
 MISTAKES = {
     "unknown setting": ("epochs: 3\n", [], "unknown setting: 'epochs'"),
     "no mapping": ("- a\n", [], "not a mapping"),
