@@ -43,6 +43,14 @@ def test_dropped_rows_are_counted(tmp_path):
     }
 
 
+@pytest.mark.parametrize("text", ["TRUE FALSE", "True False", "1.0 0"])
+def test_labels_become_numbers(tmp_path, text):
+    """Prevents a table of `data prepare` that training refuses."""
+    one, other = text.split()
+    (tmp_path / "a.csv").write_text(f"peptide,allele,label\nSLYNTVATL,A0201,{one}\nGILGFVFTL,A0201,{other}\n")
+    assert read_source(tmp_path, Source("a.csv"), Counter())["label"].map(str).tolist() == ["1.0", "0.0"]
+
+
 def test_affinities(tmp_path):
     """Prevents an affinity from being taken for a ligand, and a sign that is none from being taken for a limit."""
     signs = ["<", ">", "=", "", "~", " >", "<=", "?", "=", "=", "="]
