@@ -148,7 +148,7 @@ def prepare(
         hint = "a list, such as [A*02:01, B*07:02]"
         raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
     given = dict.fromkeys(source.file for source in sources)
-    if not isinstance(pooled, list | tuple) or not all(name in given for name in pooled):
+    if not isinstance(pooled, list | tuple) or not all(isinstance(name, str) and name in given for name in pooled):
         hint = f"a list of some of the sources: {', '.join(given)}"
         raise InputError("not a list of sources", column="pooled", value=pooled, hint=hint)
     for source in sources:
