@@ -223,6 +223,13 @@ def test_columns_that_are_called_as_ours(run_on):
     assert groups["note"].tolist() == ["first", "second"] and groups["score"].tolist() == ["7", "8"]
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_page_of_a_model_that_does_not_tell_of_its_training(run_on, tmp_path):
+    """Prevents a plot without dots, and a line of matplotlib's warnings."""
+    run_on(ROWS, "--report", "page.html")
+    assert "Every dot is an allele" not in (tmp_path / "page.html").read_text()
+
+
 def test_details_on_standard_output(run_on, tmp_path):
     """Prevents two tables on one output, which no program reads."""
     run_on(ROWS, "-o", "m.csv")
