@@ -1,7 +1,6 @@
 """The peptide-HLA task: is a peptide presented, and how strongly is it bound?"""
 
 import hashlib
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import MASK, PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit, signs
-from pmhc_distil.sequences.csv_tables import line_of_row
+from pmhc_distil.sequences.csv_tables import line_of_row, read_csv
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.sources import POOLED, TABLE_COLUMNS
@@ -140,12 +139,7 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
     """
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     blank = {column: [""] for column in ("label", "affinity_nm", POOLED)}
-    try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=blank)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError("cannot be read as a table of pairs", source=str(path), hint=_HINT) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
-        raise InputError("the rows have more fields than the header", source=str(path), row=2, hint=_HINT)
+    frame = read_csv(path, hint=_HINT, dtype=text, na_values=blank)
     for column in COLUMNS:
         if column not in frame:
             there = ", ".join(frame.columns)
