@@ -53,7 +53,7 @@ class Source:
     @property
     def name(self) -> str:
         """What the column ``source`` of a table calls it: the file's name up to the first dot."""
-        return self.file.split(".")[0]
+        return Path(self.file).name.split(".")[0]
 
 
 def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:

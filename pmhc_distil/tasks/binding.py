@@ -166,7 +166,8 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
             _refuse(frame, column, frame[column].map(found) == reason, reason, path)
     if reading is not None:
         most = reading.max_seq_length - 1
-        _refuse(frame, "peptide", frame["peptide"].str.len() > most, f"longer than {most}, the model's longest", path)
+        reason = f"longer than {most}, which max_seq_length allows, by default that of the model"
+        _refuse(frame, "peptide", frame["peptide"].str.len() > most, reason, path)
     return PairData(frame)
 
 

@@ -415,7 +415,9 @@ def test_a_foreign_report_beside_the_table(make_model, pair_files, tmp_path, tex
 def test_peptides_too_long_for_the_model(make_model, pair_files, tmp_path):
     """Prevents a traceback out of the encoder."""
     begun = Start(PMHCTokenizer(), 9, lambda _: (make_model(max_half_length=4), None))
-    with pytest.raises(InputError, match="longer than 8, the model's longest") as caught:
+    with pytest.raises(
+        InputError, match="longer than 8, which max_seq_length allows, by default that of the model"
+    ) as caught:
         run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", {"use_cpu": True}), begun)
     assert caught.value.column == "peptide"
 

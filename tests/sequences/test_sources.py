@@ -93,6 +93,14 @@ def test_sources_of_a_recipe():
             sources_from_recipe([entry])
 
 
+def test_files_in_folders_are_told_apart():
+    """Prevents a path from being cut at a dot in it."""
+    assert [source.name for source in sources_from_recipe([{"file": "./a.csv"}, {"file": "v1.2/b.csv.gz"}])] == [
+        "a",
+        "b",
+    ]
+
+
 def test_two_files_of_one_name_are_refused():
     """Prevents negatives from being drawn twice for ligands whose sources cannot be told apart."""
     with pytest.raises(InputError, match=r"l\.b\.csv.*rename one"):
