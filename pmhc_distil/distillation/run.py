@@ -5,6 +5,7 @@ and a model card.
 """
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 from safetensors.torch import load_model
 from tqdm import tqdm
 from transformers import PreTrainedModel, set_seed
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
 from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
@@ -331,4 +332,6 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
         hint = "a lower learning rate, or a lower weight decay, may help"
         raise InputError("the weights have grown beyond half precision", source=str(folder), hint=hint)
     model.save_pretrained(folder)
+    # Safetensors leaves its files to their owner alone, whatever the umask.
+    shutil.copymode(folder / CONFIG_NAME, folder / SAFE_WEIGHTS_NAME)
     model.float()

@@ -61,6 +61,8 @@ def test_directory_holds_everything(finished):
     names = {path.name for path in finished[0].iterdir()}
     assert {"config.json", "model.safetensors", "vocab.json", "metrics.csv", "recipe.yaml", "README.md"} <= names
     assert not {name for name in names if name.startswith(".")}, "no temporary file is left"
+    modes = {path.stat().st_mode for path in finished[0].iterdir() if path.is_file()}
+    assert len(modes) == 1, "weights may be read by whom the rest may be read by"
     assert PMHCTokenizer.from_pretrained(finished[0])("SLYNTVATL A0201")["input_ids"]
 
 
