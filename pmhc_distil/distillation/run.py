@@ -101,7 +101,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
-    check_metric(arguments.metric_for_best_model, task.measures(validation))
+    measures = task.measures(validation)
+    check_metric(arguments.metric_for_best_model, measures)
     if not sys.stderr.isatty():
         disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)
@@ -170,7 +171,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         validation,
         teacher=live,
         teacher_rows=rows,
-        callbacks=[EpochTable(request.output / "metrics.csv")],
+        callbacks=[EpochTable(request.output / "metrics.csv", measures)],
     )
     begun = last_checkpoint(request.output) if request.resume else None
     done = final_state(begun) if begun else None
@@ -178,7 +179,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     else:  # after a part of an epoch the Trainer would take a step more
         trainer.state = done
-    epochs = epoch_rows(trainer.state.log_history)
+    epochs = epoch_rows(trainer.state.log_history, measures)
     kept = _kept(trainer, epochs)
     if begun and done:
         load_model(model, _best(trainer) or begun / SAFE_WEIGHTS_NAME)

@@ -152,7 +152,7 @@ def test_training_loss_is_the_mean_since_the_last_evaluation():
         {"loss": 1.0, "epoch": 2, "step": 4},
         {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
     ]
-    assert epoch_rows(history) == [
+    assert epoch_rows(history, ["ap"]) == [
         {"epoch": 1.0, "step": 3, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
         {"epoch": 2.0, "step": 4, "training_loss": 1.0, "validation_loss": 0.5, "ap": 0.7},
     ]
@@ -205,24 +205,25 @@ def test_saved_model_is_the_trained_one(finished):
 def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_files):
     """Prevents a second call from training on, or from losing the history of epochs."""
     output, metrics, _ = finished
-    before = (output / "metrics.csv").read_text()
+    before = [(output / name).read_text() for name in ("metrics.csv", "README.md")]
     teacher = make_model()
     request = RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS, resume=True)
     again = run(request, begin(halve(teacher, [0, 3]), teacher))
     assert again == pytest.approx(metrics, abs=1e-5)
-    assert (output / "metrics.csv").read_text() == before
+    assert [(output / name).read_text() for name in ("metrics.csv", "README.md")] == before
 
 
 @pytest.mark.parametrize("best", [False, True])
 def test_resuming_a_run_that_ended_within_an_epoch_changes_nothing(make_model, pair_files, tmp_path, best):
     """Prevents a step more, which the Trainer takes, with its line in the table and weights that nobody asked for."""
     settings = {**SETTINGS, "num_train_epochs": 1.5, "per_device_train_batch_size": 32, "load_best_model_at_end": best}
-    request = RunRequest(TASKS["binding"], "distill", *pair_files, tmp_path / "run", settings)
+    settings |= {"alpha_soft": 0.0}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings, test=pair_files[1])
+    names = ("model.safetensors", "metrics.csv", "metrics_test.csv", "README.md")
     files = []
     for again in (False, True):
-        teacher = make_model()
-        run(replace(request, resume=again), begin(halve(teacher, [0, 3]), teacher))
-        files.append([(request.output / name).read_bytes() for name in ("model.safetensors", "metrics.csv")])
+        run(replace(request, resume=again), begin(make_model()))
+        files.append([(request.output / name).read_bytes() for name in names])
     assert files[0] == files[1]
 
 
