@@ -131,10 +131,9 @@ def evaluate(
         check_destination(path)
     check_outputs((output, report, document), table)
     if document:
-        from pmhc_distil.evaluation.markdown import insert
-        from pmhc_distil.sequences.text_files import read_text
+        from pmhc_distil.evaluation.markdown import check_markers
 
-        insert(read_text(document), "", block, document)
+        check_markers(document, block)
     pairs = read_peptides(table)
     if pairs.frame.empty:
         raise InputError("there are no rows to measure models on", source=table)
