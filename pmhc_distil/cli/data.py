@@ -243,7 +243,13 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
 
 @data.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--words", type=click.IntRange(min=1), default=100, show_default=True, help="Longest passage.")
+@click.option(
+    "--words",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Longest passage, but for a longer sentence.",
+)
 @click.option("--vocabulary", type=click.IntRange(min=100), help="Also learn so many word pieces: vocab.txt.")
 @click.option("--lower", is_flag=True, help="Word pieces in lower case only.")
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)
