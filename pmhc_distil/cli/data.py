@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pmhc_distil.cli.options import SEEDS, length_range, warn
-from pmhc_distil.cli.recipes import read_recipes
+from pmhc_distil.cli.recipes import named_recipe, read_recipes
 
 
 @click.group()
@@ -60,7 +60,8 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     for name in FILES:
         check_not_input(output / name, proteins, *recipes, *read)
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
-    prepared = prepare_tables(folder, sources, proteome, **settings)
+    with named_recipe(*recipes):
+        prepared = prepare_tables(folder, sources, proteome, **settings)
     write_prepared(prepared, output, written)
     for reason, count in prepared.dropped.items():
         if count:
