@@ -45,12 +45,12 @@ def cache_key(task: Task, teacher: Teacher, data: TaskData, *, half: bool = Fals
 
 
 def check_cacheable(task: Task, path: Path) -> None:
-    """Refuse a task whose answers are not one row for each example, the same in every epoch, and a bad cache.
+    """Refuse a task whose answers are not one row for each example, the same in every epoch, and a bad destination.
 
     Raises
     ------
     InputError
-        If the task cannot be cached, there can be no file at ``path``, or what is there is no teacher cache.
+        If the task cannot be cached, or there can be no file at ``path``.
     """
     if not task.cacheable:
         raise InputError(
@@ -59,8 +59,19 @@ def check_cacheable(task: Task, path: Path) -> None:
             hint="leave the cache out: the teacher then runs live",
         )
     check_destination(path)
+
+
+def check_cache(task: Task, path: Path) -> None:
+    """Refuse, before a run begins, what :func:`teacher_rows` could not read or write.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache.
+    """
+    check_cacheable(task, path)
     if path.exists():
-        _read(path, "")  # of no key: whatever it holds, it must be a cache
+        _read(path, "")  # of no key: whatever it holds
 
 
 def teacher_rows(
@@ -92,7 +103,7 @@ def teacher_rows(
     Raises
     ------
     InputError
-        As :func:`check_cacheable`; or if there are no examples.
+        As :func:`check_cache`; or if there are no examples.
     """
     check_cacheable(task, path)
     key = cache_key(task, teacher, data, half=half)

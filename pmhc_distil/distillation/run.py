@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, set_seed
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
-from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
+from pmhc_distil.distillation.cache import check_cache, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import CARD_FILE, write_card
 from pmhc_distil.distillation.checkpoints import (
     RECIPE_FILE,
@@ -83,7 +83,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         check_clearable(request.output)
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
-        check_cacheable(task, request.cache)
+        check_cache(task, request.cache)
     given = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
     if "doc_stride" in given and not task.strided:
         raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
