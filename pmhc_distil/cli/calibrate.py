@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pmhc_distil.cli.recipes import read_recipe
+from pmhc_distil.cli.recipes import named_recipe, read_recipe
 
 
 @click.command()
@@ -28,5 +28,6 @@ def calibrate(model: Path, proteins: Path, recipe: Path, threads: int | None, de
 
     needed = {"windows", "seed"}
     settings = read_recipe(recipe, {*needed, "exhaustive"}, needed)
-    report = calibrate_model(model, proteins, threads=threads, device=device, **settings)
+    with named_recipe(recipe):
+        report = calibrate_model(model, proteins, threads=threads, device=device, **settings)
     click.echo(f"{report['grooves']} grooves calibrated against {report['peptides']} random peptides", err=True)

@@ -19,12 +19,13 @@ def compare(runs: tuple[Path, ...], format_: str, document: str | None, block: s
     Example:
       pmhc-distil compare runs/clinic/teacher runs/clinic/student --format markdown
     """
-    from pmhc_distil.evaluation.markdown import insert_into, to_markdown
+    from pmhc_distil.evaluation.markdown import check_markers, insert_into, to_markdown
     from pmhc_distil.evaluation.runs import compare_runs
     from pmhc_distil.sequences.files import check_destination
 
     if document:
         check_destination(document)
+        check_markers(document, block)
     table = compare_runs(runs)
     click.echo(to_markdown(table) if format_ == "markdown" else table.to_csv(index=False).rstrip())
     if document:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pmhc_distil.cli.options import SEEDS, length_range, warn
-from pmhc_distil.cli.recipes import read_recipes
+from pmhc_distil.cli.recipes import named_recipe, read_recipes
 
 
 @click.group()
@@ -60,7 +60,8 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     for name in FILES:
         check_not_input(output / name, proteins, *recipes, *read)
     proteome = Proteome([sequence for _, sequence in read_proteins(proteins)])
-    prepared = prepare_tables(folder, sources, proteome, **settings)
+    with named_recipe(*recipes):
+        prepared = prepare_tables(folder, sources, proteome, **settings)
     write_prepared(prepared, output, written)
     for reason, count in prepared.dropped.items():
         if count:
@@ -243,7 +244,13 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
 
 @data.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--words", type=click.IntRange(min=1), default=100, show_default=True, help="Longest passage.")
+@click.option(
+    "--words",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Longest passage, but for a longer sentence.",
+)
 @click.option("--vocabulary", type=click.IntRange(min=100), help="Also learn so many word pieces: vocab.txt.")
 @click.option("--lower", is_flag=True, help="Word pieces in lower case only.")
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)

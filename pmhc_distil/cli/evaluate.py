@@ -131,18 +131,19 @@ def evaluate(
         check_destination(path)
     check_outputs((output, report, document), table)
     if document:
-        from pmhc_distil.evaluation.markdown import insert
-        from pmhc_distil.sequences.text_files import read_text
+        from pmhc_distil.evaluation.markdown import check_markers
 
-        insert(read_text(document), "", block, document)
+        check_markers(document, block)
     pairs = read_peptides(table)
+    if pairs.frame.empty:
+        raise InputError("there are no rows to measure models on", source=table)
     if where:
-        kept = select_rows(_with_numbers(pairs.frame), where, table)
+        kept = select_rows(_with_numbers(pairs.given), where, table)
         if kept.empty:
             raise InputError("no row meets the condition", source=table, value=where)
         rows = pairs.frame.loc[kept.index].reset_index(drop=True)
         pairs = replace(pairs, frame=rows, rows=pairs.rows[kept.index])
-    require_columns(pairs.frame, ("allele", *columns), table)
+    require_columns(pairs.given, ("allele", *columns), table)
     from pmhc_distil.analysis.pictures import require_plots
     from pmhc_distil.evaluation.compare import evaluate_model, summary
     from pmhc_distil.evaluation.details import check_groups, detailed_metrics

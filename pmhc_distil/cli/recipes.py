@@ -1,7 +1,8 @@
 """Recipes: the settings of a command as a YAML file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,23 @@ def read_recipes(paths: Sequence[Path], allowed: set[str], required: set[str] | 
     for key in sorted((required or set()) - set(settings)):
         raise InputError("the setting is missing", source=", ".join(map(str, paths)), column=key)
     return settings
+
+
+@contextmanager
+def named_recipe(*paths: Path | None) -> Iterator[None]:
+    """Name the files in what is wrong with a setting, whose source is ``recipe`` to those who know no file.
+
+    Raises
+    ------
+    InputError
+        Of the block.
+    """
+    try:
+        yield
+    except InputError as error:
+        if error.source == "recipe" and None not in paths:
+            raise replace(error, source=", ".join(map(str, paths))) from error
+        raise
 
 
 def _read(path: Path) -> dict[Any, Any]:

@@ -170,8 +170,8 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     """Write the vectors that a model gives to texts or proteins.
 
     INPUT is a FASTA, lines of text, or a table with a column of texts.  The file has the data set 'embeddings' (texts,
-    width), or with --pooling tokens (tokens, width) and 'starts', the first row of every text.  A model of peptides
-    reads the twenty residues alone.
+    width), or with --pooling tokens (tokens, width) and 'starts', the first row of every text, with the number of rows
+    at its end.  A model of peptides reads the twenty residues alone.
 
     \b
     Example:

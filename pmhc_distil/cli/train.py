@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pmhc_distil.cli.options import SEEDS, with_options
-from pmhc_distil.cli.recipes import read_recipe
+from pmhc_distil.cli.recipes import named_recipe, read_recipe
 from pmhc_distil.errors import InputError
 
 FILE = click.Path(path_type=Path)
@@ -239,11 +239,13 @@ def _settings(options: dict[str, Any], *models: str | None) -> dict[str, Any]:
 
     known = SETTINGS | {"max_seq_length", "doc_stride", "layers", "model_type"}
     shape = {field.name for field in fields(EncoderShape)} | TEXT_SIZES
-    values = read_recipe(recipe, known | shape) if recipe else {}
-    values |= {name: value for name, value in options.items() if value is not None}
-    check_settings(values)
+    given = {name: value for name, value in options.items() if value is not None}
+    check_settings(given)
+    values = (read_recipe(recipe, known | shape) if recipe else {}) | given
+    with named_recipe(recipe):
+        check_settings(values)
     sizes = {name: values.pop(name) for name in shape & set(values)}
-    return {**places, "values": values, "sizes": sizes}
+    return {**places, "recipe": recipe, "values": values, "sizes": sizes}
 
 
 def _run(task: str, command: str, settings: dict[str, Any], start: Any, cache: Path | None = None) -> None:
@@ -255,7 +257,9 @@ def _run(task: str, command: str, settings: dict[str, Any], start: Any, cache: P
 
     if threads := settings.pop("threads"):
         torch.set_num_threads(threads)
-    request = RunRequest(task=TASKS[task], command=command, settings=settings.pop("values"), cache=cache, **settings)
-    metrics = run(request, start)
+    recipe, values = settings.pop("recipe"), settings.pop("values")
+    request = RunRequest(task=TASKS[task], command=command, settings=values, cache=cache, **settings)
+    with named_recipe(recipe):
+        metrics = run(request, start)
     if int(os.environ.get("RANK", "0")) == 0:  # of several processes, one tells
         click.echo(", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -61,6 +61,19 @@ def check_cacheable(task: Task, path: Path) -> None:
     check_destination(path)
 
 
+def check_cache(task: Task, path: Path) -> None:
+    """Refuse, before a run begins, what :func:`teacher_rows` could not read or write.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache.
+    """
+    check_cacheable(task, path)
+    if path.exists():
+        _read(path, "")  # of no key: whatever it holds
+
+
 def teacher_rows(
     task: Task,
     teacher: Teacher,
@@ -90,7 +103,7 @@ def teacher_rows(
     Raises
     ------
     InputError
-        As :func:`check_cacheable`; or if what is at ``path`` is no teacher cache, or there are no examples.
+        As :func:`check_cache`; or if there are no examples.
     """
     check_cacheable(task, path)
     key = cache_key(task, teacher, data, half=half)
@@ -108,9 +121,8 @@ def teacher_rows(
 def _read(path: Path, key: str) -> np.ndarray | None:
     try:
         with h5py.File(path) as file:
-            if file.attrs["key"] != key:
-                return None
-            return np.asarray(file["rows"])
+            rows = file["rows"]
+            return np.asarray(rows) if file.attrs["key"] == key else None
     except (OSError, KeyError) as error:
         raise InputError(
             "not a teacher cache, or a damaged one", source=str(path), hint="remove the file and run again"

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from pmhc_distil.sequences.files import atomic_path
 class EpochTable(TrainerCallback):
     """Keeps ``metrics.csv`` up to date, and puts a checkpoint after the evaluation that it would miss."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, metrics: Sequence[str]) -> None:
         self.path = path
+        self.metrics = metrics
         self.save_later = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -38,7 +39,7 @@ class EpochTable(TrainerCallback):
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Rewrite the table from the history of the run."""
         if state.is_world_process_zero:
-            write_epochs(epoch_rows(state.log_history), self.path)
+            write_epochs(epoch_rows(state.log_history, self.metrics), self.path)
 
 
 class RunningLoss(TrainerCallback):
@@ -71,8 +72,16 @@ class Bars(ProgressCallback):
         """Leave the losses to :class:`RunningLoss`."""
 
 
-def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics."""
+def epoch_rows(history: list[dict[str, Any]], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """Give one record per evaluation: epoch, step, mean training loss since the last one, and validation metrics.
+
+    Parameters
+    ----------
+    history : list of dict
+        What the Trainer has logged.
+    metrics : sequence of str
+        Names of the metrics in the order of the table, which a checkpoint does not keep.
+    """
     rows: list[dict[str, Any]] = []
     total, steps, last = 0.0, 0, 0
     for entry in history:
@@ -86,18 +95,17 @@ def epoch_rows(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "epoch": round(entry["epoch"], 4),
                     "step": entry["step"],
                     "training_loss": total / steps if steps else float("nan"),
-                    "validation_loss": found.pop("loss"),
-                    **found,
+                    "validation_loss": found["loss"],
+                    **{name: found[name] for name in metrics if name in found},
                 }
             )
             total, steps = 0.0, 0
-    # A checkpoint keeps the history, but not the order of its names.
-    return [{name: row[name] for name in rows[-1]} for row in rows]
+    return rows
 
 
 def measured(entry: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Give the metrics among what the Trainer tells of an evaluation, and not how long it took."""
-    timing = ("runtime", "per_second")
+    timing = ("runtime", "per_second", "preparation_time")
     return {
         name.removeprefix(prefix): value
         for name, value in entry.items()

@@ -5,6 +5,7 @@ and a model card.
 """
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,11 @@ import yaml
 from safetensors.torch import load_model
 from tqdm import tqdm
 from transformers import PreTrainedModel, set_seed
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
-from pmhc_distil.distillation.cache import check_cacheable, teacher_rows, weights_hash
-from pmhc_distil.distillation.card import write_card
+from pmhc_distil.distillation.cache import check_cache, teacher_rows, weights_hash
+from pmhc_distil.distillation.card import CARD_FILE, write_card
 from pmhc_distil.distillation.checkpoints import (
     RECIPE_FILE,
     TEST_FILE,
@@ -82,7 +83,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         check_clearable(request.output)
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
-        check_cacheable(task, request.cache)
+        check_cache(task, request.cache)
     given = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
     if "doc_stride" in given and not task.strided:
         raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
@@ -100,7 +101,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
     arguments = training_arguments(request.output, settings)
-    check_metric(arguments.metric_for_best_model, task.measures)
+    measures = task.measures(validation)
+    check_metric(arguments.metric_for_best_model, measures)
     if not sys.stderr.isatty():
         disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)
@@ -127,6 +129,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "teacher_weights": None if teacher is None else weights_hash(teacher),
         "begun_from": start.begun_from,
         "begun_weights": None if start.begun_from is None else weights_hash(model),
+        "layers": start.layers,
+        "sizes": start.sizes,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
@@ -167,7 +171,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         validation,
         teacher=live,
         teacher_rows=rows,
-        callbacks=[EpochTable(request.output / "metrics.csv")],
+        callbacks=[EpochTable(request.output / "metrics.csv", measures)],
     )
     begun = last_checkpoint(request.output) if request.resume else None
     done = final_state(begun) if begun else None
@@ -175,7 +179,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     else:  # after a part of an epoch the Trainer would take a step more
         trainer.state = done
-    epochs = epoch_rows(trainer.state.log_history)
+    epochs = epoch_rows(trainer.state.log_history, measures)
     kept = _kept(trainer, epochs)
     if begun and done:
         load_model(model, _best(trainer) or begun / SAFE_WEIGHTS_NAME)
@@ -273,11 +277,13 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
 def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     """Write down what the run depends on, and refuse to resume a run that depended on something else."""
     path = request.output / RECIPE_FILE
-    if not request.resume or not last_checkpoint(request.output):
-        clear(request.output)
-    else:
+    begun = request.resume and last_checkpoint(request.output)
+    if not begun:
+        check_clearable(request.output)
+    # One that ended is not replaced by another only because its checkpoints are gone.
+    if begun or (request.resume and (request.output / CARD_FILE).exists()):
         # What earlier versions did not write down.
-        later = ("begun_from", "begun_weights", "test_digest")
+        later = ("begun_from", "begun_weights", "test_digest", "layers", "sizes")
         before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:
@@ -286,6 +292,8 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
                 source=str(request.output),
                 hint="leave out --resume, or choose another folder",
             )
+    if not begun:
+        clear(request.output)
     create_folder(request.output)
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
@@ -325,4 +333,6 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
         hint = "a lower learning rate, or a lower weight decay, may help"
         raise InputError("the weights have grown beyond half precision", source=str(folder), hint=hint)
     model.save_pretrained(folder)
+    # Safetensors leaves its files to their owner alone, whatever the umask.
+    shutil.copymode(folder / CONFIG_NAME, folder / SAFE_WEIGHTS_NAME)
     model.float()

@@ -120,6 +120,9 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
             raise InputError("none of its choices", "recipe", column=name, value=settings[name], hint=hint)
     if settings.get("fp16") and not torch.cuda.is_available():
         raise InputError("needs a GPU", "recipe", column="fp16", value=True, hint="use bf16, or leave it out")
+    if settings.get("load_best_model_at_end") and (strategy := settings.get("save_strategy", "epoch")) != "epoch":
+        reason, hint = "the best epoch needs a checkpoint of each", "use epoch, or leave load_best_model_at_end out"
+        raise InputError(reason, "recipe", column="save_strategy", value=strategy, hint=hint)
     common = {
         # Mixed precision on a CPU is refused unless the CPU is asked for by name.
         "use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()),

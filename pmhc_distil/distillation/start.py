@@ -36,6 +36,8 @@ class Start:
         Those of a head that training goes on with, in its order, if the table names the same.
     layers : list of int, optional
         Teacher layers that the student keeps.
+    sizes : dict, optional
+        What was given of the configuration of a new encoder.
     teachers : tuple of str, optional
         Names of the models that the student learns from.
     further : tuple of str, optional
@@ -52,6 +54,7 @@ class Start:
     classes: tuple[str, ...] | None = None
     order: tuple[str, ...] | None = None
     layers: list[int] | None = None
+    sizes: dict[str, Any] | None = None
     teachers: tuple[str, ...] | None = None
     further: tuple[str, ...] | None = None
     begun_from: str | None = None
@@ -156,7 +159,7 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
             order_positions(model)
         return model, None
 
-    return Start(tokenizer, longest_input(config), build)
+    return Start(tokenizer, longest_input(config), build, sizes={"model_type": architecture, **sizes})
 
 
 def from_model(task: Task, source: str | Path) -> Start:

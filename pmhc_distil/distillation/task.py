@@ -197,8 +197,8 @@ class Task:
     metrics: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]]
     """Of the data, what ``measured`` gave for all its batches, and the targets.  ``loss`` is given where the mean over
     batches is not that over all rows."""
-    measures: tuple[str, ...]
-    """Names of all metrics that there can be, but for ``loss``."""
+    measures: Callable[[Any], tuple[str, ...]]
+    """Of the data, the names of the metrics that ``metrics`` gives for them, but for ``loss``."""
     pipeline_tag: str
     uses: str
     """What a model of the task is for, and what not: a sentence or two of its card."""

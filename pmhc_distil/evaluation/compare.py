@@ -40,6 +40,8 @@ class Evaluation:
         The model's folder.
     frame : DataFrame
         The scored rows: the prediction columns and the user's own.
+    given : DataFrame
+        The same rows as the user gave them, the columns called as in the input, but for peptides and alleles.
     labels : ndarray of bool, shape (rows,)
     affinities : ndarray of float, shape (rows,)
         Measured affinity in nM; NaN where none was measured, or only a bound is known.
@@ -56,6 +58,7 @@ class Evaluation:
 
     name: str
     frame: pd.DataFrame
+    given: pd.DataFrame
     labels: NDArray[np.bool_]
     affinities: NDArray[np.float64]
     unscored: int
@@ -108,7 +111,7 @@ def evaluate_model(
     scored = frame["score"].notna().to_numpy() & ~np.isnan(labels)
     if not scored.any():
         why = next(iter(frame.loc[frame["score"].isna(), "note"]), "the inequalities leave open what is a binder")
-        raise InputError("no row can be measured", source=table.source, hint=why if len(frame) else "there is none")
+        raise InputError("no row can be measured", source=table.source, hint=why)
     kept = frame[scored].reset_index(drop=True)
     # Timed on pairs that are in memory, after the prefixes are warm, so that only scoring counts.
     sample = kept.iloc[:: max(1, len(kept) // 20_000)]
@@ -130,6 +133,7 @@ def evaluate_model(
     return Evaluation(
         name=folder.resolve().name,
         frame=kept,
+        given=table.given[scored].reset_index(drop=True).assign(peptide=kept["peptide"], allele=kept["allele"]),
         labels=labels[scored] == 1,
         affinities=affinities[scored],
         unscored=int((~scored).sum()),
@@ -231,7 +235,7 @@ def groups(values: pd.Series) -> dict[str, NDArray[np.intp]]:
 def _group_means(each: Evaluation, output: str, column: str) -> dict[str, float]:
     """Average metrics over the groups of a column that have both classes."""
     scores = each.frame[output].to_numpy()
-    measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups(each.frame[column]).values()]
+    measured = [ranking_metrics(each.labels[rows], scores[rows]) for rows in groups(each.given[column]).values()]
     mean = pd.DataFrame({name: [float(one[name][0]) for one in measured] for name in ("auroc", "ap", "ppv")}).mean()
     return {f"{name}_mean_by_{column}": float(value) for name, value in mean.items()}
 

@@ -113,6 +113,6 @@ def _groups(each: Evaluation, columns: Sequence[str]) -> Iterator[tuple[str, str
     """Give the kind of a group, its name and its rows."""
     yield "all", "all", np.arange(len(each.frame))
     kinds = {name: group_of(each) for name, group_of in _GROUPS.items()}
-    for by, values in {**kinds, **{column: each.frame[column] for column in columns}}.items():
+    for by, values in {**kinds, **{column: each.given[column] for column in columns}}.items():
         for group, rows in groups(values).items():
             yield by, group, rows

@@ -43,6 +43,17 @@ def insert(text: str, table: str, block: str, source: str) -> str:
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
+def check_markers(document: str, block: str) -> None:
+    """Refuse a file into which :func:`insert_into` could put nothing, before there is a table.
+
+    Raises
+    ------
+    InputError
+        As :func:`insert_into`.
+    """
+    insert(read_text(document), "", block, document)
+
+
 def insert_into(document: str, table: str, block: str) -> None:
     """Put a table between the markers of a file, see :func:`insert`.
 

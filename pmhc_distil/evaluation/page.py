@@ -58,12 +58,9 @@ def evaluation_page(title: str, evaluations: Sequence[Evaluation], details: pd.D
         part = details[(details["by"] == by) & details["output"].isin(["score", NEUTRAL])]
         parts.append(f"<h2>{html.escape(TITLES.get(by, f'By {by}'))}</h2>")
         if by == "allele":
-            parts.append(
-                _figure(
-                    partial(_alleles, part=part, evaluations=evaluations),
-                    f"Every dot is an allele; AUROC of {NEUTRAL}.",
-                )
-            )
+            told = [each for each in evaluations if (each.ligands >= 0).all()]
+            caption = f"Every dot is an allele; AUROC of {NEUTRAL}."
+            parts += [_figure(partial(_alleles, part=part, evaluations=told), caption)] if told else []
         elif part["group"].nunique() <= 40:
             parts.append(_figure(partial(_bars, part=part), "AUROC with 95 % bootstrap intervals."))
         parts.append(_table(part))

@@ -163,9 +163,11 @@ def calibrate_model(
     """
     for name, value, least in (("windows", windows, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise InputError("not a number in its range", column=name, value=value, hint=f"whole, at least {least}")
+            hint = f"whole, at least {least}"
+            raise InputError("not a number in its range", "recipe", column=name, value=value, hint=hint)
     if not isinstance(exhaustive, bool):
-        raise InputError("neither true nor false", column="exhaustive", value=exhaustive, hint="use true or false")
+        hint = "use true or false"
+        raise InputError("neither true nor false", "recipe", column="exhaustive", value=exhaustive, hint=hint)
     engine = Engine(folder, threads=threads, device=device)
     drawn = draw_windows(Proteome([sequence for _, sequence in read_proteins(proteins)]), windows, seed)
     # Beside the former table the windows that it was made with must stay until there is a new one.

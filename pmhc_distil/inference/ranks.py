@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import encode
@@ -153,12 +153,9 @@ class RankTable:
 
     def save(self, path: Path) -> None:
         """Write the table as safetensors."""
-        with atomic_path(path) as temporary:
-            save_file(
-                {"grooves": encode(self.grooves), "knots": self.knots},
-                temporary,
-                metadata={"facts": json.dumps(self.facts, sort_keys=True)},
-            )
+        facts = {"facts": json.dumps(self.facts, sort_keys=True)}
+        with atomic_path(path) as temporary:  # save_file would leave it to its owner alone, whatever the umask
+            temporary.write_bytes(save({"grooves": encode(self.grooves), "knots": self.knots}, facts))
 
     @classmethod
     def load(cls, path: Path) -> "RankTable":

@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -38,34 +38,74 @@ def read_rows(path: Path, columns: Sequence[str], where: str | None = None) -> t
     Raises
     ------
     InputError
-        If the file cannot be read, the condition cannot be evaluated, or a column is missing.
+        As :func:`read_csv`; or if the condition cannot be evaluated, or a column is missing.
     """
-    if str(path) == STDIN:
-        raise InputError("a file is expected, not standard input", source=STDIN, hint="it is read more than once")
-    try:
-        with open_text(path) as stream:
-            frame = pd.read_csv(stream, keep_default_na=False, low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise InputError("the table is empty", source=str(path), hint=_HINT) from error
-    except ValueError as error:
-        raise _unreadable(path, f"{error}; {_HINT}") from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
-        raise _unreadable(path, _HINT)
+    frame = read_csv(path, hint=_HINT)
     require_columns(frame, columns, str(path))
     kept = select_rows(frame, where, str(path)) if where else frame
     return kept, len(frame) - len(kept)
 
 
-def _unreadable(path: Path, hint: str) -> InputError:
-    """Name the first row that has more fields than the header; if there is none, give the hint."""
-    with open_text(path) as stream, contextlib.suppress(csv.Error):  # a field without an end
-        rows = _numbered_rows(stream)
-        _, header = next(rows)
-        for line, cells in rows:
+def read_csv(path: Path, *, hint: str, **options: Any) -> pd.DataFrame:
+    """Read a CSV file, plain or gzip, in which nothing but what the options say is a missing value.
+
+    Parameters
+    ----------
+    path : Path
+    hint : str
+        Where such a file comes from, for messages.
+    **options
+        Of ``pandas.read_csv``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is standard input; if it is empty, has other delimiters than commas or two
+        columns of one name, or a row that has more fields than the header or a quotation mark without an end.
+    """
+    if str(path) == STDIN:
+        raise InputError("a file is expected, not standard input", source=STDIN, hint="it is read more than once")
+    with open_text(path) as stream:
+        _check_header(stream, str(path))
+        try:
+            frame = pd.read_csv(stream, keep_default_na=False, low_memory=False, **options)
+        except pd.errors.EmptyDataError as error:
+            raise InputError("the table is empty", source=str(path), hint=hint) from error
+        except ValueError as error:
+            raise _unreadable(stream, str(path), f"{error}; {hint}") from error
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a row's name
+            raise _unreadable(stream, str(path), hint)
+    return frame
+
+
+def _check_header(stream: TextIO, source: str) -> None:
+    """Refuse a header that pandas would make another one of, or none."""
+    with contextlib.suppress(csv.Error):  # told when the rows are read
+        for line, names in itertools.islice(_numbered_rows(stream), 1):
+            if len(names) == 1 and ("\t" in names[0] or ";" in names[0]):
+                hint = "save the table with commas"
+                raise InputError("the columns are not separated by commas", source, line, value=names[0], hint=hint)
+            for name in names:
+                if name and names.count(name) > 1:
+                    raise InputError("the column name occurs twice", source, line, value=name)
+    stream.seek(0)
+
+
+def _unreadable(stream: TextIO, source: str, hint: str) -> InputError:
+    """Name the first row that has more fields than the header, or no end; if there is none, give the hint."""
+    stream.seek(0)
+    end = 0
+    header: list[str] = []
+    try:
+        for line, cells in _numbered_rows(stream, strict=True):
+            header, end = header or cells, line + sum(cell.count("\n") for cell in cells)
             if len(cells) > len(header):
                 counts = f"{len(cells)}, and the header has {len(header)}: {', '.join(header)}"
-                return InputError("the row has more fields than the header", source=str(path), row=line, hint=counts)
-    return InputError("cannot be read as CSV", source=str(path), hint=hint)
+                return InputError("the row has more fields than the header", source, line, hint=counts)
+    except csv.Error:
+        hint = 'a " opens a field that only the next " closes'
+        return InputError("a quotation mark is open, or has text behind it", source, end + 1, hint=hint)
+    return InputError("cannot be read as CSV", source, hint=hint)
 
 
 def select_rows(frame: pd.DataFrame, where: str, source: str) -> pd.DataFrame:
@@ -99,9 +139,9 @@ def line_of_row(path: Path, row: int) -> int:
         return next(itertools.islice(_numbered_rows(stream), row + 1, None))[0]
 
 
-def _numbered_rows(stream: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _numbered_rows(stream: TextIO, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Give the 1-based line on which each row begins, and its fields; blank lines are no rows."""
-    reader = csv.reader(stream)
+    reader = csv.reader(stream, strict=strict)
     for cells in reader:
         if len(cells) > 1 or (cells and cells[0].strip()):
             yield reader.line_num - sum(cell.count("\n") for cell in cells), cells

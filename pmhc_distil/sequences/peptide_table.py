@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class PeptideTable:
         What the allele column is called in the input; None where there is none.
     warnings : tuple of str
         What the user should know, one line each.
+    renamed : mapping of str to str
+        The user's own columns and what they are called in `frame`.
     """
 
     source: str
@@ -49,6 +51,13 @@ class PeptideTable:
     n_problems: int
     allele_column: str | None = None
     warnings: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def given(self) -> pd.DataFrame:
+        """The peptides, their alleles if there are some, and the user's own columns under the names in the input."""
+        judged = {name: self.frame[name] for name in ("peptide", "allele") if name in self.frame}
+        return pd.DataFrame({**judged, **{old: self.frame[new] for old, new in self.renamed.items()}})
 
 
 def make_table(
@@ -102,7 +111,7 @@ def make_table(
     content["note"] = _text_series(notes)
     for old, new in renamed.items():
         content[new] = _text_series(columns[old]) if isinstance(columns[old], list) else columns[old]
-    return PeptideTable(source, pd.DataFrame(content), rows, n_problems, allele)
+    return PeptideTable(source, pd.DataFrame(content), rows, n_problems, allele, renamed=renamed)
 
 
 def allele_cells(cells: Iterable[str]) -> pd.Series:

@@ -141,16 +141,20 @@ def prepare(
         ]
     for name, value, most in ranges:
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
-            raise InputError("not a number in its range", column=name, value=value, hint=f"above 0, at most {most}")
+            raise InputError(
+                "not a number in its range", "recipe", column=name, value=value, hint=f"above 0, at most {most}"
+            )
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError("not a seed", column="seed", value=seed, hint="a whole number, not negative")
+        raise InputError("not a seed", "recipe", column="seed", value=seed, hint="a whole number, not negative")
     if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
         hint = "a list, such as [A*02:01, B*07:02]"
-        raise InputError("not a list of alleles", column="held_out_alleles", value=held_out_alleles, hint=hint)
+        raise InputError(
+            "not a list of alleles", "recipe", column="held_out_alleles", value=held_out_alleles, hint=hint
+        )
     given = dict.fromkeys(source.file for source in sources)
-    if not isinstance(pooled, list | tuple) or not all(name in given for name in pooled):
+    if not isinstance(pooled, list | tuple) or not all(isinstance(name, str) and name in given for name in pooled):
         hint = f"a list of some of the sources: {', '.join(given)}"
-        raise InputError("not a list of sources", column="pooled", value=pooled, hint=hint)
+        raise InputError("not a list of sources", "recipe", column="pooled", value=pooled, hint=hint)
     for source in sources:
         if source.name in (NEGATIVE, UNLABELLED):
             hint = f"tables call rows that are from no source '{source.name}'; rename the file"
@@ -251,7 +255,7 @@ def _held_out(name: str) -> str:
     try:
         return resolve_allele(name).name
     except InputError as error:
-        raise replace(error, source="--recipe", column="held_out_alleles") from error
+        raise replace(error, source="recipe", column="held_out_alleles") from error
 
 
 def _shares_of_lengths(ligands: pd.DataFrame) -> "pd.Series[float]":

@@ -53,7 +53,7 @@ class Source:
     @property
     def name(self) -> str:
         """What the column ``source`` of a table calls it: the file's name up to the first dot."""
-        return self.file.split(".")[0]
+        return Path(self.file).name.split(".")[0]
 
 
 def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
@@ -122,7 +122,7 @@ def read_source(folder: Path, source: Source, dropped: Counter[str]) -> pd.DataF
         table["inequality"] = signs(frame["inequality"] if "inequality" in frame else table["inequality"])
         bad = ~(table["affinity_nm"] > 0) | np.isinf(table["affinity_nm"]) | table["inequality"].isna()
     else:
-        table["label"] = pd.to_numeric(frame["label"], errors="coerce") if "label" in frame else 1.0
+        table["label"] = pd.to_numeric(frame["label"], errors="coerce").astype(float) if "label" in frame else 1.0
         bad = ~table["label"].isin([0, 1])
     problems = {text: peptide_problem(text) for text in table["peptide"].unique()}
     reason = table["peptide"].map(problems).astype(object)

@@ -1,7 +1,6 @@
 """The peptide-HLA task: is a peptide presented, and how strongly is it bound?"""
 
 import hashlib
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.vocabulary import MASK, PAD, encode
 from pmhc_distil.sequences.affinity import affinity_to_unit, signs
-from pmhc_distil.sequences.csv_tables import line_of_row
+from pmhc_distil.sequences.csv_tables import line_of_row, read_csv
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.sources import POOLED, TABLE_COLUMNS
@@ -140,12 +139,7 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
     """
     text = dict.fromkeys(("peptide", "allele", "inequality"), str)
     blank = {column: [""] for column in ("label", "affinity_nm", POOLED)}
-    try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=blank)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError("cannot be read as a table of pairs", source=str(path), hint=_HINT) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first of too many fields for a name of the row
-        raise InputError("the rows have more fields than the header", source=str(path), row=2, hint=_HINT)
+    frame = read_csv(path, hint=_HINT, dtype=text, na_values=blank)
     for column in COLUMNS:
         if column not in frame:
             there = ", ".join(frame.columns)
@@ -172,7 +166,8 @@ def read_pairs(path: Path, reading: Reading | None = None) -> PairData:
             _refuse(frame, column, frame[column].map(found) == reason, reason, path)
     if reading is not None:
         most = reading.max_seq_length - 1
-        _refuse(frame, "peptide", frame["peptide"].str.len() > most, f"longer than {most}, the model's longest", path)
+        reason = f"longer than {most}, which max_seq_length allows, by default that of the model"
+        _refuse(frame, "peptide", frame["peptide"].str.len() > most, reason, path)
     return PairData(frame)
 
 
@@ -265,14 +260,29 @@ def strip_model(model: Any) -> None:
     model.tell_pooled_apart(False)
 
 
+def _labelled(targets: np.ndarray) -> np.ndarray:
+    return ~np.isnan(targets[:, 0])
+
+
+def _exact(targets: np.ndarray) -> np.ndarray:
+    """Tell which affinities are known exactly, none if they are too few for a correlation."""
+    exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
+    return exact & (exact.sum() > 2)
+
+
+def measures(data: PairData) -> tuple[str, ...]:
+    """Name the metrics that :func:`metrics` gives for these data."""
+    presentation = BINARY_METRICS if _labelled(data.labels).any() else ()
+    return (*presentation, *(["affinity_spearman"] if _exact(data.labels).any() else []))
+
+
 def metrics(_: PairData, predicted: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Measure the loss, presentation on labelled pairs, and the rank correlation of exactly measured affinities."""
-    labelled = ~np.isnan(targets[:, 0])
+    labelled, exact = _labelled(targets), _exact(targets)
     result = {"loss": float(_loss(torch.from_numpy(predicted), torch.from_numpy(targets)))}
     if labelled.any():
         result |= binary_metrics(targets[labelled, 0], predicted[labelled, 0], threshold=0.0)
-    exact = ~np.isnan(targets[:, 1]) & (targets[:, 2] == 0)
-    if exact.sum() > 2:
+    if exact.any():
         result["affinity_spearman"] = float(spearmanr(predicted[exact, 1], targets[exact, 1]).statistic)
     return result
 
@@ -291,7 +301,7 @@ BINDING = Task(
     metrics=metrics,
     prepare_model=prepare_model,
     strip_model=strip_model,
-    measures=(*BINARY_METRICS, "affinity_spearman"),
+    measures=measures,
     pipeline_tag="text-classification",
     uses=USES,
     tags=("protein", "immunology"),

@@ -68,7 +68,7 @@ REGRESSION = replace(
     link="identity",
     hard_loss=hard_loss,
     metrics=metrics,
-    measures=("spearman", "pearson", "rmse"),
+    measures=lambda data: ("spearman", "pearson", "rmse") if len(data) > 1 else ("rmse",),
     uses="Gives a number for a text, or a pair of texts, in the unit of its training table.",
     fits=lambda config: config.num_labels == 1 and config.problem_type in (None, "regression"),
     config=_config,

@@ -161,7 +161,7 @@ TEXT_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=lambda batch: batch["labels"],
     metrics=metrics,
-    measures=BINARY_METRICS,
+    measures=lambda data: BINARY_METRICS if len(data.classes) == 2 else ("accuracy", "f1", "mcc"),
     pipeline_tag="text-classification",
     uses="Tells which of the classes of its training table a text, or a pair of texts, belongs to.",
     fits=lambda config: config.problem_type in (None, "single_label_classification") and config.num_labels > 1,

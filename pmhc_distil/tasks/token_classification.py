@@ -105,6 +105,12 @@ def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, 
     return {"loss": float(loss), **entity_scores(truth_tags, found, data.classes)}
 
 
+def measures(data: TextData) -> tuple[str, ...]:
+    """Name these metrics."""
+    entities = are_of_entities(data.classes)
+    return ("precision", "recall", "f1", "accuracy") if entities else ("accuracy", "macro_f1")
+
+
 def ask(texts: Sequence[Any], reading: Reading) -> TextData:
     """Tokenize texts, or lists of words.
 
@@ -196,7 +202,7 @@ TOKEN_CLASSIFICATION = Task(
     hard_loss=hard_loss,
     targets=targets,
     metrics=metrics,
-    measures=("precision", "recall", "f1", "accuracy", "macro_f1"),
+    measures=measures,
     pipeline_tag="token-classification",
     uses="Tells the class of every word, such as the kind of a name, or of every residue of a protein.",
     config=config,

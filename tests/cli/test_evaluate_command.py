@@ -165,7 +165,10 @@ def run_on(tmp_path, binding_folder, monkeypatch):
         (ROWS, ("--where", "1"), "not a condition that is true or false of every row"),
         (ROWS, ("--where", "label"), "not a condition that is true or false of every row"),
         (ROWS, ("--where", "year > 2030"), "no row meets the condition"),
-        ("peptide,allele,label\n", (), "t.csv: no row can be measured"),
+        ("peptide,allele,label\n", (), "t.csv: there are no rows to measure models on"),
+        ("", (), "t.csv: there are no rows to measure models on"),
+        (ROWS, ("--by", "note"), "column 'note': the column is missing; there are: peptide, allele, label, year"),
+        (ROWS, ("--where", "score > 0"), "the columns are: peptide, allele, label, year"),
         ("peptide,label\nSLYNTVATL,1\n", (), "t.csv, column 'allele': the column is missing"),
         ("peptide,allele,label,measurement_nM\nSLYNTVATL,A*02:01,1,ND\n", ("--model", "."), "not an affinity: 'ND'"),
         ("peptide,allele,label\nSLYN,A*02:01,1\n", (), "no row can be measured (length 4"),
@@ -206,6 +209,25 @@ def test_rows_without_a_group(run_on):
     written = written[(written["by"] == "donor") & (written["output"] == "score")]
     assert written["group"].tolist() == ["d1"]
     assert found["auroc_mean_by_donor"][0] == pytest.approx(written["auroc"].mean())
+
+
+def test_columns_that_are_called_as_ours(run_on):
+    """Prevents groups and conditions by our scores and notes, where the user's columns of these names are meant."""
+    rows = [(PEPTIDES[0], 1, "first", 7), (PEPTIDES[1], 0, "first", 7), (PEPTIDES[2], 0, "second", 8)]
+    text = "peptide,allele,label,note,score\n" + "".join(
+        f"{row[0]},A*02:01,{row[1]},{row[2]},{row[3]}\n" for row in rows
+    )
+    found = run_on(text, "--by", "note", "--by", "score", "--where", "score > 5", "-o", "m.csv")
+    assert found["n"].tolist() == [3, 3] and "auroc_mean_by_note" in found
+    groups = pd.read_csv("m.csv").groupby("by")["group"].unique()
+    assert groups["note"].tolist() == ["first", "second"] and groups["score"].tolist() == ["7", "8"]
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_page_of_a_model_that_does_not_tell_of_its_training(run_on, tmp_path):
+    """Prevents a plot without dots, and a line of matplotlib's warnings."""
+    run_on(ROWS, "--report", "page.html")
+    assert "Every dot is an allele" not in (tmp_path / "page.html").read_text()
 
 
 def test_details_on_standard_output(run_on, tmp_path):

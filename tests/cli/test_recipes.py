@@ -2,6 +2,7 @@
 
 import pytest
 
+from pmhc_distil.cli import group
 from pmhc_distil.cli.recipes import read_recipe
 from pmhc_distil.errors import InputError
 
@@ -74,6 +75,15 @@ def test_missing_and_binary_files(tmp_path):
     for name in ("missing.yaml", "bytes.yaml"):
         with pytest.raises(InputError, match=name):
             read_recipe(tmp_path / name, KNOWN)
+
+
+def test_a_setting_that_cannot_be_used(write):
+    """Prevents a mistake that does not say in which file it is."""
+    path = write("windows: 100\nseed: 1.5\n")
+    arguments = ["calibrate", "model", "--proteins", "p.fasta", "--recipe", str(path)]
+    with pytest.raises(InputError) as caught:
+        group(arguments, standalone_mode=False)
+    assert (caught.value.source, caught.value.column) == (str(path), "seed")
 
 
 def test_needed_settings(write):

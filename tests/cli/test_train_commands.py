@@ -132,6 +132,30 @@ def test_resuming_with_another_recipe(chain):
     assert (output / "recipe.yaml").read_bytes() == before
 
 
+def test_resuming_a_model_of_another_shape(chain, sizes, tmp_path):
+    """Prevents weights of one shape from going on as another, of as many weights, or with other layers of a teacher."""
+    _, arguments = chain
+    recipe = tmp_path / "recipe.yaml"
+    new = ["finetune", *arguments[:4], *QUICK, "--recipe", recipe, "--max-steps", 1, "-o", tmp_path / "new"]
+    recipe.write_text(yaml.safe_dump(sizes))
+    call(*new)
+    for changed in ({"num_attention_heads": 1}, {"groove_dropout": 0.9}):
+        recipe.write_text(yaml.safe_dump({**sizes, **changed}))
+        with pytest.raises(InputError, match="had other sizes"):
+            call(*new, "--resume")
+    recipe.write_text("alpha_soft: 1.0\n")
+    distill = ["distill", *arguments, "--recipe", recipe, "--max-steps", 1]
+    call(*distill, "-o", tmp_path / "student")
+    distill += ["--student", tmp_path / "student", "-o", tmp_path / "again"]
+    call(*distill)
+    with pytest.raises(InputError, match="had other layers"):
+        call(*distill, "--layers", "0,1", "--resume")
+    record = yaml.safe_load((tmp_path / "again" / "recipe.yaml").read_text())
+    del record["layers"], record["sizes"]  # as before these were written down
+    (tmp_path / "again" / "recipe.yaml").write_text(yaml.safe_dump(record))
+    call(*distill, "--resume")
+
+
 MISTAKES = {
     "unknown setting": ("epochs: 3\n", [], "unknown setting: 'epochs'"),
     "no mapping": ("- a\n", [], "not a mapping"),
@@ -152,11 +176,17 @@ MISTAKES = {
     "a second teacher": ("alpha_soft: 1.0\n", ["--no-teacher", "--cache", "c.h5"], "nobody asks it"),
     "a folder that is read": ("alpha_soft: 1.0\n", ["-o", "."], "the run folder holds what the run reads, r.yaml"),
     "a folder that is no hub": ("alpha_soft: 1.0\n", ["--teacher", "here/nothing"], "not a model folder"),
-    "text for a number": ("alpha_soft: 1.0\nweight_decay: heavy\n", [], "weight_decay"),
+    "text for a number": ("alpha_soft: 1.0\nweight_decay: heavy\n", [], "r.yaml, column 'weight_decay'"),
+    "number of an option": ("alpha_soft: 1.0\n", ["--learning-rate", "inf"], "recipe, column 'learning_rate'"),
+    "best epoch without checkpoints": (
+        "alpha_soft: 1.0\nload_best_model_at_end: true\nsave_strategy: steps\n",
+        [],
+        "r.yaml, column 'save_strategy': the best epoch needs a checkpoint of each: 'steps'",
+    ),
     "list for a number": ("alpha_soft: 1.0\nwarmup_steps: [1, 2]\n", [], "a setting cannot be used"),
     "text for a loss weight": ("alpha_soft: much\n", [], "much"),
     "text for a batch size": ("alpha_soft: 1.0\nper_device_eval_batch_size: many\n", [], "many"),
-    "no such scheduler": ("alpha_soft: 1.0\nlr_scheduler_type: wavy\n", [], "wavy"),
+    "no such scheduler": ("alpha_soft: 1.0\nlr_scheduler_type: wavy\n", [], "r.yaml, column 'lr_scheduler_type'"),
     "nothing to learn from the teacher": ("seed: 1\n", [], "no loss compares the student with the teacher"),
     "weights of zero": ("alpha_soft: 0\nalpha_hidden: 0.0\n", [], "--no-teacher"),
     "a file in place of the folder": ("alpha_soft: 1.0\n", ["-o", "r.yaml"], "r.yaml: is a file, not a folder"),

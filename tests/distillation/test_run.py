@@ -61,6 +61,8 @@ def test_directory_holds_everything(finished):
     names = {path.name for path in finished[0].iterdir()}
     assert {"config.json", "model.safetensors", "vocab.json", "metrics.csv", "recipe.yaml", "README.md"} <= names
     assert not {name for name in names if name.startswith(".")}, "no temporary file is left"
+    modes = {path.stat().st_mode for path in finished[0].iterdir() if path.is_file()}
+    assert len(modes) == 1, "weights may be read by whom the rest may be read by"
     assert PMHCTokenizer.from_pretrained(finished[0])("SLYNTVATL A0201")["input_ids"]
 
 
@@ -107,13 +109,31 @@ def test_the_best_epoch_is_kept(tmp_path, make_model, pair_files):
         run(replace(request, resume=True), begin(make_model()))
 
 
-def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files):
-    """Prevents a traceback for the name of a metric."""
-    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": "bleu", "alpha_soft": 0.0}
-    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", wanted)
-    with pytest.raises(InputError, match=r"not measured.*bleu.*auroc"):
+@pytest.mark.parametrize(("metric", "expected"), [("bleu", "auroc"), ("affinity_spearman", "mcc\\)$")])
+def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files, pairs, metric, expected):
+    """Prevents a traceback for the name of a metric, or a whole epoch before it is refused."""
+    wanted = {**SETTINGS, "load_best_model_at_end": True, "metric_for_best_model": metric, "alpha_soft": 0.0}
+    validation = tmp_path / "validation.csv"
+    pairs.assign(affinity_nm=None).to_csv(validation, index=False)
+    request = RunRequest(TASKS["binding"], "finetune", pair_files[0], validation, tmp_path / "run", wanted)
+    with pytest.raises(InputError, match=rf"not measured.*{metric}.*{expected}"):
         run(request, begin(make_model()))
     assert not (tmp_path / "run").exists()  # nor is what an earlier run has left removed
+
+
+def test_a_damaged_cache_costs_no_earlier_run(finished, tmp_path, make_model, pair_files):
+    """Prevents a finished model from being removed for a run that cannot begin."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "rows.h5").write_bytes(b"damaged")
+    teacher = make_model()
+    for name in ("run", "new"):
+        request = RunRequest(
+            TASKS["binding"], "distill", *pair_files, tmp_path / name, SETTINGS, cache=tmp_path / "rows.h5"
+        )
+        with pytest.raises(InputError, match="not a teacher cache"):
+            run(request, begin(halve(teacher, [0, 3]), teacher))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in finished[0].iterdir()}
+    assert not (tmp_path / "new").exists()
 
 
 def test_training_loss_is_the_mean_since_the_last_evaluation():
@@ -132,7 +152,7 @@ def test_training_loss_is_the_mean_since_the_last_evaluation():
         {"loss": 1.0, "epoch": 2, "step": 4},
         {"eval_loss": 0.5, "eval_ap": 0.7, "epoch": 2.0, "step": 4},
     ]
-    assert epoch_rows(history) == [
+    assert epoch_rows(history, ["ap"]) == [
         {"epoch": 1.0, "step": 3, "training_loss": 3.0, "validation_loss": 1.0, "ap": 0.5},
         {"epoch": 2.0, "step": 4, "training_loss": 1.0, "validation_loss": 0.5, "ap": 0.7},
     ]
@@ -185,24 +205,25 @@ def test_saved_model_is_the_trained_one(finished):
 def test_resuming_a_finished_run_changes_nothing(finished, make_model, pair_files):
     """Prevents a second call from training on, or from losing the history of epochs."""
     output, metrics, _ = finished
-    before = (output / "metrics.csv").read_text()
+    before = [(output / name).read_text() for name in ("metrics.csv", "README.md")]
     teacher = make_model()
     request = RunRequest(TASKS["binding"], "distill", *pair_files, output, SETTINGS, resume=True)
     again = run(request, begin(halve(teacher, [0, 3]), teacher))
     assert again == pytest.approx(metrics, abs=1e-5)
-    assert (output / "metrics.csv").read_text() == before
+    assert [(output / name).read_text() for name in ("metrics.csv", "README.md")] == before
 
 
 @pytest.mark.parametrize("best", [False, True])
 def test_resuming_a_run_that_ended_within_an_epoch_changes_nothing(make_model, pair_files, tmp_path, best):
     """Prevents a step more, which the Trainer takes, with its line in the table and weights that nobody asked for."""
     settings = {**SETTINGS, "num_train_epochs": 1.5, "per_device_train_batch_size": 32, "load_best_model_at_end": best}
-    request = RunRequest(TASKS["binding"], "distill", *pair_files, tmp_path / "run", settings)
+    settings |= {"alpha_soft": 0.0}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings, test=pair_files[1])
+    names = ("model.safetensors", "metrics.csv", "metrics_test.csv", "README.md")
     files = []
     for again in (False, True):
-        teacher = make_model()
-        run(replace(request, resume=again), begin(halve(teacher, [0, 3]), teacher))
-        files.append([(request.output / name).read_bytes() for name in ("model.safetensors", "metrics.csv")])
+        run(replace(request, resume=again), begin(make_model()))
+        files.append([(request.output / name).read_bytes() for name in names])
     assert files[0] == files[1]
 
 
@@ -215,10 +236,13 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("checkpoints", [True, False])
 @pytest.mark.parametrize("changed", CHANGES)
-def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed):
-    """Prevents one run from being continued with the settings, data, teacher or first weights of another."""
+def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_path, changed, checkpoints):
+    """Prevents a run from being continued with settings, data or weights of another, or replaced if it has ended."""
     shutil.copytree(finished[0], tmp_path / "run")
+    if not checkpoints:
+        shutil.rmtree(tmp_path / "run" / "checkpoints")
     before = (tmp_path / "run" / "recipe.yaml").read_text()
     teacher = make_model(seed=5 if changed == "teacher_weights" else 0)
     files = (pair_files[1], pair_files[1]) if changed == "train" else pair_files
@@ -228,6 +252,7 @@ def test_resuming_another_run_is_refused(finished, make_model, pair_files, tmp_p
     with pytest.raises(InputError, match=f"had other .*{changed}"):
         run(request, begin(halve(teacher, [0, 2 if changed == "begun_weights" else 3]), teacher))
     assert (tmp_path / "run" / "recipe.yaml").read_text() == before
+    assert (tmp_path / "run" / "model.safetensors").is_file()
 
 
 def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, monkeypatch):
@@ -393,7 +418,9 @@ def test_a_foreign_report_beside_the_table(make_model, pair_files, tmp_path, tex
 def test_peptides_too_long_for_the_model(make_model, pair_files, tmp_path):
     """Prevents a traceback out of the encoder."""
     begun = Start(PMHCTokenizer(), 9, lambda _: (make_model(max_half_length=4), None))
-    with pytest.raises(InputError, match="longer than 8, the model's longest") as caught:
+    with pytest.raises(
+        InputError, match="longer than 8, which max_seq_length allows, by default that of the model"
+    ) as caught:
         run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", {"use_cpu": True}), begun)
     assert caught.value.column == "peptide"
 
@@ -446,10 +473,12 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
     assert "\n" not in str(caught.value)
 
 
-def test_files_of_no_run_stay(tmp_path, make_model, pair_files):
+@pytest.mark.parametrize("resume", [True, False])
+def test_files_of_no_run_stay(tmp_path, make_model, pair_files, resume):
     """Prevents a README of the user's from being removed, or written over by a model card."""
     (tmp_path / "README.md").write_text("mine")
-    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, {**SETTINGS, "alpha_soft": 0.0})
+    settings = {**SETTINGS, "alpha_soft": 0.0}
+    request = RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings, resume=resume)
     with pytest.raises(InputError, match=r"this folder has a README.md that is of no run \(move it away"):
         run(request, begin(make_model()))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]

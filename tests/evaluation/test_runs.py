@@ -112,3 +112,6 @@ def test_command(make_run, tmp_path):
     assert (
         text.startswith("# A\n") and text.endswith("\nend\n") and "old" not in text and "| teacher | distill |" in text
     )
+    document.write_text("# A\n")
+    result = CliRunner().invoke(cli.group, arguments)
+    assert isinstance(result.exception, InputError) and result.stdout == "", "a table that is not inserted after all"

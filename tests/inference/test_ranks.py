@@ -139,6 +139,8 @@ def test_save_and_load(tmp_path, grooves):
     """Prevents a table that comes back with other grooves, knots or origin."""
     knots = np.sort(np.random.default_rng(0).integers(-9000, 9000, (len(grooves), CLASSES, len(PERCENTILES))), -1)
     RankTable(grooves, knots.astype(np.int16), {"weights": "abc", "seed": "1"}).save(tmp_path / "r.safetensors")
+    (tmp_path / "new").touch()
+    assert (tmp_path / "r.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode, "as any other file"
     loaded = RankTable.load(tmp_path / "r.safetensors")
     assert loaded.grooves == grooves and loaded.facts == {"weights": "abc", "seed": "1"}
     np.testing.assert_array_equal(loaded.knots, knots)

@@ -85,7 +85,10 @@ def test_what_is_no_table_is_one_line(tmp_path, name, content):
         (b"peptide,n\nSLYNTVATL,1\n\nGILGFVFTL,1,2\n", "row 4: the row has more fields than the header (3, and"),
         (b"peptide,n\n\nSLYNTVATL,1,2\nGILGFVFTL,1,2\n", "row 3: the row has more fields than the header (3, and"),
         (b"peptide,n\nSLYNTVATL,1\nGILGFVFTL,\xff\n", "row 3: byte 0xff is not UTF-8 text"),
-        (b'peptide,n\nSLYNTVATL,"1\n' + b"GILGFVFTL,1\n" * 20_000, "cannot be read as CSV (Error tokenizing data"),
+        (b'peptide,n\nSLYNTVATL,"1\n' + b"GILGFVFTL,1\n" * 20_000, "row 2: a quotation mark is open"),
+        (b'peptide,n\nSLYNTVATL,1\nGILGFVFTL,"1\nNLVPMVATV,1\n', "row 3: a quotation mark is open"),
+        (b"peptide,n,n\nSLYNTVATL,1,0\n", "row 1: the column name occurs twice: 'n'"),
+        (b"\npeptide\tn\nSLYNTVATL\t1,0\n", "row 2: the columns are not separated by commas"),
     ],
 )
 def test_what_is_wrong_with_a_table(tmp_path, content, expected):

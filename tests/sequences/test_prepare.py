@@ -362,6 +362,6 @@ def test_pooled_rows(folder, proteome):
     share = (ours["source"] == "wide").groupby(ours["allele"]).mean()
     assert 0 < share[A2] < 1 and share[B7] == 1 and share[A1] == 0
     pd.testing.assert_series_equal(negatives.first(), share, check_names=False)
-    for wrong in (["wide"], "wide.csv.gz", [1]):
+    for wrong in (["wide"], "wide.csv.gz", [1], [{"file": "wide.csv.gz"}]):
         with pytest.raises(InputError, match="not a list of sources"):
             prepare(folder, sources, proteome, **SETTINGS, pooled=wrong)

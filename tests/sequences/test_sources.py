@@ -43,6 +43,14 @@ def test_dropped_rows_are_counted(tmp_path):
     }
 
 
+@pytest.mark.parametrize("text", ["TRUE FALSE", "True False", "1.0 0"])
+def test_labels_become_numbers(tmp_path, text):
+    """Prevents a table of `data prepare` that training refuses."""
+    one, other = text.split()
+    (tmp_path / "a.csv").write_text(f"peptide,allele,label\nSLYNTVATL,A0201,{one}\nGILGFVFTL,A0201,{other}\n")
+    assert read_source(tmp_path, Source("a.csv"), Counter())["label"].map(str).tolist() == ["1.0", "0.0"]
+
+
 def test_affinities(tmp_path):
     """Prevents an affinity from being taken for a ligand, and a sign that is none from being taken for a limit."""
     signs = ["<", ">", "=", "", "~", " >", "<=", "?", "=", "=", "="]
@@ -83,6 +91,14 @@ def test_sources_of_a_recipe():
     for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
         with pytest.raises(InputError, match="row 1"):
             sources_from_recipe([entry])
+
+
+def test_files_in_folders_are_told_apart():
+    """Prevents a path from being cut at a dot in it."""
+    assert [source.name for source in sources_from_recipe([{"file": "./a.csv"}, {"file": "v1.2/b.csv.gz"}])] == [
+        "a",
+        "b",
+    ]
 
 
 def test_two_files_of_one_name_are_refused():

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,7 +162,8 @@ def test_metrics_use_labelled_and_exact_rows_only():
 def test_files_are_read_plain_and_packed(pairs, pair_files, tmp_path):
     """Prevents another result for the same table in another packing."""
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
-    plain, packed = read_pairs(tmp_path / "pairs.csv"), read_pairs(pair_files[0])
+    packed_by_content = shutil.copy(pair_files[0], tmp_path / "packed.csv")
+    plain, packed = read_pairs(tmp_path / "pairs.csv"), read_pairs(packed_by_content)
     assert plain.fingerprint() == packed.fingerprint() == PairData(pairs).fingerprint()
     np.testing.assert_array_equal(plain.labels, packed.labels)
 
@@ -170,16 +172,26 @@ def test_unusable_files_are_one_line(tmp_path, pairs):
     """Prevents a traceback, or an error that does not name file and column."""
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01" * 10)
-    (tmp_path / "plain.csv.gz").write_text("peptide,allele\n")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(pairs.to_csv(index=False).encode())[:-20])
     (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(b"peptide,allele\n")[:10] + b"\xff" * 40)
     for column in ("label", "offset"):
         pairs.drop(columns=column).to_csv(tmp_path / f"{column}.csv", index=False)
-    unreadable = ("missing.csv", "empty.csv", "bytes.csv", "plain.csv.gz", "cut.csv.gz", "bad.csv.gz")
-    for name in (*unreadable, "label.csv", "offset.csv"):
+    (tmp_path / "longer.csv").write_text(pairs.to_csv(index=False) + "SLYNTVATL,A0201,1,,,0,,,\n")
+    (tmp_path / "quote.csv").write_text(pairs.to_csv(index=False) + '"SLYNTVATL,A0201,1,,,0,\n')
+    told = {
+        "missing.csv": "no such file",
+        "empty.csv": "the table is empty (make the table",
+        "bytes.csv": "UTF-16",
+        "cut.csv.gz": "the gzip file is cut short",
+        "bad.csv.gz": "the gzip file is damaged",
+        "longer.csv": f"row {len(pairs) + 2}: the row has more fields than the header",
+        "quote.csv": f"row {len(pairs) + 2}: a quotation mark is open",
+    }
+    for name in (*told, "label.csv", "offset.csv"):
         with pytest.raises(InputError) as caught:
             read_pairs(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
+        assert told.get(name, "") in str(caught.value)
         if name in ("label.csv", "offset.csv"):
             assert f"column '{name[:-4]}'" in str(caught.value)
 
@@ -254,6 +266,7 @@ def test_nothing_labelled_to_measure(pairs):
     targets = np.array([[NAN, x, 0, 0] for x in (0.1, 0.5, 0.9)])
     found = metrics(PairData(pairs), np.zeros((3, 2)) + np.arange(3)[:, None], targets)
     assert found.pop("loss") > 0 and found == {"affinity_spearman": 1.0}
+    assert BINDING.measures(PairData(pairs.assign(label=None))) == ("affinity_spearman",)
 
 
 def test_hidden_residues_of_the_groove(pairs):

@@ -262,6 +262,7 @@ def test_a_stride_as_it_is_given():
 def test_regression_on_one_row():
     """Prevents a traceback for a validation table of one row, of which there is no correlation."""
     assert TASKS["regression"].metrics(None, np.array([[1.0]]), np.array([[3.0]])) == {"rmse": 2.0}
+    assert TASKS["regression"].measures([1]) == ("rmse",)
 
 
 @pytest.mark.filterwarnings("error")
