@@ -41,7 +41,8 @@ def measure(pipe: Pipeline, path: Path) -> dict[str, float]:
             truth.append(pipe.task.targets(batch).numpy())
     width = max(part.shape[1] for part in found)
     measured = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
-    return pipe.task.metrics(data, measured, np.concatenate(truth))
+    metrics = pipe.task.metrics(data, measured, np.concatenate(truth))
+    return {name: metrics[name] for name in pipe.task.measures(data)}
 
 
 def guess(pipe: Pipeline, train: Path, path: Path) -> dict[str, float]:

@@ -282,8 +282,7 @@ def texts(
     click.echo(", ".join(f"{name}: {len(found):,} passages" for name, found in parts.items()), err=True)
     if vocabulary:
         from pmhc_distil.models.hf.starting import train_vocabulary
-        from pmhc_distil.sequences.files import atomic_path
+        from pmhc_distil.sequences.files import write_text
 
         pieces = train_vocabulary(parts["train"], vocabulary, lower=lower)
-        with atomic_path(output / "vocab.txt") as temporary:
-            temporary.write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+        write_text(output / "vocab.txt", "".join(f"{piece}\n" for piece in pieces))

@@ -118,7 +118,7 @@ def evaluate(
     from pmhc_distil.errors import InputError
     from pmhc_distil.models import BUNDLED_MODEL
     from pmhc_distil.sequences.csv_tables import select_rows
-    from pmhc_distil.sequences.files import atomic_path, check_destination, check_outputs
+    from pmhc_distil.sequences.files import check_destination, check_outputs, write_text
     from pmhc_distil.sequences.formats import choose_format
     from pmhc_distil.sequences.readers import read_peptides
     from pmhc_distil.sequences.small_tables import require_columns
@@ -171,8 +171,6 @@ def evaluate(
             rounded = [Column(str(name), "float64", "", "", digits=6) for name in details.select_dtypes("float")]
             write_predictions(details, output, columns=rounded)
         if report:
-            with atomic_path(report) as temporary:
-                page = evaluation_page(Path(table).name, evaluations, details)
-                temporary.write_text(page, encoding="utf-8")
+            write_text(report, evaluation_page(Path(table).name, evaluations, details))
     if document:
         insert_into(document, to_markdown(overview), block)

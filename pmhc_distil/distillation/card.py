@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from pmhc_distil.distillation.task import Task
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import write_text
 
 CARD_FILE = "README.md"
 """Written last: a folder that has it holds a whole run."""
@@ -133,8 +133,7 @@ def write_card(
         "",
     ]
     text = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n".join(lines)
-    with atomic_path(folder / CARD_FILE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / CARD_FILE, text)
 
 
 def _taught(teachers: Sequence[str], further: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer, check_losses, check_metric
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
+from pmhc_distil.sequences.files import check_folder, create_folder, write_text
 from pmhc_distil.sequences.prepare import REPORT_FILE
 from pmhc_distil.sequences.text_files import open_text, text_digest
 
@@ -295,8 +295,7 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     if not begun:
         clear(request.output)
     create_folder(request.output)
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(record, sort_keys=False))
 
 
 def _record_of(path: Path) -> dict[str, Any]:

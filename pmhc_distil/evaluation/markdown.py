@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import write_text
 from pmhc_distil.sequences.text_files import read_text
 
 
@@ -63,5 +63,4 @@ def insert_into(document: str, table: str, block: str) -> None:
         If there is no such file, or it lacks the markers.
     """
     text = insert(read_text(document), table, block, document)
-    with atomic_path(document) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(document, text)

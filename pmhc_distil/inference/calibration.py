@@ -16,7 +16,7 @@ from pmhc_distil.inference.engine import Engine
 from pmhc_distil.inference.ranks import MILLI, PERCENTILES, RANKS_FILE, RankTable, knots_of, percent_rank, to_milli
 from pmhc_distil.inference.score_estimates import ScoreEstimates, Scores, Thoroughness, spread_out
 from pmhc_distil.sequences.ahead import ahead
-from pmhc_distil.sequences.files import atomic_path, file_sha256
+from pmhc_distil.sequences.files import file_sha256, write_text
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.proteins import Proteome, read_proteins
 
@@ -194,7 +194,6 @@ def calibrate_model(
     report: dict[str, Any] = {**facts, "grooves": len(grooves), "peptides": windows * len(random)}
     if thoroughness:
         report["largest_error"] = _largest_error(engine, table, random, np.random.default_rng(seed))
-    with atomic_path(folder / "calibration.json") as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "calibration.json", json.dumps(report, indent=2) + "\n")
     partial.unlink()
     return report

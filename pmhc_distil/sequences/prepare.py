@@ -19,7 +19,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.affinity import BINDER_NM, MEASURED
 from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.explain import TRAINING_FILE
-from pmhc_distil.sequences.files import atomic_path, check_destination, create_folder, file_sha256
+from pmhc_distil.sequences.files import check_destination, create_folder, file_sha256, write_text
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.label_noise import LabelNoise, believed
 from pmhc_distil.sequences.motifs import Motifs
@@ -327,5 +327,4 @@ def write_prepared(prepared: Prepared, folder: Path, recipe: Mapping[str, Any] |
         "dropped": prepared.dropped,
         "sha256": {name: file_sha256(folder / name) for name in (*tables, HASHES_FILE)},
     }
-    with atomic_path(folder / REPORT_FILE) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / REPORT_FILE, json.dumps(report, indent=2) + "\n")

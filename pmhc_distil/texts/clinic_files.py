@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pmhc_distil.sequences.files import atomic_path, create_folder
+from pmhc_distil.sequences.files import create_folder, write_text
 from pmhc_distil.texts.clinic_notes import SIDES, SLOT, ClinicNote, make_notes
 from pmhc_distil.texts.clinic_phrases import QUESTIONS
 
@@ -69,8 +69,7 @@ def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
     report: dict[str, Any] = {"seed": seed, "roles": {}}
     for role, notes in made.items():
         data = json.dumps(squad_of(notes, role, seed), ensure_ascii=False, indent=1) + "\n"
-        with atomic_path(folder / f"{role}.json") as temporary:
-            temporary.write_text(data, encoding="utf-8")
+        write_text(folder / f"{role}.json", data)
         answered = Counter(f"{kind} {side}" for note in notes for kind, side in note.answers)
         report["roles"][role] = {
             "notes": len(notes),
@@ -83,6 +82,5 @@ def write_clinic_notes(folder: Path, count: int, seed: int) -> dict[str, Any]:
             "words_not_in_training": sorted(words[role] - words["train"]),
             "sha256": hashlib.sha256(data.encode()).hexdigest(),
         }
-    with atomic_path(folder / REPORT_FILE) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / REPORT_FILE, json.dumps(report, indent=2) + "\n")
     return report
