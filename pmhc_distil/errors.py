@@ -5,6 +5,7 @@ exits with status 2.  Mistakes of our own are ordinary exceptions and keep their
 """
 
 from dataclasses import astuple, dataclass
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -58,3 +59,39 @@ class InputError(Exception):
         if self.hint:
             text += f" ({self.hint})"
         return " ".join(text.split())
+
+
+def checked_percentage(value: float, name: str) -> None:
+    """Refuse a limit of ranks that is no percentage.
+
+    Parameters
+    ----------
+    value : float
+    name : str
+        The argument that it was given by.
+
+    Raises
+    ------
+    InputError
+        If it is no number from 0 to 100.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 100:
+        raise InputError("a percentage from 0 to 100 is expected", source=name, value=value)
+
+
+def checked_count(value: int, name: str) -> None:
+    """Refuse a number of things that is none.
+
+    Parameters
+    ----------
+    value : int
+    name : str
+        The argument that it was given by.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number above 0.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InputError("a whole number above 0 is expected", source=name, value=value)

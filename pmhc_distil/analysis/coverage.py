@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.errors import InputError, InputWarning, checked_percentage
 from pmhc_distil.sequences.frequencies import frequencies_from
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import COVERAGE_COLUMNS, make_frame
 from pmhc_distil.sequences.small_tables import require_columns
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, checked_percentage, unclashing_names, written_rank
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, unclashing_names, written_rank
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.predictor import Predictor

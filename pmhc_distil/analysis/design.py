@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from pmhc_distil.analysis.similarity import identities, similarities
 from pmhc_distil.analysis.substitutions import checked_peptide, logits_of, replaced
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, checked_count, checked_percentage
 from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.result_columns import DESIGN_COLUMNS, make_frame
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, binder_class, checked_percentage
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, binder_class
 
 BEAM = 32
 """Peptides of every number of substitutions that further ones are tried of."""
@@ -171,9 +171,8 @@ def design(
         out of its range.
     """
     checked_percentage(rank, "rank")
-    for name, number in (("best", best), ("beam", beam)):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-            raise InputError("a whole number above 0 is expected", source=name, value=number)
+    checked_count(best, "best")
+    checked_count(beam, "beam")
     request = resolve_alleles(alleles, grooves)
     own = dict(zip(request.allele_names, request.grooves, strict=True))
     rules = rules or Rules()

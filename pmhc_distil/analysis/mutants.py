@@ -10,7 +10,7 @@ import pandas as pd
 
 from pmhc_distil.analysis.anchors import P2_AND_LAST, Anchors
 from pmhc_distil.analysis.mutant_windows import WINDOW_COLUMNS, mutant_windows
-from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.errors import InputError, InputWarning, checked_percentage
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
 from pmhc_distil.sequences.occurrence import occurring
@@ -19,13 +19,7 @@ from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
 from pmhc_distil.sequences.samples import samples_from, with_samples
-from pmhc_distil.sequences.tables import (
-    GENOTYPE_COLUMNS,
-    PREDICTION_COLUMNS,
-    checked_percentage,
-    empty_predictions,
-    written_rank,
-)
+from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
 from pmhc_distil.sequences.windows import SCAN_LENGTHS, checked_lengths
 
 if TYPE_CHECKING:

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import checked_count, checked_percentage
 from pmhc_distil.sequences.result_columns import REGION_COLUMNS, SAMPLE, SAMPLE_COLUMN, make_frame
 from pmhc_distil.sequences.small_tables import require_columns
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, Column, checked_percentage, written_rank
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, Column, written_rank
 
 
 @dataclass
@@ -190,8 +189,8 @@ def reduction(
     """
     if max_rank is not None:
         checked_percentage(max_rank, "max_rank")
-    if top is not None and (not isinstance(top, Integral) or isinstance(top, bool) or top < 1):
-        raise InputError("a whole number above 0 is expected", source="top", value=top)
+    if top is not None:
+        checked_count(top, "top")
     if regions:
         max_rank = WEAK_BINDER_RANK if max_rank is None else max_rank
         return max_rank, partial(binder_regions, max_rank=max_rank, genotype=genotype, top=top)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tqdm import tqdm
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, checked_count
 from pmhc_distil.inference import native
 from pmhc_distil.models.shape import EncoderShape
 from pmhc_distil.models.vocabulary import PAD, encode
@@ -98,8 +98,8 @@ class Engine:
         if precision not in get_args(Precision):
             hint = f"use {', '.join(get_args(Precision))}"
             raise InputError("no such precision", source="precision", value=precision, hint=hint)
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
-            raise InputError("a whole number above 0 is expected", source="threads", value=threads)
+        if threads is not None:
+            checked_count(threads, "threads")
         self.folder = folder
         self.threads = threads or available_cores()
         shape, weights = read_weights(folder)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.errors import InputError, InputWarning, checked_count
 from pmhc_distil.inference import background
 from pmhc_distil.inference.calibration import Background
 from pmhc_distil.inference.engine import Engine, Precision
@@ -74,8 +74,8 @@ class Predictor:
     ) -> None:
         if not isinstance(model, str | Path | None):
             raise InputError("the path of a folder is expected", source="model", value=model)
-        if windows is not None and (not isinstance(windows, int) or isinstance(windows, bool) or windows < 1):
-            raise InputError("a whole number above 0 is expected", source="windows", value=windows)
+        if windows is not None:
+            checked_count(windows, "windows")
         self.folder = BUNDLED_MODEL if model is None else Path(model)
         self._arguments: dict[str, Any] = {
             "threads": threads,

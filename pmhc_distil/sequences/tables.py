@@ -5,14 +5,12 @@ A name, once published, keeps its meaning; a new column is appended after the la
 """
 
 from collections.abc import Collection, Iterable
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.cells import round_significant
 
 SCHEMA_VERSION = "1"
@@ -112,24 +110,6 @@ def digits_of(columns: Iterable[Column]) -> dict[str, int]:
 
 
 _DIGITS = digits_of(PREDICTION_COLUMNS)
-
-
-def checked_percentage(value: float, name: str) -> None:
-    """Refuse a limit of ranks that is no percentage.
-
-    Parameters
-    ----------
-    value : float
-    name : str
-        What to call it in the message.
-
-    Raises
-    ------
-    InputError
-        If it is no number from 0 to 100.
-    """
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 100:
-        raise InputError("a percentage from 0 to 100 is expected", source=name, value=value)
 
 
 def written_rank(rank: ArrayLike) -> NDArray[np.float64]:
