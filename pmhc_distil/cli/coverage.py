@@ -67,6 +67,9 @@ def coverage(
     if peptides.allele_column is not None and not holds_predictions(peptides):
         tell(f"{source}: each peptide is predicted with every allele of the frequencies, not its own")
     predictions = predictions_for(peptides, table, lambda: load_predictor(model, **options))
+    if predictions["rank"].isna().all():
+        why = next((str(note) for note in predictions.get("note", ()) if note), None)
+        raise InputError("no peptide has a rank", source=source, hint=why)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", InputWarning)
         made = cover(predictions, table, max_rank=max_rank)

@@ -18,6 +18,22 @@ SEEDS = click.IntRange(0, 2**32 - 1)
 """What NumPy takes as a seed."""
 
 
+def _named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty name, as of a variable that is not set, instead of writing elsewhere."""
+    if value == "":
+        raise InputError("no file is named", source="--output", hint="leave it out for standard output")
+    return value
+
+
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=_named,
+    help="Where to write; .gz is packed.  [default: standard output]",
+)
+
+
 def allele_options(command: Command) -> Command:
     """Add the options that name alleles."""
     options = [

@@ -11,6 +11,7 @@ import click
 
 from pmhc_distil.cli.keeping import PAIRS_AT_ONCE, check_keeping, facts_of
 from pmhc_distil.cli.options import (
+    OUTPUT,
     allele_options,
     alleles_of_samples,
     check_model,
@@ -48,9 +49,7 @@ def prediction_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--genotype", is_flag=True, help="Only the best of the alleles for each peptide, and how many it binds."
         ),
-        click.option(
-            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
-        ),
+        OUTPUT,
         click.option(
             "--format",
             "format_",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pmhc_distil.cli.options import with_options
+from pmhc_distil.cli.options import OUTPUT, with_options
 from pmhc_distil.sequences.formats import STDOUT, TABLE_FORMATS
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 def result_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on where and how to write."""
     options = [
-        click.option(
-            "-o", "--output", metavar="FILE", help="Where to write; .gz is packed.  [default: standard output]"
-        ),
+        OUTPUT,
         click.option(
             "--format", "format_", type=click.Choice(TABLE_FORMATS), help="[default: by the name of FILE, csv]"
         ),

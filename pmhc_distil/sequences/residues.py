@@ -14,8 +14,9 @@ def residue_problem(sequence: str) -> str:
     """Name the letters of an upper-case sequence that are not among the twenty; an empty string if there are none."""
     if _STANDARD.issuperset(sequence):
         return ""
-    odd = ", ".join(f"'{letter}'" for letter in sorted(set(sequence) - _STANDARD))
-    return f"non-standard residue {odd}"
+    odd = sorted(set(sequence) - _STANDARD)
+    shown = (f"'{letter}'" if letter.isprintable() else f"U+{ord(letter):04X}" for letter in odd)
+    return f"non-standard residue {', '.join(shown)}"
 
 
 def peptide_problem(peptide: str) -> str:

@@ -33,6 +33,10 @@ def test_peptides_that_are_not_counted_are_told(run_command):
     Path("peptides.txt").write_text("")
     status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv")
     assert (status, out) == (2, "") and err.count("\n") == 1 and "there are no peptides" in err
+    Path("peptides.txt").write_text("SLYXTVATL\nSLYNTV\u200bATL\n")
+    status, out, err = run_command("coverage", "peptides.txt", "--frequencies", "frequencies.csv")
+    told = "error: peptides.txt: no peptide has a rank (non-standard residue 'X')\n"
+    assert (status, out) == (2, "") and err.endswith(told)
 
 
 def test_every_peptide_meets_every_allele(run_command):

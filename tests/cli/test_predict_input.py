@@ -34,6 +34,18 @@ def test_cross_product_of_the_example(run):
     assert list(rows["allele"][:3]) == ["HLA-A*02:01", "HLA-B*07:02", "HLA-A*24:02"]
 
 
+def test_an_output_without_a_name(run):
+    """Prevents `-o "$OUT"`, with a variable that is not set, from writing to the terminal or a log."""
+    message = "error: --output: no file is named (leave it out for standard output)\n"
+    assert run(EXAMPLES / "pairs.csv", "-o", "") == (2, "", message)
+
+
+def test_letters_that_cannot_be_seen(run):
+    """Prevents a note that shows nothing between its quotes."""
+    _, out, _ = run("--peptide", "SLYNTV\u200bATL", "--hla", "A0201")
+    assert list(table(out)["note"]) == ["non-standard residue U+200B"]
+
+
 def test_pairs_of_the_example(run):
     """Prevents rows of the example from being lost, and unscored ones from going unsaid."""
     status, _, err = run(EXAMPLES / "pairs.csv", "-o", "out.tsv.gz")
