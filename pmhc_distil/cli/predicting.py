@@ -171,13 +171,10 @@ def predict_rows(
 
         def predict(table: "PeptideTable") -> "tuple[pd.DataFrame, Tally]":
             problems, count = table.n_problems, len(table.frame)
-            by_name = request.cross and screen and not genotype
+            names = None if request.cross and screen and not genotype else alleles
             if screen:
                 table = screen.rows(table, request, genotype=genotype)
-            frame = predictor.predict(table, None if by_name else alleles, genotype=genotype, grooves=grooves)
-            if by_name:  # of its names alone, which do not tell how they were spelt
-                notes = dict(zip(request.allele_names, request.allele_notes, strict=True))
-                frame["note"] = frame["allele"].map(notes).astype("str")
+            frame = predictor.predict(table, names, genotype=genotype, grooves=grooves)
             unscored = problems * each if screen else int(frame["score"].isna().sum())
             if max_rank is not None:
                 frame = frame[written_rank(frame["rank"]) <= max_rank].reset_index(drop=True)

@@ -40,7 +40,7 @@ class Request:
     starts : ndarray of int, shape (cells + 1,)
         Where the alleles of each distinct cell begin in `spellings`; a cell has several only in a genotype.
     spellings : list of str
-        Allele texts of the distinct cells.
+        Allele texts of the distinct cells.  With `cross` one for each of `allele_names`, the one that its note is of.
     spelling_index : ndarray of int, shape (len(spellings),)
         Place in `grooves`; -1 where the text names no allele that can be scored, or in a genotype a null allele.
     spelling_notes : list of str
@@ -87,6 +87,7 @@ class _Alleles:
         self.names: list[str] = []
         self.grooves: list[str] = []
         self.notes: list[str] = []
+        self.spellings: list[str] = []
         self.warnings: list[str] = []
         self._places: dict[str, int] = {}
 
@@ -110,13 +111,15 @@ class _Alleles:
         if name in self._places:
             place = self._places[name]
             if warning and (told := f"{text}: {warning}") not in self.warnings:  # another spelling may be one to mind
-                self.notes[place] = self.notes[place] or warning
+                if not self.notes[place]:
+                    self.notes[place], self.spellings[place] = warning, text
                 self.warnings.append(told)
             return place, False, warning
         self._places[name] = len(self.names)
         self.names.append(name)
         self.grooves.append(groove)
         self.notes.append(warning)
+        self.spellings.append(text)
         if warning:
             self.warnings.append(f"{text}: {warning}")
         return self._places[name], True, warning
@@ -207,7 +210,7 @@ def resolve_request(
     none = np.empty(0, dtype=np.intp)
     unlikely = genotype_warnings(found.names, "the genotype") if genotype else []
     warnings = (*found.warnings, *repeated, *unlikely)
-    return Request(found.names, found.grooves, True, none, [], none, [], none, [], found.notes, warnings)
+    return Request(found.names, found.grooves, True, none, [], none, found.spellings, none, [], found.notes, warnings)
 
 
 def _example(option: str) -> str:

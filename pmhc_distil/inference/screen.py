@@ -140,8 +140,8 @@ class MotifScreen:
         else:
             row, allele = np.nonzero(np.take(passing, number, axis=0))
             kept = scorable[row]
-            names = pd.Series(np.array(request.allele_names, dtype=object)[allele], dtype="str")
-            frame = table.frame.iloc[kept].reset_index(drop=True).assign(allele=names)
+            spelt = pd.Series(np.array(request.spellings, dtype=object)[allele], dtype="str")
+            frame = table.frame.iloc[kept].reset_index(drop=True).assign(allele=spelt)
         return replace(table, frame=frame, rows=table.rows[kept], n_problems=0)
 
 
