@@ -178,6 +178,44 @@ def unlabelled(table: Path, alleles: int, peptides: int, of_known: int, seed: in
     click.echo(f"{len(frame):,} rows, {len(made) - len(frame):,} added", err=True)
 
 
+@data.command("unlabelled-texts")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--words",
+    type=click.IntRange(min=1),
+    help="Cut texts between sentences into passages of so many words at most, but for a longer sentence.",
+)
+@click.option("--count", type=click.IntRange(min=1), help="Texts to draw.  [default: all]")
+@click.option("--seed", type=SEEDS, default=42, show_default=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="CSV, plain or .gz.")
+def unlabelled_texts(
+    table: Path, files: tuple[Path, ...], words: int | None, count: int | None, seed: int, output: Path
+) -> None:
+    """Add texts without labels to the training TABLE of text-classification or regression, for `pmhc-distil distill`.
+
+    FILES are texts (one a line, or the column 'text' of a table), or tables of pairs where TABLE has pairs; their
+    labels are not read. A student learns what its teacher answers to them.
+
+    \b
+    Example:
+      pmhc-distil data unlabelled-texts train.tsv reviews.jsonl.gz --words 20 -o more.csv.gz
+    """
+    import numpy as np
+
+    from pmhc_distil.sequences.csv_tables import write_csv
+    from pmhc_distil.sequences.files import check_destination, check_not_input
+    from pmhc_distil.texts.tables import read_labelled
+    from pmhc_distil.texts.unlabelled import with_unlabelled
+
+    check_destination(output)
+    check_not_input(output, table, *files)
+    frame = read_labelled(table, filled=False)
+    made = with_unlabelled(frame, files, np.random.default_rng(seed), count=count, words=words)
+    write_csv(made, output)
+    click.echo(f"{len(frame):,} rows, {len(made) - len(frame):,} added", err=True)
+
+
 @data.command()
 @click.argument("fasta", type=click.Path(path_type=Path))
 @click.option("--validation-share", type=click.FloatRange(0, 1), default=0.01, show_default=True)

@@ -31,7 +31,7 @@ from pmhc_distil.distillation.checkpoints import (
 )
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.facts import training_facts
-from pmhc_distil.distillation.settings import training_arguments
+from pmhc_distil.distillation.settings import training_arguments, without_emulation
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer, check_losses, check_metric
@@ -89,7 +89,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
     reading = Reading.within(start.longest, start.tokenizer, classes=start.classes, **given)
     reading = replace(reading, order=start.order)
-    tables = {"train": task.read(request.train, reading)}
+    tables = {"train": task.read(request.train, replace(reading, taught=start.teachers is not None))}
     # What the training table names counts for all.
     classes = tables["train"].classes
     reading = replace(reading, classes=classes)
@@ -100,6 +100,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         if not len(table):
             raise InputError("there are no examples", source=str(getattr(request, name)))
     train, validation = tables["train"], tables["validation"]
+    settings, notes = without_emulation(settings)
     arguments = training_arguments(request.output, settings)
     measures = task.measures(validation)
     check_metric(arguments.metric_for_best_model, measures)
@@ -108,8 +109,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     set_seed(arguments.seed)
     model, teacher = start.build(classes)
     check_losses(arguments, model, teacher, cached=teacher is not None and request.cache is not None)
-    if teacher is None and getattr(train, "unlabelled", 0) == len(train):
-        hint = "only a student with a teacher learns from such rows"
+    if getattr(train, "unlabelled", 0) == len(train) and (teacher is None or arguments.alpha_hard):
+        hint = "only a student with a teacher learns from such rows" if teacher is None else "set alpha_hard to 0"
         raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
     if start.further and getattr(train, "new", None) is None:
         hint = "add some with `pmhc-distil data unlabelled`, or leave --teacher-of-new-alleles out"
@@ -138,7 +139,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         # A task on peptides has no choice of how to read them.
         "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
     }
-    facts, ours, notes = training_facts(request.train, start.sources)
+    facts, ours, told = training_facts(request.train, start.sources)
+    notes += told
     data_recipe = _data_recipe(request.train) if ours else {}
     with arguments.main_process_first(local=False, desc="recipe"):
         _begin(request, record)

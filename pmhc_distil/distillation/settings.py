@@ -103,6 +103,33 @@ def _range_left(name: str, value: Any) -> str:
     return f"a number up to {LARGEST_SEED}" if name == "seed" and value > LARGEST_SEED else ""
 
 
+def without_emulation(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Turn ``bf16`` off where a processor that has no instructions for it would take a hundred times as long.
+
+    Returns
+    -------
+    settings : dict
+        With ``bf16`` set to False, if it is turned off.
+    notes : list of str
+        What the user is told of that.
+    """
+    asked = settings.get("bf16") is True and settings.get("use_cpu", _on_processor())
+    if not asked or _processor_has_bf16():
+        return settings, []
+    note = "bf16 is turned off: this processor has no instructions for it, and is faster in single precision"
+    return {**settings, "bf16": False}, [note]
+
+
+def _on_processor() -> bool:
+    """Tell whether a training runs on the processor unless the settings say otherwise."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def _processor_has_bf16() -> bool:
+    """Tell whether oneDNN, which multiplies the matrices of a training on a processor, computes in bfloat16 there."""
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationArguments:
     """Fill in what every run has in common: one evaluation and one checkpoint per epoch.
 
@@ -125,7 +152,7 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
         raise InputError(reason, "recipe", column="save_strategy", value=strategy, hint=hint)
     common = {
         # Mixed precision on a CPU is refused unless the CPU is asked for by name.
-        "use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+        "use_cpu": _on_processor(),
         "save_strategy": "epoch",
         "logging_steps": 50,
         "logging_nan_inf_filter": False,

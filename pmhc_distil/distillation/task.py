@@ -113,6 +113,8 @@ class Reading:
         An order of classes that is kept, if the table names the same.
     null_score_diff_threshold : float
         The answer is none only if the logits of "no answer" exceed those of the best one by more than this.
+    taught : bool
+        A teacher answers, so that a text of a table may lack its label.
     """
 
     tokenizer: PreTrainedTokenizerBase | None = None
@@ -121,6 +123,7 @@ class Reading:
     classes: tuple[str, ...] | None = None
     order: tuple[str, ...] | None = None
     null_score_diff_threshold: float = 0.0
+    taught: bool = False
 
     @property
     def stride(self) -> int:

@@ -19,22 +19,26 @@ from pmhc_distil.texts.tables import read_labelled
 
 
 def read(path: Path, reading: Reading) -> TextData:
-    """Read a table of texts or pairs and a number for each.
+    """Read a table of texts or pairs and a number for each, which some may lack if a teacher answers.
 
     Raises
     ------
     InputError
         If the table cannot be read, or a label is no number.
     """
-    frame = read_labelled(path, numeric=True)
+    frame = read_labelled(path, numeric=True, filled=not reading.taught)
     data = ask(list(zip(frame["text"], frame["text_pair"], strict=True)), reading)
     data.labels = frame["label"].to_numpy(np.float32)[data.source][:, None]
+    data.unlabelled = int(frame["label"].isna().sum())
     return data
 
 
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
-    """Mean squared error."""
-    return F.mse_loss(outputs.logits.float(), batch["labels"])
+    """Mean squared error of the numbers that are known; 0 of none."""
+    truth = batch["labels"]
+    known = ~truth.isnan()
+    found = outputs.logits.float()[known]
+    return F.mse_loss(found, truth[known]) if len(found) else found.sum()
 
 
 def metrics(data: TextData, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -7,44 +7,46 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch.nn.functional as F
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 from transformers.utils import ModelOutput
 
+from pmhc_distil.distillation.losses import class_loss
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.tasks.metrics import BINARY_METRICS, binary_metrics
-from pmhc_distil.tasks.token_arrays import TextData
+from pmhc_distil.tasks.token_arrays import IGNORED, TextData
 from pmhc_distil.texts.documents import read_texts_or_pairs
 from pmhc_distil.texts.tables import read_labelled
 
 
 def read(path: Path, reading: Reading) -> TextData:
-    """Read a table of texts or pairs and their classes.
+    """Read a table of texts or pairs and their classes, which some may lack if a teacher answers.
 
     Raises
     ------
     InputError
         If the table cannot be read, or holds a class that training did not.
     """
-    frame = read_labelled(path)
-    classes = reading.classes or class_names(frame["label"], path, reading.order)
-    for row, label in zip(frame["row"], frame["label"], strict=True):
+    frame = read_labelled(path, filled=not reading.taught)
+    known = frame[frame["label"] != ""]
+    classes = reading.classes or class_names(known["label"], path, reading.order)
+    for row, label in zip(known["row"], known["label"], strict=True):
         if label not in classes:
             raise unknown_class(path, row, frame.attrs["label"], label, classes)
     return labelled(frame, replace(reading, classes=classes))
 
 
 def labelled(frame: pd.DataFrame, reading: Reading) -> TextData:
-    """Tokenize ``text`` and ``text_pair``, and number the classes in ``label``."""
+    """Tokenize ``text`` and ``text_pair``, and number the classes in ``label``, ``""`` where it is not known."""
     classes, labels = reading.classes or (), frame["label"]
-    numbers = {name: number for number, name in enumerate(classes)}
+    numbers = {"": IGNORED} | {name: number for number, name in enumerate(classes)}
     data = TextData.encode(frame["text"].tolist(), frame["text_pair"].tolist(), reading)
     data.classes = classes
     data.labels = np.array([numbers[label] for label in labels], dtype=np.int64)[data.source][:, None]
+    data.unlabelled = int((labels == "").sum())
     return data
 
 
@@ -94,8 +96,10 @@ def rows(outputs: ModelOutput, _: Batch) -> Tensor:
 
 
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
-    """Cross-entropy of the classes."""
-    return F.cross_entropy(outputs.logits.float(), batch["labels"][:, 0])
+    """Cross-entropy of the classes that are known."""
+    truth = batch["labels"][:, 0]
+    known = truth != IGNORED
+    return class_loss(outputs.logits[known], truth[known])
 
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:

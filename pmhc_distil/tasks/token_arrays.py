@@ -36,7 +36,9 @@ class TextData:
     ends : Ragged
         End of its characters, for texts that are not split.
     labels : ndarray, shape (examples, M), or Ragged
-        Labels of the examples or of their tokens (-100: none), if they are known.
+        Labels of the examples or of their tokens (-100, of numbers NaN: none), if they are known.
+    unlabelled : int
+        Examples of which only a teacher knows an answer.
     asked : ndarray of bool, shape (all tokens,)
         Tokens that a question is about, for tasks on tokens.
     null_score_diff_threshold : float
@@ -53,6 +55,7 @@ class TextData:
     texts: int
     classes: tuple[str, ...] = ()
     labels: np.ndarray | Ragged | None = None
+    unlabelled: int = 0
     asked: np.ndarray | None = None
     null_score_diff_threshold: float = 0.0
     questions: Sequence[Any] = field(default_factory=list)

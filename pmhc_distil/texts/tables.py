@@ -1,6 +1,7 @@
 """Texts or pairs of texts with a label or a number, for classification and regression."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,7 @@ LABEL_NAMES = ("label", "labels", "quality", "score", "target", "class")
 """Headers of a column of labels or numbers, in lower case without separators."""
 
 
-def read_labelled(path: Path, *, numeric: bool = False) -> pd.DataFrame:
+def read_labelled(path: Path, *, numeric: bool = False, filled: bool = True) -> pd.DataFrame:
     """Read texts and their labels.
 
     Parameters
@@ -39,13 +40,15 @@ def read_labelled(path: Path, *, numeric: bool = False) -> pd.DataFrame:
         :data:`PAIR_NAMES`, :data:`TEXT_NAMES` and :data:`LABEL_NAMES`.
     numeric : bool
         The labels are numbers, for regression.
+    filled : bool
+        Refuse a row without a label.
 
     Returns
     -------
     DataFrame
         A row per row of the file, in its order: ``text`` and ``text_pair`` (str without blanks around it, the pair
-        ``""`` where there is none), ``label`` (str, or float if `numeric`), ``row`` (1-based line), and as
-        ``attrs["label"]`` the name of the column of labels.
+        ``""`` where there is none), ``label`` (str, ``""`` where there is none, or float, NaN where there is none, if
+        `numeric`), ``row`` (1-based line), and as ``attrs["label"]`` the name of the column of labels.
 
     Raises
     ------
@@ -57,8 +60,8 @@ def read_labelled(path: Path, *, numeric: bool = False) -> pd.DataFrame:
     _text_columns(records)
     label = records.need("labels", *LABEL_NAMES)
     frame = text_frame(records)
-    labels = numbers(records, label) if numeric else pd.Series(records.texts(label), dtype="str")
-    frame.insert(2, "label", labels)
+    texts = records.texts(label, filled=filled)
+    frame.insert(2, "label", numbers(records, label, texts) if numeric else pd.Series(texts, dtype="str"))
     frame.attrs["label"] = label
     return frame
 
@@ -75,21 +78,23 @@ def text_frame(records: Records) -> pd.DataFrame:
     return frame
 
 
-def numbers(records: Records, column: str) -> list[float]:
-    """Give the cells of a column as numbers that are finite in single precision, in which models compute.
+def numbers(records: Records, column: str, texts: Sequence[str]) -> list[float]:
+    """Give the texts of a column as numbers that are finite in single precision, in which models compute.
+
+    An empty text is no number (NaN).
 
     Raises
     ------
     InputError
-        If a cell is empty or not such a number.
+        If another text is not such a number.
     """
     found = []
-    for row, text in zip(records.rows.tolist(), records.texts(column), strict=True):
+    for row, text in zip(records.rows.tolist(), texts, strict=True):
         try:
-            number = float(text)
+            number = float(text or math.nan)
         except ValueError:
             number = math.nan
-        if not abs(number) <= LARGEST:
+        if text and not abs(number) <= LARGEST:
             raise InputError("a number is expected", records.source, row, column, text)
         found.append(number)
     return found

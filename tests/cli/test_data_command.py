@@ -210,3 +210,33 @@ def test_unlabelled(prepare, tmp_path):
     assert (pd.read_csv(tmp_path / "one.csv.gz")["source"] == "unlabelled").sum() == 12
     with pytest.raises(InputError, match=r"0 ligands that are not with HLA-A\*02:01"):
         call("data", "unlabelled", *options, "--of-known", 2, "-o", tmp_path / "more.csv.gz")
+
+
+def test_unlabelled_texts(tmp_path):
+    """Prevents labels that change, texts that come twice, and another table each time."""
+    table, more, pairs = (tmp_path / name for name in ("train.tsv", "more.jsonl", "pairs.csv"))
+    table.write_text('sentence\tlabel\na film .\t01\ngood , "really" .\tno\n')
+    texts = ["One two. Three four five. <br />a film .", "A film.", "a film .", "A film."]
+    more.write_text("".join(json.dumps({"text": text, "label": "yes"}) + "\n" for text in texts))
+    pairs.write_text("text,text_pair,label\na,b,1\n")
+    call("data", "unlabelled-texts", table, more, "-o", tmp_path / "all.csv")
+    made = pd.read_csv(tmp_path / "all.csv", dtype=str, keep_default_na=False)
+    assert made.columns.tolist() == ["text", "label"] and made["label"].tolist() == ["01", "no", "", ""]
+    assert made["text"].tolist() == ["a film .", 'good , "really" .', texts[0], texts[1]]
+    options = ["--words", 3, "--count", 3]
+    result = call("data", "unlabelled-texts", table, more, *options, "-o", tmp_path / "one.csv.gz")
+    call("data", "unlabelled-texts", table, more, *options, "-o", tmp_path / "two.csv.gz")
+    assert "2 rows, 3 added" in result.stderr
+    assert (tmp_path / "one.csv.gz").read_bytes() == (tmp_path / "two.csv.gz").read_bytes()
+    drawn = pd.read_csv(tmp_path / "one.csv.gz")["text"][2:]
+    assert drawn.tolist() == ["One two.", "Three four five.", "A film."]
+    for files, extra, told in (
+        ([table, more], ["--count", 9], r"more.jsonl: there are only 2 texts that are not in the table"),
+        ([table, pairs], [], r"pairs.csv, row 2: the table has single texts, this row a pair"),
+        ([pairs, more], [], r"more.jsonl, row 1: the table has pairs of texts, this row a single one"),
+        ([pairs, pairs], ["--words", 5], r"--words: pairs of texts are not cut"),
+        ([pairs, pairs], [], r"there are only 0 texts"),
+    ):
+        with pytest.raises(InputError, match=told):
+            call("data", "unlabelled-texts", *files, *extra, "-o", tmp_path / "no.csv")
+    assert not (tmp_path / "no.csv").exists()

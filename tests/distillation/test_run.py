@@ -12,6 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from pmhc_distil.distillation import settings as settings_module
 from pmhc_distil.distillation.epochs import epoch_rows
 from pmhc_distil.distillation.halve import halve
 from pmhc_distil.distillation.run import RunRequest, run, save_model
@@ -471,6 +472,17 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
             begin(make_model(num_hidden_layers=1)),
         )
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_half_precision_without_instructions_for_it(make_model, pair_files, tmp_path, has, capsys, monkeypatch):
+    """Prevents a training that takes a hundred times as long, and a card that claims a precision that was not used."""
+    monkeypatch.setattr(settings_module, "_processor_has_bf16", lambda: has)
+    settings = {**SETTINGS, "bf16": True, "alpha_soft": 0.0, "max_steps": 1}
+    run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings), begin(make_model()))
+    assert ("bf16 is turned off" in capsys.readouterr().err) is not has
+    assert yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())["settings"]["bf16"] is has
+    assert f"- bf16: {has}" in (tmp_path / "run" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("resume", [True, False])
