@@ -324,3 +324,4 @@ def texts(
 
         pieces = train_vocabulary(parts["train"], vocabulary, lower=lower)
         write_text(output / "vocab.txt", "".join(f"{piece}\n" for piece in pieces))
+        click.echo(f"vocab.txt: {len(pieces):,} pieces", err=True)

@@ -44,7 +44,7 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--recipe", type=FILE, help="YAML file of settings; the options below win over it."),
         click.option("--epochs", "num_train_epochs", type=click.FloatRange(min=0, min_open=True)),
         click.option(
-            "--max-steps", type=click.IntRange(min=1), help="Stop after so many batches, whatever the epochs."
+            "--max-steps", type=click.IntRange(min=1), help="Stop after so many updates, whatever the epochs."
         ),
         click.option(
             "--batch-size",

@@ -67,11 +67,12 @@ def choose_layers(teacher_layers: int, choice: str | Sequence[int] = "distilbert
     except (TypeError, ValueError):
         layers = []
     if not layers or any(b <= a for a, b in zip([-1, *layers], layers, strict=False)) or layers[-1] >= teacher_layers:
+        some = ",".join(map(str, layer_map(teacher_layers, half)))
         raise InputError(
             "not a choice of student layers",
             source="student layers",
             value=choice,
-            hint=f"use {', '.join(PRESETS)}, or increasing numbers below {teacher_layers} such as 0,2,4",
+            hint=f"use {', '.join(PRESETS)}, or increasing numbers below {teacher_layers} such as {some}",
         )
     return layers
 

@@ -31,7 +31,7 @@ from pmhc_distil.distillation.checkpoints import (
 )
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.facts import training_facts
-from pmhc_distil.distillation.settings import training_arguments, without_emulation
+from pmhc_distil.distillation.settings import effective, training_arguments, without_emulation
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistilTrainer, check_losses, check_metric
@@ -124,6 +124,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "command": request.command,
         "task": task.name,
         **{name: _described(getattr(request, name), table) for name, table in tables.items()},
+        # What the metrics read may be more than a model sees.
+        "validation_digest": _digest(request.validation, validation),
         **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
         "teachers": list(start.teachers) if start.teachers else None,
         "teachers_of_new_alleles": list(start.further) if start.further else None,
@@ -136,8 +138,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         "device": str(arguments.device),
         "threads": torch.get_num_threads(),
         "processes": arguments.world_size,
-        # A task on peptides has no choice of how to read them.
-        "settings": {**settings, **(_reading_settings(reading) if task.ask else {})},
+        "settings": {**effective(arguments), **settings, **_read_as(task, reading)},
     }
     facts, ours, told = training_facts(request.train, start.sources)
     notes += told
@@ -194,7 +195,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model)
         task.strip_model(model)
-        model.config.update({**settled, **(_reading_settings(reading) if task.ask else {})})
+        model.config.update({**settled, **_read_as(task, reading)})
         save_model(model, request.output)
         start.tokenizer.save_pretrained(request.output)
         # What `pmhc-distil hla explain` and `evaluate` tell about the training data.
@@ -264,8 +265,11 @@ def _digest(path: Path, data: TaskData) -> str:
         return text_digest(stream)
 
 
-def _reading_settings(reading: Reading) -> dict[str, Any]:
-    return {"max_seq_length": reading.max_seq_length, "doc_stride": reading.stride}
+def _read_as(task: Task, reading: Reading) -> dict[str, Any]:
+    """Give what a run depends on of how texts are read; a task on peptides has no choice."""
+    if not task.ask:
+        return {}
+    return {"max_seq_length": reading.max_seq_length, **({"doc_stride": reading.stride} if task.strided else {})}
 
 
 def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, float]:
@@ -285,7 +289,7 @@ def _begin(request: RunRequest, record: dict[str, Any]) -> None:
     # One that ended is not replaced by another only because its checkpoints are gone.
     if begun or (request.resume and (request.output / CARD_FILE).exists()):
         # What earlier versions did not write down.
-        later = ("begun_from", "begun_weights", "test_digest", "layers", "sizes")
+        later = ("begun_from", "begun_weights", "test_digest", "validation_digest", "layers", "sizes")
         before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
         changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
         if changed:

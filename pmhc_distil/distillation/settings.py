@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
+from transformers import SchedulerType
 
 from pmhc_distil.distillation.checkpoints import CHECKPOINTS
 from pmhc_distil.distillation.trainer import DistillationArguments
@@ -54,6 +55,12 @@ _LEAST = {
     "adam_beta2": 0,
 }
 LARGEST_SEED = 2**32 - 1
+_LEARNING = (
+    *("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps"),
+    *("learning_rate", "muon_learning_rate", "warmup_steps", "weight_decay"),
+    *("adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "lr_scheduler_type", "bf16", "fp16", "seed"),
+    *("alpha_hard", "alpha_soft", "alpha_cosine", "alpha_hidden", "temperature"),
+)
 
 
 def _fixed(output: Path) -> dict[str, Any]:
@@ -118,6 +125,12 @@ def without_emulation(settings: dict[str, Any]) -> tuple[dict[str, Any], list[st
         return settings, []
     note = "bf16 is turned off: this processor has no instructions for it, and is faster in single precision"
     return {**settings, "bf16": False}, [note]
+
+
+def effective(arguments: DistillationArguments) -> dict[str, Any]:
+    """Give the settings on which the weights depend, also those that nobody has given."""
+    found = {name: getattr(arguments, name) for name in _LEARNING}
+    return found | {"lr_scheduler_type": str(SchedulerType(arguments.lr_scheduler_type).value)}
 
 
 def _on_processor() -> bool:

@@ -198,8 +198,8 @@ class Task:
     targets: Callable[[Batch], Tensor]
     """Labels of the rows of a batch, (N, M), for ``metrics``."""
     metrics: Callable[[Any, np.ndarray, np.ndarray], dict[str, float]]
-    """Of the data, what ``measured`` gave for all its batches, and the targets.  ``loss`` is given where the mean over
-    batches is not that over all rows."""
+    """Of the data, what ``measured`` gave for all its batches, and the targets.  ``loss`` is the hard loss over all
+    rows: the Trainer's is the mean over batches, of which the last may be short."""
     measures: Callable[[Any], tuple[str, ...]]
     """Of the data, the names of the metrics that ``metrics`` gives for them, but for ``loss``."""
     pipeline_tag: str
@@ -246,8 +246,11 @@ class Task:
     """
     ask: Callable[[Sequence[Any], Reading], TaskData] | None = None
     """Turns what a user asks into examples without labels."""
+    brief: Callable[[Any, Tensor, Mapping[str, Any]], Tensor] = lambda data, rows, options: rows
+    """Of the examples, the rows of a batch and the arguments of ``answer``, what the answers need, where all rows would
+    not fit into memory."""
     answer: Callable[..., list[Any]] | None = None
-    """Turns these examples and their rows into one answer for each question."""
+    """Turns these examples and what ``brief`` gave for all of them into one answer for each question."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of ``answer`` with their defaults."""
 

@@ -1,7 +1,7 @@
 """Texts in, answers out: a trained model of any task but binding."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -127,11 +127,13 @@ class Pipeline:
         questions = list(given) if many else [given]
         if not questions:
             return []
-        answers = self.task.answer(*self.rows(questions, batch_size=batch_size), **{**self.task.options, **options})
+        chosen = {**self.task.options, **options}
+        data, rows = self._rows(questions, batch_size, lambda data, rows: self.task.brief(data, rows, chosen))
+        answers = self.task.answer(data, rows, **chosen)
         return answers if many else answers[0]
 
     def rows(self, questions: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> tuple[Any, np.ndarray]:
-        """Give what answers are made of.
+        """Compute the rows of questions.
 
         Returns
         -------
@@ -140,12 +142,19 @@ class Pipeline:
         rows : ndarray of float32, shape (N, K)
             The rows of all examples in their order; those of different widths are padded on the right.
         """
+        return self._rows(questions, batch_size, lambda _, rows: rows)
+
+    def _rows(
+        self, questions: Sequence[Any], batch_size: int, brief: Callable[[Any, torch.Tensor], torch.Tensor]
+    ) -> tuple[Any, np.ndarray]:
+        """Give the data of :meth:`rows`, and what is kept of the rows of every batch."""
         assert self.task.ask is not None
         data = self.task.ask(questions, self.reading)
         found = []
         with torch.inference_mode():
             for batch in _batches(data, batch_size, self.model.device):
-                found.append(self.task.rows(self.task.forward(self.model, batch), batch).float().cpu().numpy())
+                rows = self.task.rows(self.task.forward(self.model, batch), batch).float()
+                found.append(brief(data, rows).cpu().numpy())
         width = max(part.shape[1] for part in found)
         return data, np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in found])
 
@@ -176,10 +185,10 @@ def embed(
     model : str or Path
         Folder of a model, or its name on the hub; a head is left out.
     output : Path
-        With ``pooling`` "mean" (over the tokens that are not special) or "cls" (the first token) it gets the data set
-        ``embeddings`` (texts, width); with "tokens" all states one after the other as ``embeddings`` (tokens, width)
-        and ``starts`` (texts + 1): text i has the rows from ``starts[i]`` up to ``starts[i + 1]``, special tokens
-        among them.  float32; the attribute ``model`` names the model.
+        With ``pooling`` "mean" (over the tokens of the text, unknown ones among them) or "cls" (the first token) it
+        gets the data set ``embeddings`` (texts, width); with "tokens" all states one after the other as ``embeddings``
+        (tokens, width) and ``starts`` (texts + 1): text i has the rows from ``starts[i]`` up to ``starts[i + 1]``,
+        special tokens among them.  float32; the attribute ``model`` names the model.
     pooling : {"mean", "cls", "tokens"}
     max_seq_length : int, optional
         Longest text in tokens; by default what the model can take.
@@ -214,6 +223,11 @@ def embed(
         tokenizer.check(texts, source)
     reading = Reading.within(longest_input(config), tokenizer, max_seq_length=max_seq_length)
     data = TextData.encode(texts, None, reading)
+    if pooling == "mean":
+        for number, source_row in enumerate(data.source):
+            if np.isin(data.input_ids[number], _frame(tokenizer)).all():
+                reason, hint = "the text has no token that a mean could be of", "remove it, or use another pooling"
+                raise InputError(reason, source=source, row=int(source_row) + 1, value=texts[source_row], hint=hint)
     where = choose_device(device)
     encoder = load_model(AutoModel, model, new_head=True).eval().to(where)
     lengths = np.zeros(len(texts), dtype=np.int64)
@@ -232,7 +246,7 @@ def _states(
     encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: TextData, pooling: str, batch_size: int
 ) -> Iterator[np.ndarray]:
     """Give what is written for each example, (rows, width)."""
-    special = torch.tensor(tokenizer.all_special_ids, device=encoder.device)
+    frame = torch.tensor(_frame(tokenizer), device=encoder.device)
     with torch.inference_mode():
         for batch in _batches(data, batch_size, encoder.device):
             states = encoder(**batch).last_hidden_state.float()
@@ -240,11 +254,17 @@ def _states(
             if pooling == "cls":
                 yield from states[:, :1].cpu().numpy()
             elif pooling == "mean":
-                counted = (real & ~torch.isin(batch["input_ids"], special))[..., None]
+                counted = (real & ~torch.isin(batch["input_ids"], frame))[..., None]
                 mean = (states * counted).sum(1, keepdim=True) / counted.sum(1, keepdim=True).clamp_min(1)
                 yield from mean.cpu().numpy()
             else:
                 yield from (row[mask].cpu().numpy() for row, mask in zip(states, real, strict=True))
+
+
+def _frame(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Give the tokens that stand around texts, and are of none: not what is unknown, or masked."""
+    names = ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id", "pad_token_id")
+    return [number for name in names if (number := getattr(tokenizer, name, None)) is not None]
 
 
 def _batches(data: Any, batch_size: int, device: torch.device) -> Iterator[Batch]:

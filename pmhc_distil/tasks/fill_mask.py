@@ -1,7 +1,7 @@
 """Masked-LM: hide tokens and predict them (Devlin et al. 2019), on texts and on proteins (Brandes et al. 2022)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +115,26 @@ def ask(texts: Sequence[str], reading: Reading) -> TextData:
     return data
 
 
-def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
+def brief(data: TextData, logits: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """Give the probabilities of the most probable tokens of each mask, best first, then their numbers.
+
+    Returns
+    -------
+    Tensor, shape (masks, 2 * top_k)
+    """
+    probabilities = logits.softmax(-1)[:, : len(data.tokenizer)]  # a vocabulary may be padded
+    best = probabilities.topk(min(options["top_k"], probabilities.shape[1]))
+    return torch.cat([best.values, best.indices.float()], dim=1)
+
+
+def answer(data: TextData, best: np.ndarray, *, top_k: int = 5) -> list[Any]:
     """Give the most probable tokens of each mask, best first.
+
+    Parameters
+    ----------
+    data : TextData
+    best : ndarray, shape (masks, 2 * top_k)
+        See :func:`brief`.
 
     Returns
     -------
@@ -126,13 +144,11 @@ def answer(data: TextData, logits: np.ndarray, *, top_k: int = 5) -> list[Any]:
     tokenizer = data.tokenizer
     said = {tokenizer.unk_token_id, tokenizer.mask_token_id}
     unsaid = set(tokenizer.all_special_ids) - said
-    probabilities = torch.from_numpy(logits).float().softmax(-1)
     found: list[list[Any]] = [[] for _ in range(data.texts)]
-    for (number, place), row in zip(data.asked_places(), probabilities, strict=True):
-        row = row[: len(tokenizer)]  # a vocabulary may be padded
-        best = row.topk(min(top_k, len(row)))
+    for (number, place), row in zip(data.asked_places(), best, strict=True):
+        scores, tokens = np.split(row, 2)
         options = []
-        for token, score in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+        for token, score in zip(tokens.astype(int).tolist(), scores.tolist(), strict=True):
             ids = data.input_ids[number].copy()
             ids[place] = token
             text = tokenizer.decode([one for one in ids.tolist() if one not in unsaid])
@@ -158,6 +174,7 @@ FILL_MASK = Task(
     measured=measured,
     read_questions=lambda path, _: read_numbered_texts(path),
     ask=ask,
+    brief=brief,
     answer=answer,
     options={"top_k": 5},
 )

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering
 from transformers.utils import ModelOutput
 
+from pmhc_distil.distillation.losses import class_loss
 from pmhc_distil.distillation.task import Batch, Reading, Task
 from pmhc_distil.errors import InputError
 from pmhc_distil.tasks.token_arrays import TextData
@@ -109,15 +109,18 @@ def targets(batch: Batch) -> Tensor:
 
 def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
     """Mean cross-entropy of start and end."""
-    return F.cross_entropy(rows(outputs, batch).float(), targets(batch)[:, 0])
+    return class_loss(rows(outputs, batch), targets(batch)[:, 0])
 
 
-def metrics(data: TextData, logits: np.ndarray, _: np.ndarray) -> dict[str, float]:
-    """Measure exact match and F1 of the words, in percent, as SQuAD does."""
+def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Measure the loss, and exact match and F1 of the words, in percent, as SQuAD does."""
+    real = np.arange(logits.shape[1]) < np.repeat(data.input_ids.lengths, 2)[:, None]
+    loss = class_loss(torch.from_numpy(np.where(real, logits, np.float32(NEVER))), torch.from_numpy(truth[:, 0]))
     found = [spans[0].text for spans in _spans(data, logits)]
     answers = [[text for text, _ in question.answers] for question in data.questions]
     pairs = list(zip(found, answers, strict=True))
     return {
+        "loss": float(loss),
         "exact_match": 100 * float(np.mean([exact_match(text, answers) for text, answers in pairs])),
         "f1": 100 * float(np.mean([token_f1(text, answers) for text, answers in pairs])),
     }

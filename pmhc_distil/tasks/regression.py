@@ -1,5 +1,6 @@
 """Regression: a number for a text or a pair of texts, such as the stability of a protein."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,15 +43,16 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(data: TextData, found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Measure rank and linear correlation, of two rows or more, and the root of the mean squared error."""
-    measured = {"rmse": float(np.sqrt(np.mean((found - truth) ** 2)))}
+    """Measure the loss, its root, and, of two rows or more, rank and linear correlation."""
+    loss = float(np.mean((found - truth) ** 2, dtype=np.float64))
+    measured = {"rmse": math.sqrt(loss)}
     if len(truth) < 2:
-        return measured
+        return {"loss": loss, **measured}
     one, other = found[:, 0], truth[:, 0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)  # no correlation is no number
         ranks, line = float(spearmanr(one, other).statistic), float(pearsonr(one, other).statistic)
-    return {"spearman": ranks, "pearson": line, **measured}
+    return {"loss": loss, "spearman": ranks, "pearson": line, **measured}
 
 
 def answer(data: TextData, found: np.ndarray) -> list[Any]:

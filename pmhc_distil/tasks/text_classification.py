@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from torch import Tensor
@@ -103,15 +104,16 @@ def hard_loss(outputs: ModelOutput, batch: Batch) -> Tensor:
 
 
 def metrics(data: TextData, logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Measure accuracy, F1 and Matthews' correlation; of two classes also how well they are told apart (AUROC, AP).
+    """Measure loss, accuracy, F1 and Matthews' correlation; of two classes also how they are told apart (AUROC, AP).
 
     F1, AUROC and AP are those of the second of two classes; of more classes F1 is the mean over them.
     """
     truth = truth[:, 0]
+    loss = {"loss": float(class_loss(torch.from_numpy(logits), torch.from_numpy(truth)))}
     if logits.shape[1] == 2:
-        return binary_metrics(truth, logits[:, 1] - logits[:, 0], threshold=0)
+        return loss | binary_metrics(truth, logits[:, 1] - logits[:, 0], threshold=0)
     found = logits.argmax(-1)
-    return {
+    return loss | {
         "accuracy": float(accuracy_score(truth, found)),
         "f1": float(f1_score(truth, found, average="macro", zero_division=0)),
         "mcc": float(matthews_corrcoef(truth, found)),

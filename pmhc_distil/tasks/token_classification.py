@@ -136,12 +136,17 @@ def ask(texts: Sequence[Any], reading: Reading) -> TextData:
 
 
 def _word_spans(text: str) -> list[tuple[int, int]]:
-    """Split a text at blanks and punctuation; an accent or vowel sign that is a letter by itself stays in its word."""
+    """Split a text at blanks and punctuation.
+
+    An accent or vowel sign that is a letter by itself stays in its word, and so does a letter that is not seen, such as
+    a soft hyphen.
+    """
     spans: list[tuple[int, int]] = []
     joins = False
     for match in _PIECES.finditer(text):
         start, end = match.span()
-        mark = unicodedata.category(text[start]).startswith("M")
+        category = unicodedata.category(text[start])
+        mark = category.startswith("M") or category == "Cf"
         if spans and spans[-1][1] == start and (mark or (joins and text[start].isalnum())):
             spans[-1] = spans[-1][0], end
         else:

@@ -7,9 +7,8 @@ from pathlib import Path
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path, check_folder, create_folder
 from pmhc_distil.sequences.split import in_validation
-from pmhc_distil.sequences.text_files import open_text
 from pmhc_distil.texts.documents import read_texts, sentences
-from pmhc_distil.texts.squad import read_questions
+from pmhc_distil.texts.squad import is_squad, read_questions
 
 
 def passages(text: str, words: int) -> Iterator[str]:
@@ -68,6 +67,7 @@ def write_corpus(
 
 
 def _texts(path: Path) -> Sequence[str]:
-    with open_text(path) as stream:
-        squad = ".json" in path.suffixes and '"data"' in stream.read(1000)
-    return [question.context for question in read_questions(path)] if squad else read_texts(path)
+    """Give the contexts of SQuAD, the texts of another file."""
+    if is_squad(path):
+        return [question.context for question in read_questions(path, labelled=False)]
+    return read_texts(path)

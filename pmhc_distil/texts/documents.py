@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import parse_proteins
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import first_line, is_table, parse_records, suffixes_of
-from pmhc_distil.texts.tables import PAIR_NAMES, TEXT_NAMES, text_frame
+from pmhc_distil.texts.records import first_line, is_table, json_array, parse_records, suffixes_of
+from pmhc_distil.texts.tables import PAIR_NAMES, TEXT_NAMES, text_column, text_frame
 
 IS_NEXT, NOT_NEXT = "IS_NEXT", "NOT_NEXT"
 """Labels of next-sentence prediction: the second sentence follows the first, or is one of another text."""
@@ -29,6 +29,8 @@ _ABBREVIATION = re.compile(
     r"|approx|dept|inc|ltd|co|corp|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)|\b(?:[a-z]\.)+[a-z]|(?<!['\u2019])\b(?-i:[A-Z]))\.$",
     re.IGNORECASE,
 )
+_ARRAY = re.compile(r"""\[\s*(?:[{"]|$)""")
+"""How a JSON array begins."""
 _NUMBER = re.compile(r"\b[Nn]o\.$")
 _ROUNDS = 50
 
@@ -51,7 +53,8 @@ def read_texts(path: Path) -> list[str]:
     Raises
     ------
     InputError
-        If the file cannot be read, holds no text, a table has no column of texts, or a text is empty.
+        If the file cannot be read, is a JSON array, holds no text, a table has no column of texts or several, or a
+        text is empty.
     """
     return read_numbered_texts(path)[0]
 
@@ -65,10 +68,10 @@ def read_numbered_texts(path: Path) -> tuple[list[str], list[int]]:
 def parse_texts(stream: TextIO, source: str) -> tuple[list[str], list[int]]:
     """Take apart a file that is open for reading; see :func:`read_numbered_texts`."""
     suffixes = suffixes_of(source)
-    _, head = first_line(stream)
+    skipped, head = first_line(stream)
     if ".txt" not in suffixes and (head.startswith("{") or suffixes & {".csv", ".tsv"}):
         records = parse_records(stream, source)
-        found, rows = records.texts(records.need("texts", *TEXT_NAMES)), records.rows.tolist()
+        found, rows = records.texts(text_column(records)), records.rows.tolist()
     elif ".txt" not in suffixes and head.startswith(">"):
         stream.seek(0)
         found = [sequence for _, sequence in parse_proteins(stream, source)]
@@ -76,6 +79,8 @@ def parse_texts(stream: TextIO, source: str) -> tuple[list[str], list[int]]:
             raise InputError("the record has no sequence", source, found.index("") + 1)
         rows = list(range(1, len(found) + 1))
     else:
+        if ".txt" not in suffixes and _ARRAY.match(head):
+            raise json_array(source, skipped + 1)
         stream.seek(0)
         lines = [(line.strip(), row) for row, line in enumerate(stream, 1) if line.strip()]
         found, rows = [text for text, _ in lines], [row for _, row in lines]

@@ -145,7 +145,7 @@ def parse_records(stream: TextIO, source: str) -> Records:
     if head.startswith("{"):
         return _from_objects(source, list(json_lines(stream, source)))
     if head.startswith("["):
-        raise InputError("a JSON array is not a table", source, skipped + 1, hint="write JSON lines: one object a line")
+        raise json_array(source, skipped + 1)
     delimiter = _delimiter(head, source)
     quoted = delimiter != "\t" or _is_quoted(stream)
     header, _ = read_header(stream, source, skipped, delimiter, quoted=quoted)
@@ -157,6 +157,11 @@ def parse_records(stream: TextIO, source: str) -> Records:
             all_cells.extend(some)
     columns: dict[str, Sequence[Any]] = dict(zip(header, cells, strict=True))
     return Records(source, columns, np.concatenate(rows))
+
+
+def json_array(source: str, row: int) -> InputError:
+    """Make the error for a JSON array where rows are expected."""
+    return InputError("a JSON array is not a table", source, row, hint="write JSON lines: one object a line")
 
 
 def is_table(head: str, source: str, names: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.text_files import open_text
-from pmhc_distil.texts.records import HALF_A_LETTER, Records, is_unicode, parse_records, suffixes_of
+from pmhc_distil.texts.records import HALF_A_LETTER, Records, first_line, is_unicode, parse_records, suffixes_of
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -86,6 +86,27 @@ def read_questions(path: Path, *, labelled: bool = True) -> list[Question]:
             raise InputError("the id of a question occurs twice", source, one.row, "id", one.id)
         seen[one.id] = one.row
     return found
+
+
+def is_squad(path: Path) -> bool:
+    """Tell whether a file is one JSON object with the articles of SQuAD as its member ``data``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    with open_text(path) as stream:
+        _, head = first_line(stream)
+        if not head.startswith("{") or {".txt", ".jsonl", ".ndjson"} & suffixes_of(path):
+            return False
+        stream.seek(0)
+        text = stream.read()
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):  # JSON lines, or broken
+        return False
+    return isinstance(whole.get("data"), list)
 
 
 def exact_match(prediction: str, answers: Sequence[str]) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.column_names import plain_name
 from pmhc_distil.texts.records import Records, read_records
 
 LARGEST = 3.4e38
@@ -91,13 +92,30 @@ def numbers(records: Records, column: str, texts: Sequence[str]) -> list[float]:
     found = []
     for row, text in zip(records.rows.tolist(), texts, strict=True):
         try:
-            number = float(text or math.nan)
+            number = float(text or math.nan) if "_" not in text else math.nan  # of Python alone
         except ValueError:
             number = math.nan
         if text and not abs(number) <= LARGEST:
             raise InputError("a number is expected", records.source, row, column, text)
         found.append(number)
     return found
+
+
+def text_column(records: Records) -> str:
+    """Find the column of texts by :data:`TEXT_NAMES`.
+
+    Raises
+    ------
+    InputError
+        If there is none, or there are texts in another column, too: the other half of a pair, or the context of a
+        question.
+    """
+    text, pair = _text_columns(records)
+    other = pair or (records.find("context") if plain_name(text) == "question" else None)
+    if other is not None:
+        hint = f"keep one of them; {records.listed}"
+        raise InputError("a single text a row is needed", records.source, value=f"{text}, {other}", hint=hint)
+    return text
 
 
 def _text_columns(records: Records) -> tuple[str, str | None]:

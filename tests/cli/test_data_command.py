@@ -240,3 +240,21 @@ def test_unlabelled_texts(tmp_path):
         with pytest.raises(InputError, match=told):
             call("data", "unlabelled-texts", *files, *extra, "-o", tmp_path / "no.csv")
     assert not (tmp_path / "no.csv").exists()
+
+
+def test_contexts_are_known_by_what_is_in_them(tmp_path):
+    """Prevents a file of questions from being refused for its name or its answers, and one of texts taken for it."""
+    context = "Ann won in Paris. Bob was not there."
+    squad = {
+        "more": "x" * 2000,
+        "data": [{"paragraphs": [{"context": context, "qas": [{"id": 1, "question": "Who?"}]}]}],
+    }
+    (tmp_path / "SQUAD.JSON").write_text(json.dumps(squad))
+    lines = [{"data": [1], "text": f"Text {number}. One more."} for number in range(40)]
+    (tmp_path / "texts.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = ["--validation-share", 0.3, "--vocabulary", 100, "-o", tmp_path / "out"]
+    result = call("data", "texts", tmp_path / "SQUAD.JSON", tmp_path / "texts.json", *options)
+    files = [tmp_path / "out" / f"{name}.txt.gz" for name in ("train", "validation")]
+    found = [gzip.decompress(path.read_bytes()).decode() for path in files]
+    assert sorted("".join(found).splitlines()) == sorted([context, *(line["text"] for line in lines)])
+    assert f"vocab.txt: {len((tmp_path / 'out' / 'vocab.txt').read_text().splitlines())} pieces" in result.stderr

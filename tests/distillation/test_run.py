@@ -163,7 +163,9 @@ def test_recipe_is_complete(finished, pair_files):
     """Prevents a run that nobody can repeat."""
     record = yaml.safe_load((finished[0] / "recipe.yaml").read_text())
     assert (record["command"], record["task"]) == ("distill", "binding")
-    assert record["settings"] == SETTINGS
+    assert record["settings"].items() >= SETTINGS.items()
+    unnamed = {"weight_decay": 0.0, "max_grad_norm": 1.0, "lr_scheduler_type": "linear", "temperature": 1.0}
+    assert record["settings"].items() >= unnamed.items(), "what nobody gave counts, too"
     assert record["train"]["file"] == pair_files[0].name and record["train"]["examples"] == 180
     assert len(record["train"]["fingerprint"]) == len(record["teacher_weights"]) == 64
     assert record["parameters"] == sum(weight.numel() for weight in finished[2].parameters())
@@ -269,7 +271,7 @@ def test_recipe_is_written_before_training(make_model, pair_files, tmp_path, mon
             RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path, settings),
             begin(make_model(num_hidden_layers=1)),
         )
-    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"] == settings
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["settings"].items() >= settings.items()
 
 
 def write_facts(pairs, folder):

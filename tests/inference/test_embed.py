@@ -100,3 +100,15 @@ def test_masks_of_peptides(masked_lm):
     assert [one["score"] for one in together] == pytest.approx([one["score"] for one in apart], abs=1e-6)
     with pytest.raises(InputError, match="row 1: non-standard residue 'O'"):
         pipe("hello [MASK]")
+
+
+def test_the_mean_of_unknown_words(tmp_path, make_text_model, word_tokenizer):
+    """Prevents a vector of zeros, which is near to nothing, for words that the vocabulary lacks, or for no word."""
+    make_text_model("fill-mask", "bert", word_tokenizer, layers=1).save_pretrained(tmp_path / "m")
+    word_tokenizer.save_pretrained(tmp_path / "m")
+    embed(["\u0939\u093f", "the cat"], tmp_path / "m", tmp_path / "v.h5", device="cpu")
+    with h5py.File(tmp_path / "v.h5") as file:
+        assert (np.abs(file["embeddings"][:]).sum(1) > 0.1).all()
+    with pytest.raises(InputError, match=r"texts, row 2: the text has no token that a mean could be of"):
+        embed(["the cat", "\u200b"], tmp_path / "m", tmp_path / "w.h5", device="cpu")
+    assert not (tmp_path / "w.h5").exists()

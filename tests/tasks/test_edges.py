@@ -120,7 +120,7 @@ def test_a_context_without_a_token(pipe, tmp_path, word_tokenizer):
     path = tmp_path / "questions.csv"
     path.write_text(f"question,context,answer\nwho ?,{INVISIBLE},{INVISIBLE}\nwho ?,ann won .,ann\n")
     data = TASKS["question-answering"].read(path, Reading(word_tokenizer, 32))
-    measured = TASKS["question-answering"].metrics(data, np.zeros((4, 9), np.float32), np.zeros((4, 1)))
+    measured = TASKS["question-answering"].metrics(data, np.zeros((4, 9), np.float32), np.zeros((4, 1), int))
     assert 0 <= measured["exact_match"] <= 100
 
 
@@ -242,11 +242,13 @@ def test_answers_do_not_depend_on_other_rows(task, classes, pipe):
 
 
 def test_marks_stay_in_their_word(pipe):
-    """Prevents words from being cut at accents and vowel signs that are letters by themselves."""
+    """Prevents words from being cut at accents, vowel signs and unseen letters that are letters by themselves."""
     text = "cafe\u0301s in \u0928\u092e\u0938\u094d\u0924\u0947, ok"
     found = pipe("token-classification", ("B-X", "O"))(text, grouped=False)
     emoji = pipe("token-classification", ("B-X", "O"))("I \u2764\ufe0fyou", grouped=False)
     assert [one["word"] for one in emoji] == ["I", "\u2764\ufe0f", "you"]
+    unseen = pipe("token-classification", ("B-X", "O"))("Man\u00adchester, \u200bG\u200dermany", grouped=False)
+    assert [one["word"] for one in unseen] == ["Man\u00adchester", ",", "\u200b", "G\u200dermany"]
     assert [one["word"] for one in found] == ["cafe\u0301s", "in", "\u0928\u092e\u0938\u094d\u0924\u0947", ",", "ok"]
 
 
@@ -261,7 +263,7 @@ def test_a_stride_as_it_is_given():
 
 def test_regression_on_one_row():
     """Prevents a traceback for a validation table of one row, of which there is no correlation."""
-    assert TASKS["regression"].metrics(None, np.array([[1.0]]), np.array([[3.0]])) == {"rmse": 2.0}
+    assert TASKS["regression"].metrics(None, np.array([[1.0]]), np.array([[3.0]])) == {"loss": 4.0, "rmse": 2.0}
     assert TASKS["regression"].measures([1]) == ("rmse",)
 
 

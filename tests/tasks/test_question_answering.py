@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,7 @@ import pytest
 from pmhc_distil.distillation.run import RunRequest, run
 from pmhc_distil.distillation.start import from_scratch, from_teacher
 from pmhc_distil.distillation.task import Reading
+from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline
 from pmhc_distil.tasks import TASKS
 from pmhc_distil.texts.squad import read_questions
@@ -41,14 +43,15 @@ def data(tmp_path, word_tokenizer):
 
 def test_no_other_threshold_does_better(data):
     """Prevents a threshold that is off by one question, or of the wrong sign."""
-    width = int(data.input_ids.lengths.max())
+    width, truth = int(data.input_ids.lengths.max()), data.labels.reshape(-1, 1)
     for seed in range(20):
         generator = np.random.default_rng(seed)
         logits = generator.normal(size=(2 * len(data), width))
         logits[:, 0] += generator.normal(0, 3)
         chosen = TASK.settle(data, partial(np.copy, logits))
-        best = TASK.metrics(replace(data, **chosen), logits, None)["exact_match"]
-        grid = {cut: TASK.metrics(replace(data, null_score_diff_threshold=cut), logits, None) for cut in range(-12, 13)}
+        best = TASK.metrics(replace(data, **chosen), logits, truth)["exact_match"]
+        cuts = {cut: replace(data, null_score_diff_threshold=cut) for cut in range(-12, 13)}
+        grid = {cut: TASK.metrics(one, logits, truth) for cut, one in cuts.items()}
         assert best >= max(found["exact_match"] for found in grid.values())
         if grid[0]["exact_match"] == best:
             assert chosen == {"null_score_diff_threshold": 0.0}, "what does no better is not worth a setting"
@@ -101,3 +104,21 @@ def test_a_teacher_of_others(tmp_path, vocabulary):
     run(RunRequest(TASK, "distill", path, path, tmp_path / "s", {**settings, "alpha_soft": 1.0}), start)
     assert Pipeline(TASK.name, tmp_path / "s").reading.classes == ("NO_ANSWER",)
     assert Pipeline(TASK.name, tmp_path / "t").reading.max_seq_length == 512
+
+
+def test_other_answers_are_another_validation(tmp_path, vocabulary):
+    """Prevents epochs that were measured on different answers from standing in one table."""
+    path, other = tmp_path / "v.json", tmp_path / "other" / "v.json"
+    other.parent.mkdir()
+    write(other, 12, 0.5, 1)
+    found = json.loads(other.read_text())
+    for paragraph in (paragraph for article in found["data"] for paragraph in article["paragraphs"]):
+        for question in paragraph["qas"]:
+            question["answers"] += [{"text": paragraph["context"], "answer_start": 0}] * bool(question["answers"])
+    path.write_text(json.dumps(found))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    settings = {"use_cpu": True, "disable_tqdm": True, "max_steps": 1, "max_seq_length": 24}
+    for validation, told in ((path, None), (path, None), (other, "had other validation_digest")):
+        request = RunRequest(TASK, "finetune", path, validation, tmp_path / "m", settings, resume=True)
+        with pytest.raises(InputError, match=told) if told else nullcontext():
+            run(request, from_scratch(TASK, "bert", vocabulary, sizes))

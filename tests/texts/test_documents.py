@@ -19,6 +19,7 @@ from pmhc_distil.texts.documents import read_texts, sentence_pairs, sentences
         ("a.tsv", 'sentence\nsay "one", two\n', ['say "one", two']),
         ("a.fasta", ">p1\nMKv\nLL*\n>p2\nAC\n", ["MKVLL", "AC"]),
         ("names", "one\ntwo\n", ["one", "two"]),
+        ("names", "[MASK] one\n[[two]]\n", ["[MASK] one", "[[two]]"]),
         ("names", "Sentence 1\nSentence 2\n", ["Sentence 1", "Sentence 2"]),
         ("A.TSV", "sentence\none, two\n", ["one, two"]),
     ],
@@ -37,6 +38,10 @@ def test_texts(tmp_path, name, content, expected):
         ("a.csv", "words\na\n", "columns are: words"),
         ("a.jsonl", '{"text": "a"}\n{"text": ""}\n', "row 2, column 'text': the field is empty"),
         ("a.fasta", ">p1\nMK\n>p2\n", "row 2: the record has no sequence"),
+        ("a.json", '\n[{"text": "a"}]\n', "row 2: a JSON array is not a table"),
+        ("a.json", '[\n {"text": "a"},\n {"text": "b"}\n]\n', "row 1: a JSON array is not a table"),
+        ("a.csv", "id,question,context\n1,Who?,Ann won.\n", "'question, context' (keep one of them"),
+        ("a.csv", "text,text_pair\na,b\n", "a single text a row is needed: 'text, text_pair'"),
     ],
 )
 def test_files_without_text(tmp_path, name, content, told):

@@ -1,6 +1,6 @@
 """A new encoder for texts: its vocabulary, its tokenizer and random weights."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,17 @@ DISTILBERT = {
     "attention_probs_dropout_prob": "attention_dropout",
 }
 """What DistilBERT calls sizes of BERT that transformers does not know by both names."""
+CONTINUED = "##"
+"""Before a piece within a word."""
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
-def train_vocabulary(texts: Iterable[str], size: int, *, lower: bool) -> list[str]:
-    """Learn word pieces (Schuster and Nakajima 2012) from texts.
+def train_vocabulary(texts: Sequence[str], size: int, *, lower: bool) -> list[str]:
+    """Learn word pieces (Schuster and Nakajima 2012) from texts; the same texts give the same pieces.
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : sequence of str
     size : int
         Largest number of pieces, the special ones among them.
     lower : bool
@@ -61,13 +63,32 @@ def train_vocabulary(texts: Iterable[str], size: int, *, lower: bool) -> list[st
     -------
     list of str
         In the order of their numbers.
+
+    Raises
+    ------
+    InputError
+        If the letters of the texts are more pieces than that already.
     """
     model = Tokenizer(WordPiece(unk_token=SPECIAL["unk"]))
     model.normalizer = BertNormalizer(lowercase=lower)
     model.pre_tokenizer = BertPreTokenizer()
-    trainer = WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL.values()), show_progress=False)
+    words = {word for text in texts for word, _ in _split(model, text)}
+    # Ties between pairs of pieces go by the numbers of the pieces, and the trainer numbers letters within a word in an
+    # order that changes from run to run unless they are there before.
+    within = sorted({f"{CONTINUED}{letter}" for word in words for letter in word[1:]})
+    letters = len(SPECIAL) + len(within) + len({letter for word in words for letter in word})
+    if letters > size:
+        hint = f"ask for at least {letters}"
+        raise InputError("the letters of these texts are more pieces", source="vocabulary", value=size, hint=hint)
+    trainer = WordPieceTrainer(vocab_size=size, special_tokens=[*SPECIAL.values(), *within], show_progress=False)
     model.train_from_iterator(texts, trainer)
     return sorted(numbers := model.get_vocab(), key=numbers.__getitem__)
+
+
+def _split(model: Tokenizer, text: str) -> list[tuple[str, tuple[int, int]]]:
+    """Give the words of a text, and where they are."""
+    assert model.normalizer is not None and model.pre_tokenizer is not None
+    return list(model.pre_tokenizer.pre_tokenize_str(model.normalizer.normalize_str(text)))
 
 
 def new_tokenizer(vocabulary: str | Path) -> PreTrainedTokenizerBase:

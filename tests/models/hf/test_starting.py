@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.models.hf.starting import ARCHITECTURES, new_config, new_tokenizer, order_positions
+from pmhc_distil.models.hf.starting import (
+    ARCHITECTURES,
+    new_config,
+    new_tokenizer,
+    order_positions,
+    train_vocabulary,
+)
 from pmhc_distil.tasks import TASKS
 
 
@@ -63,3 +69,16 @@ def test_a_piece_that_stands_twice(tmp_path):
     (tmp_path / "v.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\na\n")
     with pytest.raises(InputError, match=r"v.txt, row 8: the piece stands there twice: 'a'"):
         new_tokenizer(tmp_path / "v.txt")
+
+
+def test_the_same_texts_give_the_same_pieces():
+    """Prevents encoders that nobody can make again, as pairs of pieces that are as frequent came in any order."""
+    letters = "abcdefghijklmnopqrstuvwxyz\u00e9\u00df"
+    texts = [f"{a}{b}{c} {c}{a}b, {b}{c}{a}x" for a in letters for b in letters[::3] for c in letters[::5]]
+    found = {tuple(train_vocabulary(texts, 400, lower=False)) for _ in range(5)}
+    assert len(found) == 1
+    (pieces,) = found
+    assert len(pieces) == len(set(pieces)) == 400 and pieces[:5] == ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    assert "##," not in pieces, "a letter that never stands within a word"
+    with pytest.raises(InputError, match=r"the letters of these texts are more pieces: '40' \(ask for at least 62\)"):
+        train_vocabulary(texts, 40, lower=False)
