@@ -41,9 +41,9 @@ $(RUNS)/$(1)/teacher_$(2)/README.md: $(RUNS)/$(1)/pretrained/README.md recipes/$
 	$(CLI) finetune --task $(3) --model $(RUNS)/$(1)/pretrained --train $(4) --validation $(5) \
 	  --recipe recipes/$(1)/finetune.yaml --max-seq-length $(6) $(7) -o $(RUNS)/$(1)/teacher_$(2) --resume
 
-$(RUNS)/$(1)/student_$(2)/README.md: $(RUNS)/$(1)/teacher_$(2)/README.md $(RUNS)/$(1)/student/README.md recipes/$(1)/distill.yaml | $(STAMP)
+$(RUNS)/$(1)/student_$(2)/README.md: $(RUNS)/$(1)/teacher_$(2)/README.md $(RUNS)/$(1)/student/README.md recipes/$(1)/distill.yaml $(8) | $(STAMP)
 	$$(UNFINISHED)
-	$(CLI) distill --task $(3) --teacher $(RUNS)/$(1)/teacher_$(2) --student $(RUNS)/$(1)/student --train $(4) --validation $(5) \
+	$(CLI) distill --task $(3) --teacher $(RUNS)/$(1)/teacher_$(2) --student $(RUNS)/$(1)/student --train $(or $(8),$(4)) --validation $(5) \
 	  --recipe recipes/$(1)/distill.yaml --max-seq-length $(6) $(7) -o $(RUNS)/$(1)/student_$(2) --resume
 
 $(RUNS)/$(1)/student_labels_$(2)/README.md: $(RUNS)/$(1)/student_labels/README.md recipes/$(1)/finetune.yaml | $(STAMP)
@@ -63,7 +63,13 @@ $(RUNS)/proteins/texts/train.fasta.gz: $(wildcard $(PROTEINS)) | $(STAMP)
 $(eval $(call ENCODERS,english,train.txt.gz,$(RUNS)/english/texts/vocab.txt,128))
 $(eval $(call ENCODERS,proteins,train.fasta.gz,residues,256))
 
-$(eval $(call ENCODER_TASK,english,sst2,text-classification,$(TEXT)/sst2/train.tsv.gz,$(TEXT)/sst2/dev.tsv.gz,64,))
+# Most rows of SST-2 are phrases of a few words, and its development file holds whole sentences: the student also learns what
+# the teacher answers to sentences of film reviews that nobody has labelled (data/english.md).
+$(RUNS)/english/texts/sst2.csv.gz: | $(STAMP)
+	mkdir -p $(@D)
+	$(CLI) data unlabelled-texts $(TEXT)/sst2/train.tsv.gz $(TEXT)/mlm_english/imdb_unsup.jsonl.gz --words 20 --count 60000 -o $@
+
+$(eval $(call ENCODER_TASK,english,sst2,text-classification,$(TEXT)/sst2/train.tsv.gz,$(TEXT)/sst2/dev.tsv.gz,64,,$(RUNS)/english/texts/sst2.csv.gz))
 $(eval $(call ENCODER_TASK,english,conll,token-classification,$(TEXT)/conll2003/train.txt.gz,$(TEXT)/conll2003/valid.txt.gz,128,--epochs 6))
 $(eval $(call ENCODER_TASK,english,mrpc,text-classification,$(TEXT)/mrpc/train.tsv.gz,$(TEXT)/mrpc/dev.tsv.gz,128,))
 $(eval $(call ENCODER_TASK,english,rte,text-classification,$(TEXT)/rte/train.tsv.gz,$(TEXT)/rte/dev.tsv.gz,256,))

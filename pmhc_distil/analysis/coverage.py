@@ -121,6 +121,7 @@ def predictions_for(peptides: PeptideTable, frequencies: pd.DataFrame, load: "Ca
     frame = peptides.frame
     if holds_predictions(peptides):
         frame = frame.rename(columns={new: old for old, new in _OURS.items()})
+        _refuse_best_alone(frame, peptides.source)
         return frame.assign(rank=_ranks(frame["rank"], peptides.source, peptides.rows))
     known = frequencies.loc[frequencies["known"], "allele"].unique().tolist()
     if not known:
@@ -186,12 +187,16 @@ def least_hits(chances: NDArray[np.float64]) -> float:
     return most + (reaching[most] - _REACHED) / (reaching[most] - reaching[most + 1])
 
 
+def _refuse_best_alone(predictions: pd.DataFrame, source: str) -> None:
+    if "alleles_bound" in predictions:
+        hint = "predict again without --genotype"
+        raise InputError("these are predictions of the best allele alone", source=source, hint=hint)
+
+
 def _one_row_a_pair(predictions: pd.DataFrame) -> pd.DataFrame:
     """Check predictions, and give them with canonical alleles and ranks as numbers, each pair once."""
     require_columns(predictions, ("peptide", "allele", "rank"), "predictions")
-    if "alleles_bound" in predictions:
-        hint = "predict again without --genotype"
-        raise InputError("these are predictions of the best allele alone", source="predictions", hint=hint)
+    _refuse_best_alone(predictions, "predictions")
     ranks = _ranks(predictions["rank"], "predictions", np.arange(1, len(predictions) + 1))
     # Rows without a score may lack a peptide or an allele, which pandas reads from files as a number.
     texts = predictions[["peptide", "allele"]].astype(object)

@@ -73,14 +73,17 @@ def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tupl
             peptide = text[begin:end]
             same = peptide in wild if mutant.shift else peptide == wild[begin:end]
             if start < end <= len(text) and not same:
-                before = wild[begin:end] if not mutant.shift else _most_similar(peptide, wild, start)
+                before = wild[begin:end] if not mutant.shift else _most_similar(peptide, wild, start, mutant.shift)
                 pairs = enumerate(zip(peptide, before, strict=False), 1)
                 yield peptide, begin + 1, before, ",".join(str(place) for place, (a, b) in pairs if a != b)
 
 
-def _most_similar(peptide: str, wild: str, start: int) -> str:
-    """Give the wild-type window of the same length around a place that differs least, the first of equals."""
+def _most_similar(peptide: str, wild: str, start: int, shift: int) -> str:
+    """Give the wild-type window of the same length around a change that differs least, the first of equals.
+
+    What follows the change stands ``-shift`` residues later in the wild type.
+    """
     length = len(peptide)
-    places = range(max(0, start - length), min(len(wild) - length, start + length) + 1)
+    places = range(max(0, start - length), min(len(wild) - length, start + max(0, -shift) + length) + 1)
     windows = [wild[place : place + length] for place in places]
     return min(windows, key=lambda text: sum(a != b for a, b in zip(text, peptide, strict=True)), default="")

@@ -19,6 +19,7 @@ from typing import TextIO
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 
 from pmhc_distil.sequences.affinity import affinity_to_unit
 from pmhc_distil.sequences.cells import values_of
@@ -36,6 +37,8 @@ from pmhc_distil.sequences.writers import PredictionWriter, TableWriter
 _DIGITS = digits_of(PREDICTION_COLUMNS)
 _UNIT_DIGITS = 5
 _CORE = 9
+_FAR = 1e9
+"""No protein is as long."""
 _RULE = "-" * 132 + "\n"
 
 
@@ -100,6 +103,8 @@ def _nf_core(frame: pd.DataFrame) -> pd.DataFrame:
 def _mhctools(frame: pd.DataFrame) -> pd.DataFrame:
     """Two rows a pair: what the kinds are called there is presentation and affinity."""
     source = ["protein", "position"] if "protein" in frame else ["name"]
+    if "position" in frame and not is_integer_dtype(frame["position"]):
+        source = source[:1]  # of the user's own, which may say more than an offset can
     consumed = [name for name in (SAMPLE, "n_flank", "c_flank", *source) if name in frame]
     both = {
         "sample_name": frame.get(SAMPLE, ""),
@@ -164,7 +169,9 @@ class _NetMHCpanWriter:
         units = affinity_to_unit(frame["affinity_nm"].to_numpy())
         numbers = [values_of(frame[name], _DIGITS[name]) for name in ("score", "rank", "affinity_nm")]
         texts = (frame[name].tolist() for name in ("allele", "peptide", "binder", "note"))
-        rows = zip(_positions(frame).tolist(), identity.tolist(), units.tolist(), *numbers, *texts, strict=True)
+        # A peptide by itself is at 1, as in the output of the original.
+        places = _positions(frame).fillna(1).tolist()
+        rows = zip(places, identity.tolist(), units.tolist(), *numbers, *texts, strict=True)
         self._text.writelines(_netmhcpan_line(*row) for row in rows)
 
 
@@ -190,10 +197,11 @@ def _netmhcpan_line(
 
 
 def _positions(frame: pd.DataFrame) -> pd.Series:
-    """Give the 1-based position of each peptide in its protein; 1 where there is no protein."""
+    """Give the 1-based place of each peptide in its protein, missing where it is none; 1 where there is no protein."""
     if "position" not in frame or "protein" not in frame:
-        return pd.Series(1, index=frame.index)
-    return pd.to_numeric(frame["position"], errors="coerce").fillna(1).astype("int64")
+        return pd.Series(1, index=frame.index, dtype="Int64")
+    found = pd.to_numeric(frame["position"], errors="coerce").astype("float64")
+    return found.where((found >= 1) & (found < _FAR) & (found % 1 == 0)).astype("Int64")
 
 
 def _own_columns(frame: pd.DataFrame, taken: set[str]) -> dict[str, pd.Series]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.proteins import read_titled_proteins
 
-_GENE = re.compile(r"(?:GN=|gene_symbol:|gene_name=|gene=|gene:|transcript:)(\S+)")
+_GENE = re.compile(r"(?:GN=|gene_symbol:|gene_name=|gene=|gene:|transcript:)([^\s\];]+)")
 _VERSION = re.compile(r"\.\d+$")
 
 

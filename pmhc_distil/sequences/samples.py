@@ -3,6 +3,7 @@
 This is the fourth way to say which alleles meet which peptides, beside pairs, a cross product and one genotype.
 """
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, lis
     Returns
     -------
     dict
-        Sample to its alleles as they are spelled, in the order of the file.
+        Sample to its alleles as they are spelled, each once, in the order of the file.
 
     Raises
     ------
@@ -112,7 +113,20 @@ def samples_from(
             for allele in found[name]:
                 if allele not in known:
                     resolve_allele(allele, source=source, row=row, column="alleles")
+        found[name] = _each_once(found[name], known or ())
     return found
+
+
+def _each_once(alleles: Sequence[str], known: Collection[str]) -> list[str]:
+    """Leave out what names an allele again: a homozygous person presents nothing twice."""
+    names: dict[str, str] = {}
+    for text in alleles:
+        name = text
+        if text not in known:
+            with contextlib.suppress(InputError):
+                name = resolve_allele(text).name
+        names.setdefault(name, text)
+    return list(names.values())
 
 
 def with_samples(
@@ -217,6 +231,8 @@ class PeptidesOfSamples(PeptideSource):
                 own = [text.strip() for text in some[sample]] if self._joined else None
                 place, names, cells = _expand(len(rows[start : start + step]), own, self._samples, self._genotype)
                 repeated: list[Sequence[Any]] = [[column[i] for i in place] for column in some]
+                if self._joined:  # without the blanks around it
+                    repeated[sample] = names
                 yield [*repeated, *([] if self._joined else [names]), cells], rows[start : start + step][place]
 
     def _table(self, cells: Sequence[Sequence[Any]], rows: NDArray[np.int64]) -> PeptideTable:

@@ -204,12 +204,22 @@ def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:
             yield replace(made, own_names=len(own))
 
 
+def _described(old: str, place: re.Match[str] | None, new: str) -> str:
+    """Write a substitution or a deletion as HGVS does, ``""`` where there is another change."""
+    if place is None or not old.isalpha() or not (new.isalpha() or new == "-"):
+        return ""
+    if len(old) == len(new) == 1 and new != "-":
+        return f"{old}{place[1]}{new}"
+    span = f"{old[0]}{place[1]}" + (f"_{old[-1]}{place[2]}" if place[2] else "")
+    return span + ("del" if new == "-" else f"delins{new}")
+
+
 def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, variant: str) -> Mutation:
     """Read one transcript's change: from residues and position, or from HGVSp where these are missing."""
     consequences = entry.get("Consequence", "").split("&")
     old, slash, new = entry.get("Amino_acids", "").partition("/")
     place = _PLACE.fullmatch(entry.get("Protein_position", ""))
-    text = hgvs or f"{old}{entry.get('Protein_position', '')}{new}"
+    text = hgvs or _described(old, place, new) or f"{old}{entry.get('Protein_position', '')}{new}"
     if "frameshift_variant" in consequences:
         return Mutation(names, text, None, FRAMESHIFT, variant)
     if "start_lost" in consequences:

@@ -150,7 +150,7 @@ def test_mistakes_in_frequencies(tmp_path, text, message):
 
 def test_best_alleles_alone_are_no_coverage(predictions, frequencies):
     """Prevents predictions of one genotype from passing for those of all alleles."""
-    with pytest.raises(InputError, match="best allele alone"):
+    with pytest.raises(InputError, match="predictions: these are predictions of the best allele alone"):
         coverage(predictions.assign(alleles_bound=1), frequencies)
 
 

@@ -68,6 +68,21 @@ def test_a_substitution_is_compared_in_place():
         assert row.changed == str(10 - row.position)
 
 
+@pytest.mark.parametrize("new", ["", "delinsWW"])
+def test_a_long_deletion_is_compared_with_what_follows_it(new):
+    """Prevents a peptide that has all but its first residue from behind a deletion to be paired with one before it."""
+    wild = "MFWDKESRSPHESAPQYARKIWEMAAAVAPHQATIRSVINIIRLAQVEGLEMTQTHLLWSTPWCSIPQGNVNDRTEGTPNSASC"
+    change = f"P30_S60{new or 'del'}"
+    made = mutant_windows(NamedProteins([("p", wild)]), named_mutations([f"p:{change}"]), (9,))
+    last = made.iloc[-1]
+    if new:
+        assert (last["peptide"], last["wild_type_peptide"], last["changed"]) == ("WTPWCSIPQ", "STPWCSIPQ", "1")
+    else:
+        assert (last["peptide"], last["wild_type_peptide"], last["changed"]) == ("ATPWCSIPQ", "STPWCSIPQ", "1")
+    first = made.iloc[0]
+    assert first["wild_type_peptide"] == wild[first["position"] - 1 :][:9]
+
+
 def test_peptides_of_the_wild_type_are_no_mutants():
     """Prevents the repeat beside a deletion from being listed as mutant: taking out either L of LL is the same."""
     made = [mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 9)) for change in ("L8del", "L9del")]

@@ -104,6 +104,18 @@ def test_mhctools(write):
     assert frame["score"].iloc[-1] == "" and frame["note"].iloc[-1].startswith("non-standard")
 
 
+def test_positions_of_the_user(predictions, tmp_path):
+    """Prevents an offset that was made up, the loss of what a position says, and a traceback for an infinite one."""
+    told = ["78", "12-20", "13.7", "inf"]
+    frame = predictions.assign(position=pd.Series(told, dtype="str"))
+    for format in ("mhctools", "netmhcpan"):
+        with open_predictions(tmp_path / format, format) as writer:
+            writer.write(frame)
+    found = pd.read_csv(tmp_path / "mhctools", keep_default_na=False, dtype=str)[::2]
+    assert found["offset"].tolist() == ["77", "", "", ""] and found["position"].tolist() == told
+    assert "\n  78 HLA-A*02:01" in (tmp_path / "netmhcpan").read_text()
+
+
 def test_nf_core(write):
     """Prevents a table that cannot be laid beside those of the pipeline's other predictors."""
     frame = pd.read_csv(io.StringIO(write("nf-core")), sep="\t")

@@ -11,6 +11,7 @@ PROTEINS = NamedProteins(
         ("ENSP00000269305.4 pep gene:ENSG00000141510.17 transcript:ENST00000269305.9 gene_symbol:TP53", "MEEP"),
         ("ENSP00000391127.1 pep gene:ENSG00000141510.17 transcript:ENST00000420246.6 gene_symbol:TP53", "MEEPQ"),
         ("mine", "MKV"),
+        ("NP_000537.3 [gene=EGFR] [protein=receptor]", "MRPS"),
     ],
     "proteins.fasta",
 )
@@ -27,6 +28,7 @@ PROTEINS = NamedProteins(
         (["ENSP00000269305.3", "TP53"], "ENSP00000269305.4"),
         (["ENST00000420246.1"], "ENSP00000391127.1"),
         (["ENSP9", "mine"], "mine"),
+        (["EGFR"], "NP_000537.3"),
     ],
 )
 def test_names(names, wanted):

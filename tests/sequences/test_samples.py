@@ -30,6 +30,15 @@ def test_tables_of_samples(tmp_path, text):
     assert read_samples(path) == TWO
 
 
+def test_a_homozygous_person_has_an_allele_once(tmp_path):
+    """Prevents its rows from standing twice, and a region from counting its binders twice."""
+    people = {"p1": ["A*02:01", "A*02:01:01:02", "B0702", "HLA-A0201"], "p2": "mine;mine;A9999"}
+    assert samples_from(people) == {"p1": ["A*02:01", "B0702"], "p2": ["mine", "A9999"]}
+    (tmp_path / "samples.csv").write_text("sample,alleles\np1,A*24:02 A*24:02\n")
+    assert read_samples(tmp_path / "samples.csv") == {"p1": ["A*24:02"]}
+    assert len(with_samples(["SLYNTVATL"], {"p1": ["A2402", "A*24:02"]}, genotype=False)) == 1
+
+
 def test_blank_lines_before_the_header(tmp_path):
     """Prevents a sheet from being called empty."""
     path = tmp_path / "samples.csv"
@@ -107,11 +116,12 @@ def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
     """Prevents peptides of a patient from being scored with the alleles of another, and a typo from losing rows."""
     monkeypatch.setattr(delimited, "_LINES", 3)
     path = tmp_path / "cohort.csv"
-    path.write_text("peptide,sample,n\nSLYNTVATL,p2,1\nNLVPMVATV,p3,2\nSLYN,p3,3\nGILGFVFTL,p1,4\n")
+    path.write_text("peptide,sample,n\nSLYNTVATL, p2 ,1\nNLVPMVATV,p3,2\nSLYN,p3,3\nGILGFVFTL,p1,4\n")
     source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)
     assert source.check().rows == 5
     made = pd.concat([table.frame for table in source.tables(2)], ignore_index=True)
     assert made["allele"].tolist() == ["A0101", "", "", "A0201", "B0702"]
+    assert made["sample"].tolist() == ["p2", "p3", "p3", "p1", "p1"], "without blanks, to be grouped by"
     assert made["n"].tolist() == ["1", "2", "3", "4", "4"] and source.own_columns == ["sample", "n"]
     unknown = "no such sample in --samples: 'p3'"
     assert made["note"].tolist() == ["", unknown, f"length 4 is outside 8-15; {unknown}", "", ""]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.mutations import Change
+from pmhc_distil.sequences.mutations import Change, read_change
 from pmhc_distil.sequences.vep import read_changes
 
 FIELDS = "Allele|Consequence|SYMBOL|Gene|Feature|ENSP|HGVSp|Protein_position|Amino_acids"
@@ -60,6 +60,22 @@ def test_changes(read, annotation, change):
     """Prevents residues and places of VEP from being read a column beside, or an insertion at the wrong side."""
     ((found,), silent, *_) = read(annotation)
     assert found.change == change and found.reason == "" and silent == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        ("T|missense_variant|K|G|T|||12/60|A/W", "A12W"),
+        ("T|missense_variant|K|G|T|||20-21/60|VS/WL", "V20_S21delinsWL"),
+        ("-|inframe_deletion|EGFR|G|T|P||746-750/1210|ELREA/-", "E746_A750del"),
+    ],
+)
+def test_changes_without_hgvs_are_written_like_it(read, annotation, text):
+    """Prevents a column of mutations that cannot be joined with others, or read again: ``A12/60W``."""
+    ((found,), *_) = read(annotation)
+    assert found.text == text
+    written, change = read_change(text), found.change
+    assert (written.start, written.end, written.inserted) == (change.start, change.end, change.inserted)
 
 
 @pytest.mark.parametrize(
