@@ -1,6 +1,7 @@
 """``pmhc-distil design``: substitutions that make a peptide bind, or no longer."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,6 +16,10 @@ from pmhc_distil.cli.options import (
     tell,
 )
 from pmhc_distil.cli.results import check_result, result_options, write_result
+from pmhc_distil.errors import InputError
+
+_OPTIONS = {"fixed": "--fix", "avoid": "--avoid"}
+"""What the settings of rules are called here."""
 
 _EXAMPLES = """\b
 Examples:
@@ -105,8 +110,11 @@ def design(
     names, grooves = named_alleles(hla, hla_fasta)
     known_alleles(names, grooves)
     rules = Rules(changes, fixed, frozenset(avoid.upper()), min_similarity)
-    for peptide in peptides:
-        rules.free(checked_peptide(peptide))
+    for peptide in map(checked_peptide, peptides):
+        try:
+            rules.free(peptide)
+        except InputError as error:
+            raise replace(error, source=_OPTIONS.get(error.source or "", error.source)) from error
     predictor = load_predictor(model, **options)
     found = find(predictor, peptides, names, grooves=grooves, reverse=reverse, rules=rules, rank=rank, best=best)
     for peptide in dict.fromkeys(found["original"]):

@@ -49,7 +49,7 @@ def with_unlabelled(
     """
     paired = bool((table["text_pair"] != "").any())
     if paired and words is not None:
-        raise InputError("pairs of texts are not cut", source="--words", value=words, hint="leave it out")
+        raise InputError("pairs of texts are not cut", source="words", value=words, hint="leave it out")
     there = set(zip(table["text"], table["text_pair"], strict=True))
     new = [pair for pair in dict.fromkeys(_read(files, words, paired=paired)) if pair not in there]
     if len(new) < (count or 1):

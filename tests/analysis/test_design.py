@@ -184,8 +184,8 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert "no peptide that keeps to the rules" in capsys.readouterr().err
     for wrong, told in (
         ([POOR, "--fix", "P2", "--hla", "A0201"], "neither a position"),
-        ([POOR, "--fix", "12", "--hla", "A0201"], "9 positions"),
-        ([POOR, "--avoid", "CX", "--hla", "A0201"], "not a residue"),
+        ([POOR, "--fix", "12", "--hla", "A0201"], f"--fix: {POOR} has 9 positions"),
+        ([POOR, "--avoid", "CX", "--hla", "A0201"], "--avoid: not a residue"),
         ([POOR], "no HLA alleles"),
     ):
         monkeypatch.setattr("sys.argv", ["pmhc-distil", "design", *wrong])

@@ -234,7 +234,7 @@ def test_unlabelled_texts(tmp_path):
         ([table, more], ["--count", 9], r"more.jsonl: there are only 2 texts that are not in the table"),
         ([table, pairs], [], r"pairs.csv, row 2: the table has single texts, this row a pair"),
         ([pairs, more], [], r"more.jsonl, row 1: the table has pairs of texts, this row a single one"),
-        ([pairs, pairs], ["--words", 5], r"--words: pairs of texts are not cut"),
+        ([pairs, pairs], ["--words", 5], r"words: pairs of texts are not cut"),
         ([pairs, pairs], [], r"there are only 0 texts"),
     ):
         with pytest.raises(InputError, match=told):
