@@ -111,7 +111,7 @@ def _range_left(name: str, value: Any) -> str:
 
 
 def without_emulation(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Turn ``bf16`` off where a processor that has no instructions for it would take a hundred times as long.
+    """Turn ``bf16`` off where a processor that has no instructions for it would take many times as long.
 
     Returns
     -------

@@ -224,10 +224,12 @@ def embed(
     reading = Reading.within(longest_input(config), tokenizer, max_seq_length=max_seq_length)
     data = TextData.encode(texts, None, reading)
     if pooling == "mean":
-        for number, source_row in enumerate(data.source):
-            if np.isin(data.input_ids[number], _frame(tokenizer)).all():
-                reason, hint = "the text has no token that a mean could be of", "remove it, or use another pooling"
-                raise InputError(reason, source=source, row=int(source_row) + 1, value=texts[source_row], hint=hint)
+        known = np.concatenate([[0], np.cumsum(~np.isin(data.input_ids.flat, _frame(tokenizer)))])
+        empty = data.source[np.diff(known[data.input_ids.starts]) == 0]
+        if len(empty):
+            first, hint = int(empty.min()), "remove it, or use another pooling"
+            reason = "the text has no token that a mean could be of"
+            raise InputError(reason, source=source, row=first + 1, value=texts[first], hint=hint)
     where = choose_device(device)
     encoder = load_model(AutoModel, model, new_head=True).eval().to(where)
     lengths = np.zeros(len(texts), dtype=np.int64)

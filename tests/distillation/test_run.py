@@ -478,7 +478,7 @@ def test_settings_of_a_wrong_type_are_one_line(make_model, pair_files, tmp_path,
 
 @pytest.mark.parametrize("has", [True, False])
 def test_half_precision_without_instructions_for_it(make_model, pair_files, tmp_path, has, capsys, monkeypatch):
-    """Prevents a training that takes a hundred times as long, and a card that claims a precision that was not used."""
+    """Prevents a training that takes many times as long, and a card that claims a precision that was not used."""
     monkeypatch.setattr(settings_module, "_processor_has_bf16", lambda: has)
     settings = {**SETTINGS, "bf16": True, "alpha_soft": 0.0, "max_steps": 1}
     run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings), begin(make_model()))

@@ -110,5 +110,5 @@ def test_the_mean_of_unknown_words(tmp_path, make_text_model, word_tokenizer):
     with h5py.File(tmp_path / "v.h5") as file:
         assert (np.abs(file["embeddings"][:]).sum(1) > 0.1).all()
     with pytest.raises(InputError, match=r"texts, row 2: the text has no token that a mean could be of"):
-        embed(["the cat", "\u200b"], tmp_path / "m", tmp_path / "w.h5", device="cpu")
+        embed(["the cat", "\u200b", "\u200b", "cat"], tmp_path / "m", tmp_path / "w.h5", device="cpu")
     assert not (tmp_path / "w.h5").exists()
