@@ -11,6 +11,8 @@ from pmhc_distil.sequences.protein_names import NamedProteins
 
 _UNCHECKED = "an insertion in a protein of that gene, which nothing tells to be the annotated one"
 WINDOW_COLUMNS = ["peptide", "note", "protein", "mutation", "position", "wild_type_peptide", "changed"]
+MUTATION_INDEX = "_mutation"
+"""The column with the number of the mutation, from 0, that a window is of."""
 
 
 def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengths: Sequence[int]) -> pd.DataFrame:
@@ -22,13 +24,13 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
     Returns
     -------
     DataFrame
-        ``peptide``, ``note``, ``protein``, ``mutation``, ``position``, ``wild_type_peptide`` and ``changed``.
+        :data:`WINDOW_COLUMNS` and :data:`MUTATION_INDEX`.
     """
     rows: list[list[Any]] = []
     told: set[tuple[str, str, str]] = set()
     usable: set[str] = set()
     refused: dict[str, tuple[int, list[Any]]] = {}
-    for one in mutations:
+    for number, one in enumerate(mutations):
         protein = one.names[0] if one.names else ""
         try:
             if one.change is None:
@@ -41,7 +43,7 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
             mutant = mutate(proteins.sequences[protein], one.change)
         except InputError as error:
             reason = error.reason + (f" ({error.hint})" if error.hint else "")
-            row = ["", reason, protein, one.text, pd.NA, "", ""]
+            row = ["", reason, protein, one.text, pd.NA, "", "", number]
             if not one.variant:
                 rows.append(row)
             elif one.variant not in refused:
@@ -52,14 +54,16 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
             continue
         told.add((one.variant, protein, mutant.sequence))
         own = [
-            [text, "", protein, one.text, *cells]
+            [text, "", protein, one.text, *cells, number]
             for text, *cells in _windows(proteins.sequences[protein], mutant, lengths)
         ]
-        rows += own or [["", "no peptide of these lengths is over the change", protein, one.text, pd.NA, "", ""]]
+        rows += own or [
+            ["", "no peptide of these lengths is over the change", protein, one.text, pd.NA, "", "", number]
+        ]
     for place, row in reversed(sorted((r for v, r in refused.items() if v not in usable), key=lambda r: r[0])):
         rows.insert(place, row)
-    frame = pd.DataFrame(rows, columns=WINDOW_COLUMNS)
-    return frame.astype(dict.fromkeys(WINDOW_COLUMNS, "str") | {"position": "Int64"})
+    frame = pd.DataFrame(rows, columns=[*WINDOW_COLUMNS, MUTATION_INDEX])
+    return frame.astype(dict.fromkeys(WINDOW_COLUMNS, "str") | {"position": "Int64", MUTATION_INDEX: "int64"})
 
 
 def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tuple[str, int, str, str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.analysis.anchors import P2_AND_LAST, Anchors
-from pmhc_distil.analysis.mutant_windows import WINDOW_COLUMNS, mutant_windows
+from pmhc_distil.analysis.mutant_windows import MUTATION_INDEX, WINDOW_COLUMNS, mutant_windows
 from pmhc_distil.errors import InputError, InputWarning, checked_percentage
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
@@ -19,7 +19,13 @@ from pmhc_distil.sequences.proteins import plain_sequence
 from pmhc_distil.sequences.readers import table_from
 from pmhc_distil.sequences.result_columns import MUTANT_COLUMNS, SAMPLE_COLUMN
 from pmhc_distil.sequences.samples import samples_from, with_samples
-from pmhc_distil.sequences.tables import GENOTYPE_COLUMNS, PREDICTION_COLUMNS, empty_predictions, written_rank
+from pmhc_distil.sequences.tables import (
+    GENOTYPE_COLUMNS,
+    PREDICTION_COLUMNS,
+    empty_predictions,
+    unclashing_names,
+    written_rank,
+)
 from pmhc_distil.sequences.windows import SCAN_LENGTHS, checked_lengths
 
 if TYPE_CHECKING:
@@ -100,7 +106,8 @@ def mutants(
     -------
     DataFrame
         The columns of predictions for the mutant peptides (after a genotype's also ``alleles_bound``), then
-        :data:`~pmhc_distil.sequences.result_columns.MUTANT_COLUMNS`, and ``sample`` if there are samples: mutation by
+        :data:`~pmhc_distil.sequences.result_columns.MUTANT_COLUMNS`, ``sample`` if there are samples, and the other
+        columns of the mutations (of a VCF, the fixed fields of their lines): mutation by
         mutation in their order, by the first residue of the peptide, the shorter first.  A mutation that cannot be
         used, because the protein is not there or has another residue or the change makes no peptide, is one row with
         the reason in ``note``.
@@ -128,7 +135,7 @@ def mutants(
         raise InputError("a list of proteins is expected, not one text", source="proteome")
     looked_up = list(proteome.values() if isinstance(proteome, Mapping) else proteome) if proteome is not None else None
     parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, looked_up)
-    return pd.concat([frame for frame, _ in parts], ignore_index=True)
+    return pd.concat([frame for frame, _ in parts], ignore_index=True).infer_objects()
 
 
 def mutant_parts(
@@ -150,6 +157,7 @@ def mutant_parts(
         yield _finished(empty_predictions(WINDOW_COLUMNS[2:], genotype=request.genotype), request), 0
         return
     predictor = load()
+    own_names = list(dict.fromkeys(name for one in mutations for name in one.own))
     for some in _in_parts(mutations):
         windows = mutant_windows(proteins, some, request.lengths)
         frame = _predicted(windows, predictor, request)
@@ -158,7 +166,11 @@ def mutant_parts(
         if proteome is not None:
             found = occurring(frame["peptide"].tolist(), proteome)
             frame["in_proteome"] = pd.Series(found, dtype="boolean").where(frame["peptide"] != "")
-        yield _finished(frame, request), len(some)
+        own = pd.DataFrame(
+            [[one.own.get(name, "") for name in own_names] for one in some], columns=own_names, dtype=object
+        )
+        own = own.iloc[frame[MUTATION_INDEX]].reset_index(drop=True)
+        yield _with_own(_finished(frame, request), own), len(some)
 
 
 def _in_parts(mutations: Sequence[Mutation]) -> Iterator[list[Mutation]]:
@@ -211,6 +223,11 @@ def _finished(frame: pd.DataFrame, request: MutantRequest) -> pd.DataFrame:
     missing = {name: pd.Series(pd.NA, index=frame.index) for name in types if name not in frame}
     texts = {name: frame[name].fillna("") for name, kind in types.items() if kind == "str" and name in frame}
     return frame.assign(**missing, **texts).astype(types)[list(types)]
+
+
+def _with_own(frame: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Add the user's columns after ours, by names that are none of ours."""
+    return frame.join(own.set_axis(list(unclashing_names(map(str, own.columns), frame.columns).values()), axis=1))
 
 
 def _as_mutations(mutations: pd.DataFrame | Sequence[str] | Sequence[Mutation]) -> list[Mutation]:

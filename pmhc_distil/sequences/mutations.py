@@ -5,10 +5,10 @@ predict (a frameshift, a stop) says why.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 from Bio.Data.IUPACData import protein_letters_3to1
@@ -73,6 +73,8 @@ class Mutation:
         What this is one of several readings of; empty if it is the only one.
     own_names : int
         How many of the names, from the first, are of this very protein; the others are of its gene.
+    own : mapping
+        What else the user's table says of it, by column.
     """
 
     names: tuple[str, ...]
@@ -81,6 +83,7 @@ class Mutation:
     reason: str = ""
     variant: str = ""
     own_names: int = 0
+    own: Mapping[Hashable, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def named_mutations(texts: Sequence[str], source: str = "--mutation") -> list[Mu
 
 
 def read_mutations(path: str | Path, stream: TextIO | None = None) -> list[Mutation]:
-    """Read a table with the columns ``protein`` and ``mutation``.
+    """Read a table with the columns ``protein`` and ``mutation``, and others of the user's own.
 
     Parameters
     ----------
@@ -188,7 +191,7 @@ def read_mutations(path: str | Path, stream: TextIO | None = None) -> list[Mutat
         If the file cannot be read or has no such columns.
     """
     columns = {"protein": ("protein", "gene", "symbol", "name"), "mutation": ("mutation", "change", "hgvsp", "variant")}
-    table, _ = read_small_table(path, columns, stream=stream)
+    table, _ = read_small_table(path, columns, stream=stream, others=True)
     return mutations_from(table)
 
 
@@ -202,10 +205,11 @@ def mutations_from(table: pd.DataFrame) -> list[Mutation]:
     """
     require_columns(table, ("protein", "mutation"), "mutations")
     found = []
-    for protein, text in zip(table["protein"], table["mutation"], strict=True):
+    others = table.drop(columns=["protein", "mutation"]).astype(object).to_dict("records")
+    for protein, text, own_cells in zip(table["protein"], table["mutation"], others, strict=True):
         # As VEP writes it, after the protein that it is counted in.
         own, _, change = str(text).rpartition(":") if ":p." in str(text) else ("", "", str(text))
-        found.append(mutation((*filter(None, [own]), str(protein)), change))
+        found.append(replace(mutation((*filter(None, [own]), str(protein)), change), own=own_cells))
     return found
 
 

@@ -33,6 +33,7 @@ def read_small_table(
     optional: Mapping[str, Sequence[str]] | None = None,
     *,
     stream: TextIO | None = None,
+    others: bool = False,
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Read the columns of a CSV or TSV file that are asked for.
 
@@ -46,11 +47,13 @@ def read_small_table(
         Columns that need not be there.
     stream : TextIO, optional
         The file, seekable, if it is open already.
+    others : bool
+        Keep all other columns, too, as they are called there, also others that could be meant where one is called so.
 
     Returns
     -------
     frame : DataFrame
-        The columns that were found, as text without space around it.
+        The columns that were found, as text without space around it, then the `others`.
     rows : ndarray of int, shape (N,)
         1-based line of every row.
 
@@ -71,6 +74,8 @@ def read_small_table(
     found: dict[str, str] = {}
     for new, names in {**columns, **(optional or {})}.items():
         possible = [name for name in header if plain[name] in names]
+        if others and (exact := [name for name in possible if plain[name] == new]):
+            possible = exact
         if len(possible) > 1:
             hint = "rename or remove one of them"
             reason = f"more than one column could be the {new}"
@@ -80,6 +85,8 @@ def read_small_table(
         elif new in columns:
             hint = f"columns are: {', '.join(header)}"
             raise InputError(f"no column {new}", source=source, row=row, hint=hint)
+    if others:
+        found |= {name: name for name in header if name not in found}
     parts = list(read_parts(stream, source, skipped, delimiter, header))
     if not parts:
         raise InputError("the table has no rows", source=source, hint=expected)

@@ -35,6 +35,8 @@ _CHANGING = {
 """Consequences that change the protein, as Ensembl names them."""
 _OWN_NAMES = ("ENSP", "Feature")
 _GENE_NAMES = ("SWISSPROT", "SYMBOL", "Gene")
+_FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
+"""What a line of a VCF begins with."""
 _PLACE = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
 
 
@@ -44,7 +46,8 @@ class Changes(NamedTuple):
     Attributes
     ----------
     mutations : list of Mutation
-        Those of one line, allele and gene have the same ``variant`` and follow each other.
+        Those of one line, allele and gene have the same ``variant`` and follow each other.  Of a VCF they have the
+        fixed fields of their line, ``CHROM`` to ``FILTER``, as the user's own columns.
     silent : int
         Variants that change no protein.
     failed : int
@@ -133,7 +136,7 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) 
         passed = cells[6] in ("PASS", ".", "")
         failed += bool(made) and not passed
         if passed or not pass_only:
-            found += made
+            found += [replace(one, own=dict(zip(_FIELDS, cells, strict=False))) for one in made]
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
     return Changes(found, silent, failed, absent, samples)

@@ -212,6 +212,8 @@ def test_no_mutations_and_other_inputs(predictor):
     by_table = mutants({"p1": PROTEIN}, table, HLA, predictor=predictor)
     pd.testing.assert_frame_equal(by_table, mutants({"p1": PROTEIN}, ["p1:L9D"], HLA, predictor=predictor))
     assert by_table["in_proteome"].isna().all()
+    with_own = mutants({"p1": PROTEIN}, table.assign(reads=[7]), HLA, predictor=predictor)
+    pd.testing.assert_frame_equal(with_own, by_table.assign(reads=7))
     with pytest.raises(InputError, match="no HLA alleles"):
         mutants({"p1": PROTEIN}, ["p1:L9D"], MutantRequest(), predictor=predictor)
 

@@ -37,6 +37,24 @@ def test_a_table_and_options(run):
     assert err == "3 of 9 mutations cannot be used; the column note says why\n"
 
 
+def test_columns_of_the_user(run, tmp_path):
+    """Prevents other columns of a table from getting lost, being read as numbers, or taking the place of ours."""
+    path = tmp_path / "mutations.csv"
+    path.write_text("protein,mutation,vaf,rank\nKRAS,G12D,0.50,007\nKRAS,nonsense,1e3,\n")
+    options = ("--mutations", path, "--hla", "A1101,B0702", "--lengths", "9-9")
+    status, out, _ = run("--mutation", "KRAS:Q61H", *options)
+    rows = pd.read_csv(io.StringIO(out), keep_default_na=False, dtype=str)
+    assert status == 0 and rows.columns[-3:].tolist() == ["in_proteome", "vaf", "rank_input"]
+    own = rows[["mutation", "vaf", "rank_input"]].drop_duplicates().to_numpy().tolist()
+    assert own == [["Q61H", "", ""], ["G12D", "0.50", "007"], ["nonsense", "1e3", ""]]
+    samples = ("--samples", EXAMPLES / "samples.csv", "--genotype", "--max-rank", "2")
+    status, out, _ = run("--mutations", path, *samples)
+    rows = pd.read_csv(io.StringIO(out), keep_default_na=False, dtype=str)
+    assert status == 0 and rows.columns[-3:].tolist() == ["sample", "vaf", "rank_input"]
+    assert rows.loc[rows["mutation"] == "nonsense", "vaf"].tolist() == ["1e3"]
+    assert set(rows.loc[rows["mutation"] == "G12D", "vaf"]) == {"0.50"}
+
+
 def test_a_vcf_and_a_proteome(run):
     """Prevents a VCF from being read as a table, and the answer of the proteome from being left empty."""
     status, out, err = run(

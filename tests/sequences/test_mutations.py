@@ -145,6 +145,18 @@ def test_tables_and_options(tmp_path):
             named_mutations([text])
 
 
+def test_what_else_a_table_says(tmp_path):
+    """Prevents the reads of a mutation from being dropped, and a gene beside a protein from being in doubt."""
+    path = tmp_path / "mutations.csv"
+    path.write_text("Protein,gene,vaf,Mutation\nENSP1,KRAS, 0.50,G12D\nENSP2,TP53,,R175H\n")
+    found = read_mutations(path)
+    assert [one.names for one in found] == [("ENSP1",), ("ENSP2",)]
+    assert [one.own for one in found] == [{"gene": "KRAS", "vaf": "0.50"}, {"gene": "TP53", "vaf": ""}]
+    path.write_text("gene,symbol,mutation\nKRAS,KRAS,G12D\n")
+    with pytest.raises(InputError, match="more than one column could be the protein"):
+        read_mutations(path)
+
+
 def test_a_data_frame_without_its_columns_is_one_line():
     """Prevents a traceback out of pandas."""
     with pytest.raises(InputError, match="mutations, column 'mutation': the column is missing"):

@@ -165,6 +165,13 @@ def test_variants_that_did_not_pass(read):
         read_changes(EXAMPLES / "mutations.csv", pass_only=True)
 
 
+def test_the_fields_of_the_line(read):
+    """Prevents peptides that cannot be traced to their variant."""
+    (one,) = read("T|missense_variant|K|G|T|||5|V/M", filters="germline").mutations
+    assert list(one.own) == ["CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER"]
+    assert one.own["CHROM"] == "1" and one.own["FILTER"] == "germline"
+
+
 TWO = HEADER.replace("TUMOUR", "NORMAL\tTUMOUR")
 V_TO_M, V_TO_L = "T|missense_variant|K|G|E|||5|V/M", "G|missense_variant|K|G|E|||5|V/L"
 
