@@ -49,13 +49,14 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
         recipes, needed | {"hard_negatives", "label_noise", "pooled", "held_out", "held_out_alleles"}, needed
     )
     written = dict(settings)
-    if "hard_negatives" in settings:
-        settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])
-    if "label_noise" in settings:
-        settings["label_noise"] = label_noise_from_recipe(settings["label_noise"])
-    sources = sources_from_recipe(settings.pop("sources"))
-    if "held_out" in settings:
-        settings["held_out"] = sources_from_recipe(settings["held_out"], "held_out")
+    with named_recipe(*recipes):
+        if "hard_negatives" in settings:
+            settings["hard_negatives"] = hard_negatives_from_recipe(settings["hard_negatives"])
+        if "label_noise" in settings:
+            settings["label_noise"] = label_noise_from_recipe(settings["label_noise"])
+        sources = sources_from_recipe(settings.pop("sources"))
+        if "held_out" in settings:
+            settings["held_out"] = sources_from_recipe(settings["held_out"], "held_out")
     read = [folder / source.file for source in (*sources, *settings.get("held_out", ()))]
     for name in FILES:
         check_not_input(output / name, proteins, *recipes, *read)

@@ -48,7 +48,7 @@ def label_noise_from_recipe(entry: Any) -> LabelNoise:
     fits = isinstance(entry, dict) and set(entry) == {"reference", "least_ligands"}
     if not fits or not isinstance(entry["least_ligands"], int) or entry["least_ligands"] < 1:
         hint = "a mapping such as {reference: single_allele.csv.gz, least_ligands: 100}"
-        raise InputError("not settings of label noise", source="label_noise", value=entry, hint=hint)
+        raise InputError("not settings of label noise", "recipe", column="label_noise", value=entry, hint=hint)
     return LabelNoise(str(entry["reference"]), entry["least_ligands"])
 
 

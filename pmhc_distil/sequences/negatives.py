@@ -39,7 +39,7 @@ def hard_negatives_from_recipe(entry: Any) -> HardNegatives:
     """
     if not isinstance(entry, dict) or set(entry) != {"per_positive", "least_kept"}:
         hint = "a mapping such as {per_positive: 40, least_kept: 0.025}"
-        raise InputError("not settings of hard negatives", source="hard_negatives", value=entry, hint=hint)
+        raise InputError("not settings of hard negatives", "recipe", column="hard_negatives", value=entry, hint=hint)
     return HardNegatives(**entry)
 
 

@@ -158,7 +158,7 @@ def prepare(
     for source in sources:
         if source.name in (NEGATIVE, UNLABELLED):
             hint = f"tables call rows that are from no source '{source.name}'; rename the file"
-            raise InputError("no name for a source", source="sources", column="file", value=source.file, hint=hint)
+            raise InputError("no name for a source", "recipe", column="sources: file", value=source.file, hint=hint)
     dropped: Counter[str] = Counter()
     tables = {source: read_source(folder, source, dropped) for source in sources}
     joined = pd.concat(tables.values(), ignore_index=True)
@@ -275,7 +275,8 @@ def _wrong(
     trusted = ligands[ligands["source"].isin([source.name for source in reference])]
     if trusted.empty:
         hint = "name one of the sources, with ligands"
-        raise InputError("no ligands", source="label_noise", column="reference", value=label_noise.reference, hint=hint)
+        reference_of = "label_noise: reference"
+        raise InputError("no ligands", "recipe", column=reference_of, value=label_noise.reference, hint=hint)
     one_each = pd.Series(1.0, PEPTIDE_LENGTHS)
     windows = draw_negatives(trusted, reference, _shares_of_lengths(trusted), proteome, known, one_each, seed)
     probability = believed(ligands, windows, label_noise)

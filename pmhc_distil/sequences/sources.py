@@ -70,23 +70,24 @@ def sources_from_recipe(entries: Any, setting: str = "sources") -> list[Source]:
     hint = f"each is a mapping such as {{file: ligands.csv, {lengths}where: score > 2}}; only file is needed"
     known = {"file", "lengths", "where"} if lengths else {"file", "where"}
     if not isinstance(entries, list) or not entries:
-        raise InputError("a list of sources is expected", source=setting, value=entries, hint=hint)
+        raise InputError("a list of sources is expected", "recipe", column=setting, value=entries, hint=hint)
     sources: list[Source] = []
-    for row, entry in enumerate(entries, start=1):
+    for number, entry in enumerate(entries, start=1):
+        column = f"{setting}: {number}"
         if not isinstance(entry, dict) or "file" not in entry or set(entry) - known:
-            raise InputError("not a source", source=setting, row=row, value=entry, hint=hint)
+            raise InputError("not a source", "recipe", column=column, value=entry, hint=hint)
         span = entry.get("lengths", [PEPTIDE_LENGTHS[0], PEPTIDE_LENGTHS[-1]])
         numbers = isinstance(span, list) and len(span) == 2 and all(type(one) is int for one in span)
         if not (numbers and set(span) <= set(PEPTIDE_LENGTHS) and span[0] <= span[1]):
-            raise InputError(
-                "not a range of lengths", source="sources", row=row, column="lengths", value=span, hint=hint
-            )
+            reason = "not a range of lengths"
+            raise InputError(reason, "recipe", column=f"{column}: lengths", value=span, hint=hint)
         source = Source(str(entry["file"]), tuple(range(span[0], span[1] + 1)), str(entry.get("where", "")))
         for other in sources:
             # One file may give several sources; rows of two files must be told apart by their names.
             if other.name == source.name and other.file != source.file:
                 hint = f"it is called {source.name}, as {other.file} is: rename one"
-                raise InputError("two sources have one name", source=setting, row=row, value=source.file, hint=hint)
+                reason = "two sources have one name"
+                raise InputError(reason, "recipe", column=f"{column}: file", value=source.file, hint=hint)
         sources.append(source)
     return sources
 

@@ -201,7 +201,7 @@ def test_a_source_called_as_rows_of_no_source(tmp_path, proteome, name):
     """Prevents a user's rows from being taken for random negatives, and replaced as these are; others may hold it."""
     pd.DataFrame({"peptide": ["SLYNTVATL"], "allele": ["A0201"], "label": [0]}).to_csv(tmp_path / name, index=False)
     pd.DataFrame({"peptide": ["GILGFVFTL"], "allele": ["A0201"]}).to_csv(tmp_path / "own.csv", index=False)
-    with pytest.raises(InputError, match=rf"sources, column 'file': .*'{name}' .*rename the file"):
+    with pytest.raises(InputError, match=rf"recipe, column 'sources: file': .*'{name}' .*rename the file"):
         prepare(tmp_path, [Source("own.csv"), Source(name)], proteome, **SETTINGS)
     prepare(tmp_path, [Source("own.csv")], proteome, held_out=[Source(name)], **SETTINGS)
 
@@ -217,7 +217,7 @@ def test_nothing_to_train_on(tmp_path, proteome):
     for entry in ({"lengths": [8.0, 11.0]}, {"lengths": [[8], 11]}):
         with pytest.raises(InputError, match="not a range of lengths"):
             sources_from_recipe([{"file": "one.csv", **entry}])
-    with pytest.raises(InputError, match="held_out, row 1: not a source"):
+    with pytest.raises(InputError, match="recipe, column 'held_out: 1': not a source"):
         sources_from_recipe([{"file": "one.csv", "lengths": [8, 11]}], "held_out")
     (tmp_path / "none.csv").write_text("peptide\n")
     with pytest.raises(InputError, match="no peptides to hold out"):

@@ -89,7 +89,7 @@ def test_sources_of_a_recipe():
         Source("b.csv", (8, 9, 10, 11), "n > 1"),
     ]
     for entry in ({"lengths": [8, 9]}, {"file": "a.csv", "length": [8, 9]}):
-        with pytest.raises(InputError, match="row 1"):
+        with pytest.raises(InputError, match="column 'sources: 1'"):
             sources_from_recipe([entry])
 
 
