@@ -6,8 +6,9 @@ The format is told by content, never by the file name:
 * it has a tab, comma or semicolon, or is the name of a peptide column: a table with that header;
 * otherwise: a plain list, one peptide a line.
 
-Blank lines are skipped, as are lines that start with ``#`` in a list and before a header.  Nothing else is: a table row
-whose peptide is empty and a FASTA record without a sequence are rows.
+Blank lines are skipped, as are lines that start with ``#`` in a list and before a header, and the line ``sep=;`` of a
+spreadsheet.  Nothing else is: a table row whose peptide is empty and a FASTA record without a sequence are rows.  The
+header itself may start with ``#``.
 """
 
 import itertools
@@ -25,6 +26,7 @@ from pmhc_distil.sequences.column_names import ALLELE_NAMES, PEPTIDE_NAMES, find
 from pmhc_distil.sequences.delimited import fields_of, read_header, read_parts
 from pmhc_distil.sequences.residues import MAX_PEPTIDE_LENGTH, MIN_PEPTIDE_LENGTH, peptide_problem
 from pmhc_distil.sequences.shards import Shard, cut_fasta, cut_lines, cut_table
+from pmhc_distil.sequences.text_files import is_separator
 
 _CHUNK = 2_000
 _PROTEIN_LENGTH = 50
@@ -93,20 +95,23 @@ def parse_records(
     InputError
         If the input is not what its first line promises; while parts are read, if later ones are not.
     """
-    skipped, head = 0, ""
+    skipped, head, above = 0, "", ""
     for line in stream:
-        if line.strip() and not line.startswith("#"):
+        if line.strip() and not line.startswith("#") and not is_separator(line):
             head = line.rstrip("\n")
             break
-        skipped += 1
+        skipped, above = skipped + 1, line.rstrip("\n")
     if not head:
         return Records(("peptide",), lambda: iter(()), warnings=(f"{source} holds no peptides",))
     if head.startswith(">"):
         _refuse_columns("a FASTA file", source, peptide_column, allele_column)
         piece, before = cut_fasta(stream, shard)
         return Records(("peptide", "name"), partial(_numbered, partial(_fasta, piece, source, shard is None), before))
-    delimiter = _delimiter(head, peptide_column)
+    accepted = {*PEPTIDE_NAMES, plain_name(peptide_column or "")} - {""}
+    delimiter = _delimiter(head, accepted)
     if delimiter:
+        if above.startswith("#") and not _named(head, delimiter, accepted) and _named(above[1:], delimiter, accepted):
+            skipped -= 1
         return _table(stream, source, skipped, delimiter, peptide_column, allele_column, shard)
     _refuse_columns("a plain list", source, peptide_column, allele_column)
     piece, before = cut_lines(stream, shard)
@@ -124,17 +129,20 @@ def _numbered(parts: Callable[[], Iterator[Part]], before: int) -> Iterator[Part
         raise
 
 
-def _delimiter(head: str, peptide_column: str | None) -> str | None:
+def _delimiter(head: str, accepted: set[str]) -> str | None:
     """Choose the delimiter under which the line has a peptide column, else the most fields; None for a plain list."""
     best, best_fields = None, 1
-    accepted = {*PEPTIDE_NAMES, plain_name(peptide_column or "")} - {""}
     for delimiter in "\t,;":
-        fields = fields_of(head, delimiter)
-        if any(plain_name(field) in accepted for field in fields):
+        if _named(head, delimiter, accepted):
             return delimiter
-        if len(fields) > best_fields:
-            best, best_fields = delimiter, len(fields)
+        if (count := len(fields_of(head, delimiter))) > best_fields:
+            best, best_fields = delimiter, count
     return best
+
+
+def _named(line: str, delimiter: str, accepted: set[str]) -> bool:
+    """Tell whether a line names a column so."""
+    return any(plain_name(field) in accepted for field in fields_of(line, delimiter))
 
 
 def _refuse_columns(kind: str, source: str, *wanted: str | None) -> None:
@@ -196,6 +204,7 @@ def _table(
     shard: Shard | None,
 ) -> Records:
     header, row = read_header(stream, source, skipped, delimiter)
+    header[0] = header[0].removeprefix("#").strip()
     peptide = find_column(header, peptide_column, PEPTIDE_NAMES, source, row)
     allele = find_column(header, allele_column, ALLELE_NAMES, source, row)
     if peptide is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.delimited import read_header, read_parts
-from pmhc_distil.sequences.text_files import open_text
+from pmhc_distil.sequences.text_files import is_separator, open_text
 
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str], source: str) -> None:
@@ -65,7 +65,9 @@ def read_small_table(
     source = str(path)
     expected = f"a table with the columns {' and '.join(columns)} is expected"
     stream = stream or open_text(path)
-    skipped, head = next(((n, line) for n, line in enumerate(stream) if line.strip()), (0, ""))
+    skipped, head = next(
+        ((n, line) for n, line in enumerate(stream) if line.strip() and not is_separator(line)), (0, "")
+    )
     if not head:
         raise InputError("the table is empty", source=source, hint=expected)
     delimiter = max("\t,;", key=head.count)

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ STDIN = "-"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 20
+_SEPARATOR = re.compile(r'"?sep=.?"?', re.IGNORECASE)
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip"),
@@ -84,6 +86,11 @@ def open_text(source: str | Path) -> io.TextIOWrapper:
     _check_text(unpacked, str(source))
     unpacked.seek(0)
     return io.TextIOWrapper(unpacked, encoding="utf-8-sig")
+
+
+def is_separator(line: str) -> bool:
+    """Tell whether a line only tells a spreadsheet the delimiter of those below (``sep=;``)."""
+    return _SEPARATOR.fullmatch(line.strip()) is not None
 
 
 def text_digest(stream: io.TextIOWrapper) -> str:

@@ -133,6 +133,26 @@ def test_empty_peptide_of_a_table_is_a_row(write):
     assert list(table.rows) == [2, 4, 5]
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "sep=;\npeptide;allele",
+        '"SEP=;"\r\npeptide;allele',
+        "#peptide;allele",
+        "# by x, y\n\n# Peptide;allele",
+        "#peptide\npeptide;allele",
+    ],
+)
+def test_what_stands_above_a_table(write, above):
+    """Prevents a spreadsheet's line of its delimiter, or a header with a #, from hiding the columns."""
+    path = write(f"{above}\nSLYNTVATL;A0201\nGILGFVFTL;B0702\n")
+    table = read_peptides(path)
+    assert table.frame["peptide"].tolist() == ["SLYNTVATL", "GILGFVFTL"]
+    assert table.frame["allele"].tolist() == ["A0201", "B0702"] and table.allele_column == "allele"
+    first = above.count("\n") + 2
+    assert table.rows.tolist() == [first, first + 1]
+
+
 @pytest.mark.parametrize("content", ["", "\n \n", "# nothing\n", gzip.compress(b"", mtime=0)])
 def test_empty_input(write, content):
     """Prevents a pipeline from failing on a sample without peptides."""

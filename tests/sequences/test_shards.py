@@ -17,7 +17,15 @@ LIST = "# comment\n\n" + "".join(f"{'ACDEFGHIKLMN'[: 8 + i % 5]}\n" + "\n# x\n" 
 FASTA = "".join(f">name{i} title\n{'SLYNTVATLKKW'[: 1 + i % 12]}\n{'ACD' * (i % 4)}\n" for i in range(23))
 TABLE = "\ufeff# above\npeptide,allele,own\n" + "".join(f"SLYNTVATL,A*02:0{i % 5},{'ü' * i}\n" for i in range(23))
 QUOTED = 'own\tpeptide\n"a ""b""\nc\td"\tSLYNTVATL\n' + "".join(f'"{i}\n\n>"\tGILGFVFTL\n' for i in range(23))
-INPUTS = {"list": LIST, "FASTA": FASTA, "table": TABLE, "quoted table": QUOTED, "one column": "peptide\nSIINFEKL\n" * 5}
+HASHED = "sep=;\n#peptide;own\n" + "".join(f"SLYNTVATL;{i}\n" for i in range(9))
+INPUTS = {
+    "list": LIST,
+    "FASTA": FASTA,
+    "table": TABLE,
+    "quoted table": QUOTED,
+    "one column": "peptide\nSIINFEKL\n" * 5,
+    "header with a #": HASHED,
+}
 
 
 def rows_of(source):
