@@ -1,7 +1,8 @@
 """Text files, plain or gzip, and known to be text to their end before the first line is read.
 
-Nothing here knows peptides.  Every mistake of a user's (no such file, not text, half a gzip) becomes an
-:class:`~pmhc_distil.errors.InputError` at the moment of opening, never later in the middle of a parse.
+Workbooks, Parquet and UTF-16 are such text once they are converted.  Nothing here knows peptides.  Every mistake of
+a user's (no such file, not text, half a gzip) becomes an :class:`~pmhc_distil.errors.InputError` at the moment of
+opening, never later in the middle of a parse.
 """
 
 import codecs
@@ -13,11 +14,13 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from pmhc_distil.errors import InputError
+from pmhc_distil.sequences.converted import converted
 from pmhc_distil.sequences.files import why
 
 STDIN = "-"
@@ -27,15 +30,12 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 20
 _SEPARATOR = re.compile(r'"?sep=.?"?', re.IGNORECASE)
 _SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"PK\x03\x04", "a zip archive", "unpack it"),
     (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip"),
     (b"\xfd7zXZ", "an xz file", "unpack it, or pack it with gzip"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it, or pack it with gzip"),
     (b"%PDF", "a PDF", "give text"),
-    (b"PAR1", "a Parquet file", "save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
-    (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
 )
 
 
@@ -45,7 +45,8 @@ def read_text(source: str | Path) -> str:
     Parameters
     ----------
     source : str or Path
-        A path, or ``"-"`` for standard input.  Plain or gzip, told apart by content.
+        A path, or ``"-"`` for standard input.  Plain or gzip, or an Excel workbook, Parquet or UTF-16, which
+        :mod:`~pmhc_distil.sequences.converted` makes text of; told apart by content.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def read_text(source: str | Path) -> str:
     Raises
     ------
     InputError
-        If there is no such file, it cannot be read, the gzip is damaged, or it is not UTF-8 text.
+        If there is no such file, it cannot be read, the gzip is damaged, or it is neither text nor made to be.
     """
     with open_text(source) as stream:
         return stream.read()
@@ -82,10 +83,12 @@ def open_text(source: str | Path) -> io.TextIOWrapper:
     InputError
         As :func:`read_text`.
     """
-    unpacked = open_unpacked(source)
-    _check_text(unpacked, str(source))
-    unpacked.seek(0)
-    return io.TextIOWrapper(unpacked, encoding="utf-8-sig")
+    shown = str(source)
+    with _reading(shown):
+        text = converted(open_unpacked(source), shown)
+        _check_text(text, shown)
+    text.seek(0)
+    return io.TextIOWrapper(text, encoding="utf-8-sig")
 
 
 def is_separator(line: str) -> bool:
@@ -132,6 +135,19 @@ def pieces(file: BinaryIO) -> Iterator[bytes]:
     return iter(partial(file.read, _PIECE), b"")
 
 
+@contextmanager
+def _reading(shown: str) -> Iterator[None]:
+    """Tell of a file that cannot be read to its end."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cut = isinstance(error, EOFError)
+        reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
+        raise InputError(reason, source=shown, hint="copy or download it again") from error
+    except OSError as error:
+        raise InputError(f"cannot read: {why(error)}", source=shown) from error
+
+
 def _check_text(file: BinaryIO, shown: str) -> None:
     """Read to the end, and refuse what is not UTF-8 text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -157,9 +173,3 @@ def _check_text(file: BinaryIO, shown: str) -> None:
         row = lines + count(error.object[: error.start].decode())
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{byte} is not UTF-8 text", source=shown, row=row, hint="save it as UTF-8") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        cut = isinstance(error, EOFError)
-        reason = "the gzip file is cut short" if cut else "the gzip file is damaged"
-        raise InputError(reason, source=shown, hint="copy or download it again") from error
-    except OSError as error:
-        raise InputError(f"cannot read: {why(error)}", source=shown) from error

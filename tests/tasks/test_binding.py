@@ -171,7 +171,7 @@ def test_files_are_read_plain_and_packed(pairs, pair_files, tmp_path):
 def test_unusable_files_are_one_line(tmp_path, pairs):
     """Prevents a traceback, or an error that does not name file and column."""
     (tmp_path / "empty.csv").write_text("")
-    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\xd8" * 10)
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(pairs.to_csv(index=False).encode())[:-20])
     (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(b"peptide,allele\n")[:10] + b"\xff" * 40)
     for column in ("label", "offset"):
