@@ -97,7 +97,7 @@ def make_pairs(
     if noted:
         of_peptide, of_allele = frame["note"].to_numpy(dtype=object), allele_notes.to_numpy(dtype=object)
         notes = np.where(bad, of_peptide, of_allele)
-        both = bad & (of_allele != "")
+        both = bad & (of_allele != "") & (names != "").to_numpy()  # why there is no allele is told already
         notes[both] = of_peptide[both] + "; " + of_allele[both]
         frame["note"] = pd.Series(notes, dtype="str")
     frame["allele"] = names

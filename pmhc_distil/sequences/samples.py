@@ -197,6 +197,7 @@ class PeptidesOfSamples(PeptideSource):
             reason = "the table has alleles for each peptide, and --samples gives others"
             raise InputError(reason, source=peptides.source, column=records.allele, hint=hint)
         self._peptides, self._samples, self._genotype = peptides, samples, genotype
+        self._unknown: dict[str, int] = {}  # names and the line of their first row
         records = replace(records, columns=tuple(_with_sample(records.columns, peptides.source)))
         self._joined = SAMPLE in records.columns
         allele = "alleles"
@@ -213,7 +214,10 @@ class PeptidesOfSamples(PeptideSource):
     def check(self) -> Overview:
         """Look at the peptides alone where every one meets every sample; see :meth:`PeptideSource.check`."""
         if self._joined:
-            return super().check()
+            overview = super().check()
+            known = {cell: row for cell, row in (overview.alleles or {}).items() if cell}
+            unknown = [str(self._no_sample(name, row)) for name, row in self._unknown.items()]
+            return replace(overview, alleles=known, warnings=(*overview.warnings, *unknown))
         overview = self._peptides.check()
         _, _, cells = _expand(min(overview.rows, 1), None, self._samples, self._genotype)
         of_all = None if overview.rows_of_all is None else overview.rows_of_all * len(cells)
@@ -229,6 +233,9 @@ class PeptidesOfSamples(PeptideSource):
             for start in range(0, len(rows), step):
                 some = [column[start : start + step] for column in columns]
                 own = [text.strip() for text in some[sample]] if self._joined else None
+                for name, row in zip(own or (), rows[start : start + step].tolist(), strict=False):
+                    if name not in self._samples:
+                        self._unknown.setdefault(name, row)
                 place, names, cells = _expand(len(rows[start : start + step]), own, self._samples, self._genotype)
                 repeated: list[Sequence[Any]] = [[column[i] for i in place] for column in some]
                 if self._joined:  # without the blanks around it
@@ -242,11 +249,14 @@ class PeptidesOfSamples(PeptideSource):
             return table
         notes = table.frame["note"].tolist()
         for i in unknown.tolist():
-            name = str(table.frame[SAMPLE].iat[i])
+            error = self._no_sample(str(table.frame[SAMPLE].iat[i]), int(rows[i]))
             if self.strict:
-                raise InputError("no such sample in --samples", self.source, int(rows[i]), SAMPLE, name)
-            notes[i] = "; ".join(filter(None, [notes[i], f"no such sample in --samples: '{name}'"]))
+                raise error
+            notes[i] = "; ".join(filter(None, [notes[i], f"{error.reason}: '{error.value}'"]))
         return replace(table, frame=table.frame.assign(note=pd.Series(notes, dtype="str")))
+
+    def _no_sample(self, name: str, row: int) -> InputError:
+        return InputError("no such sample in --samples", self.source, row, SAMPLE, name)
 
 
 def genotype_warnings(alleles: Sequence[str], whose: str) -> list[str]:

@@ -72,6 +72,16 @@ def test_pairs_keep_rows_with_a_bad_allele(names):
     assert resolve_request(table).warnings == (f"B*99:99: {bad}", "allele: empty allele")
 
 
+def test_a_reason_is_told_once():
+    """Prevents a row whose sample is not known from complaining of its allele, too."""
+    table = pair_table("", "B*99:99")
+    table["note"] = "no such sample"
+    assert list(make_pairs(table).frame["note"]) == [
+        "no such sample",
+        "no such sample; no such allele (did you mean A2?)",
+    ]
+
+
 def test_strict_names_the_first_bad_row():
     """Prevents a search for the row that stopped the run."""
     with pytest.raises(InputError) as caught:

@@ -118,7 +118,9 @@ def test_a_row_meets_its_own_sample(tmp_path, monkeypatch):
     path = tmp_path / "cohort.csv"
     path.write_text("peptide,sample,n\nSLYNTVATL, p2 ,1\nNLVPMVATV,p3,2\nSLYN,p3,3\nGILGFVFTL,p1,4\n")
     source = PeptidesOfSamples(open_peptides(path), TWO, genotype=False)
-    assert source.check().rows == 5
+    overview = source.check()
+    assert overview.rows == 5 and list(overview.alleles) == ["A0101", "A0201", "B0702"]
+    assert overview.warnings == (f"{path}, row 3, column 'sample': no such sample in --samples: 'p3'",)
     made = pd.concat([table.frame for table in source.tables(2)], ignore_index=True)
     assert made["allele"].tolist() == ["A0101", "", "", "A0201", "B0702"]
     assert made["sample"].tolist() == ["p2", "p3", "p3", "p1", "p1"], "without blanks, to be grouped by"
