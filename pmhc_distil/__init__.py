@@ -37,6 +37,10 @@ def __getattr__(name: str) -> object:
     raise AttributeError(msg)
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULES]
+
+
 class _AfterTransformers(importlib.abc.MetaPathFinder):
     """Registers the encoder as soon as somebody else imports transformers, instead of importing it ourselves.
 

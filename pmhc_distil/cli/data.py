@@ -275,8 +275,8 @@ def clinic_notes(examples: int, seed: int, output: Path) -> None:
         answered = sum(counts["answered"].values())
         click.echo(
             f"{role}: {counts['notes']:,} notes, {counts['questions']:,} questions, {answered:,} with an answer; "
-            f"{counts['templates']:,} templates of {counts['phrasings']} phrasings, "
-            f"{counts['phrasings_of_other_roles']} of them in another file",
+            f"{counts['templates']:,} templates of {counts['phrasings']:,} phrasings, "
+            f"{counts['phrasings_of_other_roles']:,} of them in another file",
             err=True,
         )
 

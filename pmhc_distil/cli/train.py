@@ -168,8 +168,8 @@ def distill(
         hint = "leave --cache out: the teachers then run live"
         raise InputError("the answers of all pairs are cached, not of some", source="--cache", value=cache, hint=hint)
     _refuse_sizes(settings.pop("sizes"), "the sizes of the student come from the teacher")
-    choice = layers or settings["values"].pop("layers", "distilbert")
-    settings["values"].pop("layers", None)
+    of_recipe = settings["values"].pop("layers", "distilbert")
+    choice = of_recipe if layers is None else layers
     weights = ("alpha_soft", "alpha_cosine", "alpha_hidden")
     if not no_teacher and not any(settings["values"].get(name) for name in weights):
         raise InputError(

@@ -1,6 +1,7 @@
 """Teacher outputs on disk: computed once, then used for any number of students.
 
-The file is keyed by everything that could change an answer: the teacher's weights, the task and the examples.
+The file is keyed by everything that could change an answer: the teacher's weights and configuration, the task and the
+examples.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from pmhc_distil.distillation.ensemble import Teacher
 from pmhc_distil.distillation.task import Numbers, Task, TaskData
@@ -20,11 +22,17 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path, check_destination
 
 FORMAT_VERSION = 1
+_NOT_OF_ANSWERS = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
+"""What of a configuration tells where a model comes from, and not what it answers."""
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 over the names, shapes and values of all weights."""
+    """SHA-256 over the names, shapes and values of all weights, and over the configurations that tell their use."""
     digest = hashlib.sha256()
+    configs = {id(part.config): part.config for part in model.modules() if isinstance(part, PreTrainedModel)}
+    for config in configs.values():
+        facts = {name: value for name, value in config.to_dict().items() if name not in _NOT_OF_ANSWERS}
+        digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
     for name, weight in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
         digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

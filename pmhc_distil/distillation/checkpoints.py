@@ -23,7 +23,10 @@ RECIPE_FILE = "recipe.yaml"
 TEST_FILE = "metrics_test.csv"
 """What a run measured on its test data."""
 
-_RESULTS = (CARD_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)
+METRICS_FILE = "metrics.csv"
+"""What a run measured after every epoch."""
+
+_RESULTS = (CARD_FILE, METRICS_FILE, TEST_FILE, SAFE_WEIGHTS_NAME, TRAINING_FILE, HASHES_FILE)
 _STATE_FILE = "trainer_state.json"
 _STATE_PATTERNS = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", SAFE_WEIGHTS_NAME)
 

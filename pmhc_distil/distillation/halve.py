@@ -123,9 +123,9 @@ def halve(teacher: PreTrainedModel, layers: Sequence[int]) -> PreTrainedModel:
 
 
 def layer_list(model: PreTrainedModel) -> nn.ModuleList | None:
-    """Find the list of transformer layers of a model."""
-    place, reason = _find_layers(model)
-    return None if reason else cast(nn.ModuleList, model.get_submodule(place))
+    """Find the list of transformer layers of a model; None if there is none, or not one."""
+    places = _lists_of_layers(model)
+    return cast(nn.ModuleList, model.get_submodule(places[0])) if len(places) == 1 else None
 
 
 def _refusal(model: PreTrainedModel, reason: str) -> InputError:
@@ -135,6 +135,14 @@ def _refusal(model: PreTrainedModel, reason: str) -> InputError:
         value=type(model).__name__,
         hint=f"{reason}; BERT, RoBERTa, ELECTRA, ProtBERT and the models of this package can",
     )
+
+
+def _lists_of_layers(model: PreTrainedModel) -> list[str]:
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("layer", "layers")
+    ]
 
 
 def _find_layers(model: PreTrainedModel) -> tuple[str, str]:
@@ -148,11 +156,7 @@ def _find_layers(model: PreTrainedModel) -> tuple[str, str]:
     for name, value in config.to_dict().items():
         if isinstance(value, list) and len(value) == count and name not in _NOT_OF_LAYERS:
             return "", f"its layers differ by their place ('{name}' in its configuration)"
-    places = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("layer", "layers")
-    ]
+    places = _lists_of_layers(model)
     if len(places) != 1:
         return "", "its layers cannot be found" if not places else "it has several lists of layers"
     layers = cast(nn.ModuleList, model.get_submodule(places[0]))

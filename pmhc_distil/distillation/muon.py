@@ -1,5 +1,6 @@
 """The optimizer: Muon for the matrices inside the layers, AdamW for everything else."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,6 +13,8 @@ from torch.optim.adamw import adamw
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
+_JOINED = re.compile("qkv|in_proj|query_key_value", re.IGNORECASE)
+"""What models call query, key and value projections that are stored as one matrix."""
 
 
 class Muon(Optimizer):
@@ -24,8 +27,8 @@ class Muon(Optimizer):
     Parameters
     ----------
     groups : list of dict
-        Groups of parameters with ``params``, ``lr``, ``weight_decay`` and ``muon``: True for matrices, which Muon
-        trains; the others have ``betas`` and ``eps`` of AdamW.
+        Groups of parameters with ``params``, ``lr``, ``weight_decay`` and ``muon``: the number of matrices, one below
+        the other, that each holds, which Muon trains; 0 for the others, which have ``betas`` and ``eps`` of AdamW.
     dtype : torch.dtype
         Of the products that orthogonalise; bfloat16 is enough for the method, and several times as fast where there are
         units for it.
@@ -33,7 +36,7 @@ class Muon(Optimizer):
 
     def __init__(self, groups: list[dict[str, Any]], *, dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
-        super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0, "muon": False, "betas": (0.9, 0.999), "eps": 1e-8})
+        super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0, "muon": 0, "betas": (0.9, 0.999), "eps": 1e-8})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -57,10 +60,7 @@ class Muon(Optimizer):
                 state["momentum"] = torch.zeros_like(weight)
             momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
             update = gradient.lerp(momentum, MOMENTUM)
-            rows, columns = update.shape
-            # Query, key and value projections that are stored as one matrix are three matrices to the method.
-            number = 3 if rows == 3 * columns else 1
-            for part in zip(weight.chunk(number), update.chunk(number), strict=True):
+            for part in zip(weight.chunk(group["muon"]), update.chunk(group["muon"]), strict=True):
                 parts[part[0].shape].append(part)
         for (rows, columns), pairs in parts.items():
             steps = orthogonalised(torch.stack([update for _, update in pairs]), self.dtype)
@@ -124,6 +124,8 @@ def muon(
     matrices: float,
     others: float,
     weight_decay: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
     dtype: torch.dtype = torch.float32,
 ) -> Muon:
     """Build the optimizer of a model.
@@ -139,17 +141,25 @@ def muon(
         Learning rate of everything else.
     weight_decay : float
         Of everything but norms and biases.
+    betas, eps
+        Of AdamW.
     dtype : torch.dtype
         As in :class:`Muon`.
     """
-    inside = {weight for weight in layers.parameters() if weight.ndim == 2}
+    # Query, key and value projections that are stored as one matrix are three matrices to the method.
+    held = {
+        weight: 3 if _JOINED.search(name) and weight.shape[0] == 3 * weight.shape[1] else 1
+        for name, weight in layers.named_parameters()
+        if weight.ndim == 2
+    }
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    outside = [weight for weight in trained if weight not in inside]
-    return Muon(
-        [
-            {"params": [w for w in trained if w in inside], "lr": matrices, "muon": True, "weight_decay": weight_decay},
-            {"params": [w for w in outside if w.ndim > 1], "lr": others, "weight_decay": weight_decay},
-            {"params": [w for w in outside if w.ndim <= 1], "lr": others},
-        ],
-        dtype=dtype,
-    )
+    outside = [weight for weight in trained if weight not in held]
+    adamw_of = {"lr": others, "betas": betas, "eps": eps}
+    groups: list[dict[str, Any]] = [
+        {"params": [w for w in trained if held.get(w) == number], "lr": matrices, "muon": number}
+        for number in sorted(set(held.values()))
+    ]
+    groups.append({"params": [w for w in outside if w.ndim > 1], **adamw_of})
+    for group in groups:
+        group["weight_decay"] = weight_decay
+    return Muon([*groups, {"params": [w for w in outside if w.ndim <= 1], **adamw_of}], dtype=dtype)

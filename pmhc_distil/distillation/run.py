@@ -22,6 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 from pmhc_distil.distillation.cache import check_cache, teacher_rows, weights_hash
 from pmhc_distil.distillation.card import CARD_FILE, write_card
 from pmhc_distil.distillation.checkpoints import (
+    METRICS_FILE,
     RECIPE_FILE,
     TEST_FILE,
     check_clearable,
@@ -174,7 +175,7 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         validation,
         teacher=live,
         teacher_rows=rows,
-        callbacks=[EpochTable(request.output / "metrics.csv", measures)],
+        callbacks=[EpochTable(request.output / METRICS_FILE, measures)],
     )
     begun = last_checkpoint(request.output) if request.resume else None
     done = final_state(begun) if begun else None

@@ -34,6 +34,7 @@ _CHOICES = {
         "inverse_sqrt",
     ),
     "save_strategy": ("no", "epoch", "steps"),
+    "ddp_backend": ("gloo", "nccl", "mpi", "ccl", "hccl", "cncl", "mccl"),
 }
 _POSITIVE = {"num_train_epochs", "temperature", "adam_epsilon", "save_steps", "logging_steps"}
 _BELOW_ONE = {"adam_beta1", "adam_beta2"}
@@ -55,6 +56,7 @@ _LEAST = {
     "adam_beta2": 0,
 }
 LARGEST_SEED = 2**32 - 1
+_LOWER_IS_BETTER = {"loss", "rmse", "perplexity"}
 _LEARNING = (
     *("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps"),
     *("learning_rate", "muon_learning_rate", "warmup_steps", "weight_decay"),
@@ -172,6 +174,8 @@ def training_arguments(output: Path, settings: dict[str, Any]) -> DistillationAr
         "optim": "adamw_torch_fused",
         "disable_tqdm": not sys.stderr.isatty(),
     }
+    if metric := settings.get("metric_for_best_model"):  # the Trainer knows of losses alone that lower is better
+        common["greater_is_better"] = metric.removeprefix("eval_") not in _LOWER_IS_BETTER
     try:
         return DistillationArguments(**{**common, **settings}, **_fixed(output))
     except (TypeError, ValueError) as error:

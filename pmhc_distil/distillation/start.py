@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pmhc_distil.distillation.ensemble import Ensemble, Teacher
 from pmhc_distil.distillation.halve import choose_layers, halve
-from pmhc_distil.distillation.task import Task
+from pmhc_distil.distillation.task import Task, named_classes
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.configuration import PMHCConfig
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
@@ -88,7 +88,7 @@ def _named_classes(task: Task, config: Any) -> tuple[str, ...] | None:
     """Give the classes of a trained head of this kind, in its order, if there is one that names them."""
     if _head(task) not in _heads(config) or "id2label" not in task.config(("one", "other")):
         return None
-    names = tuple(config.id2label[number] for number in sorted(config.id2label))
+    names = named_classes(config)
     return None if all(name == f"LABEL_{number}" for number, name in enumerate(names)) else names
 
 

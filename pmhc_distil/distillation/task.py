@@ -179,6 +179,11 @@ def compared(states: Tensor, batch: Batch) -> Tensor:
     return states[batch["attention_mask"].bool()]
 
 
+def named_classes(config: Any) -> tuple[str, ...]:
+    """Give the classes that a configuration names, by their numbers, in whatever order it lists them."""
+    return tuple(config.id2label[number] for number in sorted(config.id2label))
+
+
 @dataclass(frozen=True)
 class Task:
     """A record of the functions that join tables to models.
@@ -217,7 +222,7 @@ class Task:
     """Whether the teacher's answer for an example is one row, and the same in every epoch."""
     config: Callable[[tuple[str, ...]], dict[str, Any]] = lambda classes: {}
     """What the configuration of a model for these classes must say."""
-    classes: Callable[[Any], tuple[str, ...] | None] = lambda config: tuple(config.id2label.values())
+    classes: Callable[[Any], tuple[str, ...] | None] = named_classes
     """The classes that the configuration of a model names; None if it does not say."""
     settle: Callable[[Any, Callable[[], np.ndarray]], dict[str, float]] | None = None
     """Chooses, of the validation data and a function that gives what ``measured`` gives for them, settings of answers;

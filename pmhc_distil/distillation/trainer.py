@@ -1,5 +1,6 @@
 """The transformers Trainer with the losses of distillation: one ``compute_loss`` for every task."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +48,7 @@ class DistillationArguments(TrainingArguments):
 def check_losses(
     args: DistillationArguments, student: PreTrainedModel, teacher: Teacher | None, *, cached: bool = False
 ) -> None:
-    """Refuse weights of losses that cannot be computed, or of none at all.
+    """Refuse weights of losses that cannot be computed, or of none at all, and an optimizer that cannot be made.
 
     Parameters
     ----------
@@ -85,6 +86,15 @@ def check_losses(
         raise InputError("only the soft loss asks teachers of new alleles", source="alpha_soft", value=0, hint=hint)
     if not (args.alpha_hard or args.alpha_soft or hidden):
         raise InputError("no loss is left to learn from", source="alpha_hard", value=0, hint="set it to 1")
+    if args.muon_learning_rate:
+        _layers_for_muon(student)
+
+
+def _layers_for_muon(model: PreTrainedModel) -> nn.ModuleList:
+    layers = layer_list(model)
+    if layers is None:
+        raise InputError("the layers of this model cannot be found", source="muon_learning_rate", hint="set it to 0")
+    return layers
 
 
 def check_metric(name: str | None, measured: Iterable[str]) -> None:
@@ -167,17 +177,14 @@ class DistilTrainer(Trainer):
             return super().create_optimizer() if model is None else super().create_optimizer(model)
         if self.optimizer is None:
             trained = self.accelerator.unwrap_model(self.model if model is None else model)
-            layers = layer_list(trained)
-            if layers is None:
-                raise InputError(
-                    "the layers of this model cannot be found", source="muon_learning_rate", hint="set it to 0"
-                )
             self.optimizer: torch.optim.Optimizer | None = muon(
                 trained,
-                layers,
+                _layers_for_muon(trained),
                 matrices=args.muon_learning_rate,
                 others=args.learning_rate,
                 weight_decay=args.weight_decay,
+                betas=(args.adam_beta1, args.adam_beta2),
+                eps=args.adam_epsilon,
                 dtype=torch.bfloat16 if args.bf16 else torch.float32,
             )
         return self.optimizer
@@ -266,6 +273,13 @@ class DistilTrainer(Trainer):
             said = task.rows(task.forward(self.further, part), part)
             rows[new] = rows[new].lerp(said, self.further_share)
         return rows
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Leave out weights that share memory with others: a checkpoint holds them once, by another name."""
+        named = dict(self.model.named_parameters(remove_duplicate=False))
+        uses = Counter(map(id, named.values()))
+        missing = [name for name in load_result.missing_keys if name not in named or uses[id(named[name])] == 1]
+        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
 
     def prediction_step(
         self,

@@ -56,6 +56,7 @@ def bias_of(model: str | Path, templates: Sequence[PairTemplate], source: str, *
         raise InputError("a filling holds the mask of the model", source, value=tokenizer.mask_token)
     logs = np.empty(logits.shape)
     logs[data.source] = log_softmax(logits.astype(np.float64), axis=-1)
+    logs = logs[:, : len(tokenizer)]  # a vocabulary may be padded
     tokens = tokenizer.convert_ids_to_tokens(list(range(len(logs[0]))))
     rows = []
     for template, first, second in zip(templates, logs[::2], logs[1::2], strict=True):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class Pipeline:
         doc_stride: int | None = None,
         device: str | None = None,
     ) -> None:
+        self._made_of = task, model
+        self._options: dict[str, Any] = {"max_seq_length": max_seq_length, "doc_stride": doc_stride, "device": device}
         served = [name for name, found in TASKS.items() if found.answer]
         if task not in served:
             raise InputError("no such task", source="task", value=task, hint=f"use {', '.join(served)}")
@@ -87,12 +90,16 @@ class Pipeline:
         where = choose_device(device)
         self.model = load_model(self.task.auto_class, model).eval().to(where)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied to another process as what made it: the model is loaded again there."""
+        return partial(type(self), *self._made_of, **self._options), ()
+
     def __call__(self, given: Any, *, batch_size: int = BATCH_SIZE, **options: Any) -> Any:
         """Answer one question or many.
 
         Parameters
         ----------
-        given : str, tuple, dict, or a list of these
+        given : str, tuple, dict, or a list of these, or an array or column of texts
             Texts; ``(text, text_pair)`` or ``{"text", "text_pair"}`` for pairs; ``{"question", "context"}`` for
             questions; for token-classification also a tuple of words.
         batch_size : int
@@ -123,6 +130,7 @@ class Pipeline:
         lead = options.get("null_score_diff_threshold")
         if lead is not None and (not isinstance(lead, Real) or math.isnan(lead)):
             raise InputError("not a number", source="null_score_diff_threshold", value=lead)
+        given = given.tolist() if hasattr(given, "tolist") else given
         many = isinstance(given, list)
         questions = list(given) if many else [given]
         if not questions:
@@ -218,6 +226,8 @@ def embed(
         if not text.strip():
             raise InputError("the text is empty", source=source, row=row)
     config = load_config(model)
+    if getattr(config, "is_encoder_decoder", False):
+        raise InputError("an encoder is expected, and this has a decoder, too", source=str(model))
     tokenizer = load_tokenizer(model, config)
     if isinstance(tokenizer, PMHCTokenizer):
         tokenizer.check(texts, source)

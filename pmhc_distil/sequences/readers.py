@@ -100,7 +100,7 @@ def table_from(
     InputError
         As :func:`read_peptides`.
     """
-    if isinstance(data, str):
+    if isinstance(data, str | bytes | bytearray):
         raise InputError("a list of peptides is expected, not one text", source=source, value=data)
     if isinstance(data, Mapping) or not isinstance(data, Iterable) or getattr(data, "ndim", 1) == 0:
         hint = "a data frame is a table"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from pmhc_distil.texts.documents import read_numbered_texts
 _SEQUENCE = re.compile(r"[A-Za-z*.-]+").fullmatch
 HEADS = ("cls", "lm_head", "generator_predictions", "vocab_transform", "lm_dense")
 """What a model calls the first part of its masked-LM head."""
+_HOOKED = Lock()
+"""Held while the heads of models have hooks, which another thread must not run into."""
 
 
 def read_windows(path: Path, reading: Reading) -> WindowData:
@@ -49,12 +52,13 @@ def forward(model: nn.Module, batch: Batch) -> ModelOutput:
         outputs = model(**model_inputs(batch), output_hidden_states=True)
         outputs.logits = outputs.logits[batch["asked"]]
         return outputs
-    hooks = [head.register_forward_pre_hook(lambda _, states: (states[0][batch["asked"]],)) for head in heads]
-    try:
-        return model(**model_inputs(batch), output_hidden_states=True)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with _HOOKED:
+        hooks = [head.register_forward_pre_hook(lambda _, states: (states[0][batch["asked"]],)) for head in heads]
+        try:
+            return model(**model_inputs(batch), output_hidden_states=True)
+        finally:
+            for hook in hooks:
+                hook.remove()
 
 
 def _head(model: nn.Module) -> Any:

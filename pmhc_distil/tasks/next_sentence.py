@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pmhc_distil.distillation.task import Reading
+from pmhc_distil.distillation.task import Reading, named_classes
 from pmhc_distil.errors import InputError
 from pmhc_distil.tasks.text_classification import TEXT_CLASSIFICATION, labelled
 from pmhc_distil.tasks.text_classification import ask as ask_about_texts
@@ -48,7 +48,7 @@ NEXT_SENTENCE = replace(
     name="next-sentence",
     read=read,
     uses="Tells whether a sentence follows another one.",
-    fits=lambda config: tuple(config.id2label.values()) == CLASSES,
+    fits=lambda config: named_classes(config) == CLASSES,
     ask=ask,
     options={"top_k": 2},
 )

@@ -42,6 +42,16 @@ def test_key_is_the_same_for_the_same_teacher(make_model, pairs):
     assert len(keys) == 1
 
 
+@pytest.mark.parametrize(("name", "value"), [("num_attention_heads", 1), ("layer_norm_eps", 0.1)])
+def test_key_changes_with_what_is_done_with_the_weights(name, value, make_model, data):
+    """Prevents the answers of a model of other heads from being used for one of the same weights."""
+    one, other = make_model(), make_model()
+    assert cache_key(BINDING, one, data) == cache_key(BINDING, other, data)
+    setattr(other.config, name, value)
+    other.config._name_or_path = "elsewhere"
+    assert cache_key(BINDING, one, data) != cache_key(BINDING, other, data)
+
+
 def test_hash_tells_names_and_shapes_apart(teacher):
     """Prevents two models with the same numbers in other places from sharing a key."""
     before = weights_hash(teacher)

@@ -106,6 +106,13 @@ def test_kept_layers_carry_their_weights(make_model, model_class):
     assert not hasattr(teacher.config, "teacher_layers")
 
 
+def test_layers_are_found_where_none_can_be_left_out():
+    """Prevents Muon from being refused on an encoder whose layers differ by their place."""
+    changed, _ = REFUSED["modernbert"]
+    assert len(layer_list(small("modernbert", **changed))) == 4
+    assert layer_list(small("albert")) is None
+
+
 def test_student_shares_no_memory_with_the_teacher(teacher):
     """Prevents the student's training from changing its teacher."""
     before = {name: weight.clone() for name, weight in teacher.state_dict().items()}

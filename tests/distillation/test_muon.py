@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pmhc_distil.distillation.halve import layer_list
-from pmhc_distil.distillation.muon import muon, orthogonalised
+from pmhc_distil.distillation.muon import MOMENTUM, muon, orthogonalised
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -58,6 +58,19 @@ def test_the_rest_is_trained_as_by_adamw():
             optimizer.step()
     for one, another in zip(own.parameters(), other.parameters(), strict=True):
         assert torch.allclose(one, another, atol=1e-6)
+
+
+def test_a_wide_matrix_is_one():
+    """Prevents a feed-forward layer of three times the width from being taken for queries, keys and values."""
+    torch.manual_seed(0)
+    layers = nn.ModuleList([nn.ModuleDict({"dense": nn.Linear(16, 48, bias=False)})])
+    optimizer = muon(layers, layers, matrices=1.0, others=0.0, weight_decay=0.0)
+    weight = layers[0]["dense"].weight
+    before = weight.detach().clone()
+    weight.grad = torch.randn_like(before)
+    optimizer.step()
+    expected = 3**0.5 * orthogonalised((weight.grad * (1 - MOMENTUM**2))[None])[0]
+    torch.testing.assert_close(before - weight.detach(), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_joined_projections_are_three_matrices(teacher):

@@ -110,6 +110,30 @@ def test_the_best_epoch_is_kept(tmp_path, make_model, pair_files):
         run(replace(request, resume=True), begin(make_model()))
 
 
+@pytest.mark.parametrize(
+    ("metric", "greater"),
+    [("loss", False), ("eval_rmse", False), ("rmse", False), ("perplexity", False), ("f1", True), ("spearman", True)],
+)
+def test_which_metric_is_best_low(tmp_path, metric, greater):
+    """Prevents the worst epoch from being kept as the best."""
+    wanted = {"load_best_model_at_end": True, "metric_for_best_model": metric}
+    assert settings_module.training_arguments(tmp_path, wanted).greater_is_better is greater
+    assert settings_module.training_arguments(tmp_path, {**wanted, "greater_is_better": True}).greater_is_better is True
+
+
+def test_a_setting_that_is_refused_late_costs_no_earlier_run(finished, tmp_path, make_model, pair_files):
+    """Prevents a finished model from being removed for an optimizer that cannot be made."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    model = make_model()
+    model.encoder.blocks = model.encoder.layers
+    del model.encoder.layers
+    settings = {**SETTINGS, "alpha_soft": 0.0, "muon_learning_rate": 0.01}
+    with pytest.raises(InputError, match="muon_learning_rate: the layers of this model cannot be found"):
+        run(RunRequest(TASKS["binding"], "finetune", *pair_files, tmp_path / "run", settings), begin(model))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize(("metric", "expected"), [("bleu", "auroc"), ("affinity_spearman", "mcc\\)$")])
 def test_a_metric_that_is_not_measured(tmp_path, make_model, pair_files, pairs, metric, expected):
     """Prevents a traceback for the name of a metric, or a whole epoch before it is refused."""

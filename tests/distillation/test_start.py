@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig
 
 from pmhc_distil.distillation.run import RunRequest, run
 from pmhc_distil.distillation.start import from_model, from_teacher
@@ -34,6 +35,13 @@ def trained(request, tmp_path, make_text_model, word_tokenizer):
     make_text_model(request.param, "bert", word_tokenizer, CLASSES[request.param]).save_pretrained(tmp_path / "model")
     word_tokenizer.save_pretrained(tmp_path / "model")
     return TASKS[request.param], tmp_path / name, tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["text-classification", "token-classification", "next-sentence"])
+def test_classes_are_in_the_order_of_their_numbers(name):
+    """Prevents names that a configuration lists in another order from being given to each other's probabilities."""
+    config = BertConfig(id2label={1: "neg", 10: "x", 0: "pos", 2: "y"})
+    assert TASKS[name].classes(config) == ("pos", "neg", "y", "x")
 
 
 def test_classes_keep_the_order_of_the_head(trained, tmp_path):

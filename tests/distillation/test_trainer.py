@@ -349,11 +349,32 @@ def test_muon_needs_layers(make_model, make_trainer, data):
     """Prevents a recipe whose learning rate for matrices is silently without effect."""
     trainer = make_trainer(BINDING, make_model(), data, settings={"muon_learning_rate": 0.01})
     rates = {group["muon"]: group["lr"] for group in trainer.create_optimizer().param_groups}
-    assert rates == {True: 0.01, False: 1e-3}
+    assert rates == {3: 0.01, 1: 0.01, 0: 1e-3}
     trainer.model.encoder.blocks, trainer.optimizer = trainer.model.encoder.layers, None
     del trainer.model.encoder.layers
     with pytest.raises(InputError, match="layers of this model cannot be found"):
         trainer.create_optimizer()
+
+
+def test_the_settings_of_adam_count_beside_muon(make_model, make_trainer, data):
+    """Prevents settings that the card names and the training does not heed."""
+    settings = {"muon_learning_rate": 0.01, "adam_beta1": 0.8, "adam_beta2": 0.95, "adam_epsilon": 1e-5}
+    trainer = make_trainer(BINDING, make_model(), data, settings=settings)
+    groups = trainer.create_optimizer().param_groups
+    assert {(group["betas"], group["eps"]) for group in groups if not group["muon"]} == {((0.8, 0.95), 1e-5)}
+
+
+def test_a_tied_weight_is_not_missing(make_model, make_trainer, data, monkeypatch):
+    """Prevents an alarm at every resumed masked-LM, whose output is its embedding by another name."""
+    told = []
+    monkeypatch.setattr("transformers.trainer.logger.warning", told.append)
+    trainer = make_trainer(BINDING, make_model(), data)
+    layers = trainer.model.encoder.layers
+    layers[1].qkv.weight = layers[0].qkv.weight
+    names = [name for name, _ in trainer.model.named_parameters(remove_duplicate=False) if "qkv.weight" in name]
+    for missing in (names[1], names[2]):
+        trainer._issue_warnings_after_load(torch.nn.modules.module._IncompatibleKeys([missing], []))
+    assert len(told) == 1 and names[2] in told[0]
 
 
 def test_gradient_accumulation_gives_the_mean(make_model, make_trainer, pairs):

@@ -55,6 +55,18 @@ def test_numbers_are_those_of_the_model(model, word_tokenizer):
         assert float(ratio) == pytest.approx(np.log(other[number] / one[number]), rel=0.01)
 
 
+def test_a_padded_vocabulary(tmp_path, make_text_model, word_tokenizer):
+    """Prevents tokens called None from being listed as what the model expects."""
+    made = make_text_model("fill-mask", "bert", word_tokenizer, layers=1)
+    made.resize_token_embeddings(len(word_tokenizer) + 5)
+    with torch.no_grad():
+        made.get_output_embeddings().bias[-5:] = 20.0
+    made.save_pretrained(tmp_path / "padded")
+    word_tokenizer.save_pretrained(tmp_path / "padded")
+    found = bias_of(tmp_path / "padded", TEMPLATES, "t.csv", top_k=3)
+    assert not found["tokens_first"].str.contains("None").any()
+
+
 def test_no_difference(model):
     """Prevents noise from being listed as a bias: with equal sentences nothing moves."""
     same = [PairTemplate("the {} [MASK]", "cat", "CAT", 2)]

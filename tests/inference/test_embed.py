@@ -1,11 +1,14 @@
 """Vectors of texts and peptides: those of the model, in the order of the input, and of nothing that it cannot read."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, T5Config
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline, embed
@@ -100,6 +103,31 @@ def test_masks_of_peptides(masked_lm):
     assert [one["score"] for one in together] == pytest.approx([one["score"] for one in apart], abs=1e-6)
     with pytest.raises(InputError, match="row 1: non-standard residue 'O'"):
         pipe("hello [MASK]")
+
+
+def test_threads_share_a_pipeline(masked_lm):
+    """Prevents one thread from reading the masks of another's batch."""
+    pipe = Pipeline("fill-mask", masked_lm, device="cpu")
+    texts = ["[MASK]LYNTVATL", "SLYN[MASK]V", "GIL[MASK]FVFTLKK[MASK]", "[MASK]" * 9]
+    alone = [pipe(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(pipe, texts * 25)) == alone * 25
+
+
+def test_a_pipeline_in_another_process_and_columns_of_texts(masked_lm):
+    """Prevents a pipeline that cannot be sent to workers, and a column of a table from being one odd text."""
+    pipe = Pipeline("fill-mask", masked_lm, device="cpu", max_seq_length=20)
+    texts = ["SLYN[MASK]VATL", "GIL[MASK]"]
+    copy = pickle.loads(pickle.dumps(pipe))
+    assert copy(texts) == pipe(texts) and copy.reading.max_seq_length == 20
+    assert pipe(pd.Series(texts, index=[3, 1])) == pipe(np.array(texts)) == pipe(texts)
+
+
+def test_an_encoder_with_a_decoder(tmp_path):
+    """Prevents a traceback out of transformers."""
+    T5Config(vocab_size=20, d_model=8, num_layers=1, d_kv=4, num_heads=2).save_pretrained(tmp_path / "t5")
+    with pytest.raises(InputError, match="t5: an encoder is expected, and this has a decoder, too"):
+        embed(["a text"], tmp_path / "t5", tmp_path / "v.h5")
 
 
 def test_the_mean_of_unknown_words(tmp_path, make_text_model, word_tokenizer):

@@ -237,8 +237,9 @@ def test_table_from_data_frame():
     table = table_from(data)
     assert list(table.frame["peptide"]) == ["SLYNTVATL", ""] and list(table.frame["allele"]) == ["A0201", ""]
     assert table.frame["n"].dtype.kind == "i" and list(table.frame.index) == [0, 1]
-    with pytest.raises(InputError, match="not one text"):
-        table_from("SLYNTVATL")
+    for one in ("SLYNTVATL", b"SLYNTVATL"):  # bytes are numbers, one by one
+        with pytest.raises(InputError, match="not one text"):
+            table_from(one)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ LONGEST = 512
 AFTER_PADDING = (
     "camembert",
     "data2vec-text",
+    "esm",
     "ibert",
     "longformer",
+    "luke",
     "mpnet",
     "roberta",
     "roberta-prelayernorm",
