@@ -210,7 +210,8 @@ def _ranks(cells: pd.Series, source: str, rows: NDArray[np.integer]) -> NDArray[
     ranks = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = np.flatnonzero(np.isnan(ranks) & cells.notna() & (cells.astype(str).str.strip() != ""))
     if len(wrong):
-        raise InputError("not a rank", source, int(rows[wrong[0]]), "rank", cells.iloc[wrong[0]])
+        hint = "a number from 0 to 100 with a point, or nothing"
+        raise InputError("not a rank", source, int(rows[wrong[0]]), "rank", cells.iloc[wrong[0]], hint)
     return ranks
 
 

@@ -90,8 +90,10 @@ class Rules:
             if letter not in RESIDUES:
                 raise InputError("not a residue", source="avoid", value=letter)
         free = [at for at in range(len(peptide)) if at not in kept]
-        if not free or set(RESIDUES) <= set(self.avoid):
+        if not free:
             raise InputError("no position is free to be substituted", source="fixed", value=peptide)
+        if set(RESIDUES) <= set(self.avoid):
+            raise InputError("no residue is left to put in", source="avoid", value=self.avoid)
         return free
 
 

@@ -1,6 +1,7 @@
 """The peptides over a change of a protein, each beside the one of the wild type that it is compared with."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -64,6 +65,33 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
         rows.insert(place, row)
     frame = pd.DataFrame(rows, columns=[*WINDOW_COLUMNS, MUTATION_INDEX])
     return frame.astype(dict.fromkeys(WINDOW_COLUMNS, "str") | {"position": "Int64", MUTATION_INDEX: "int64"})
+
+
+def told_of_neighbours(proteins: NamedProteins, mutations: Iterable[Mutation], lengths: Sequence[int]) -> str:
+    """Tell of changes of one protein that one peptide could hold together, as each is made alone.
+
+    Returns
+    -------
+    str
+        Empty if there are none.
+    """
+    spans: dict[str, set[tuple[int, int, str]]] = {}
+    for one in mutations:
+        if one.change is not None:
+            ends = one.change.start, one.change.end
+            protein = proteins.id_of(one.names, one.names[0] if one.names else "")
+            spans.setdefault(protein, set()).add((min(ends), max(ends), one.text))
+    pairs = [
+        f"{text} and {other} of {protein}"
+        for protein, of_protein in spans.items()
+        for (_, end, text), (start, _, other) in combinations(sorted(of_protein), 2)
+        if 0 < start - end < max(lengths)
+    ]
+    if not pairs:
+        return ""
+    others = f" (and {len(pairs) - 1:,} more pairs)" if len(pairs) > 1 else ""
+    hint = "where both are on one chromosome, give them as one, such as G12_G13delinsDD"
+    return f"{pairs[0]}{others} lie within one peptide, and each change is made alone: {hint}"
 
 
 def _windows(wild: str, mutant: Mutant, lengths: Sequence[int]) -> Iterator[tuple[str, int, str, str]]:

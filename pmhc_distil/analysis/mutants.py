@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pmhc_distil.analysis.anchors import P2_AND_LAST, Anchors
-from pmhc_distil.analysis.mutant_windows import MUTATION_INDEX, WINDOW_COLUMNS, mutant_windows
+from pmhc_distil.analysis.mutant_windows import MUTATION_INDEX, WINDOW_COLUMNS, mutant_windows, told_of_neighbours
 from pmhc_distil.errors import InputError, InputWarning, checked_percentage
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.mutations import Mutation, mutations_from, named_mutations
@@ -121,7 +121,8 @@ def mutants(
     Warns
     -----
     InputWarning
-        Of alleles, as :meth:`~pmhc_distil.inference.predictor.Predictor.predict`.
+        Of alleles, as :meth:`~pmhc_distil.inference.predictor.Predictor.predict`; of changes of one protein that one
+        peptide could hold together, as each is made alone.
     """
     named = proteins
     if not isinstance(named, NamedProteins):
@@ -134,7 +135,10 @@ def mutants(
     if isinstance(proteome, str):
         raise InputError("a list of proteins is expected, not one text", source="proteome")
     looked_up = list(proteome.values() if isinstance(proteome, Mapping) else proteome) if proteome is not None else None
-    parts = mutant_parts(named, _as_mutations(mutations), request, lambda: predictor, looked_up)
+    read = _as_mutations(mutations)
+    if told := told_of_neighbours(named, read, request.lengths):
+        warnings.warn(told, InputWarning, stacklevel=2)
+    parts = mutant_parts(named, read, request, lambda: predictor, looked_up)
     return pd.concat([frame for frame, _ in parts], ignore_index=True).infer_objects()
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TITLE = "Peptides presented by HLA class I"
 _CLASSES = {"SB": ("strong", "#1f5fa8"), "WB": ("weak", "#9cc3e6")}
+_MIND = ("<h2>What to mind</h2>",)
 _READING = (
     f"The rank says how many percent of random human peptides score at least as high with the same allele: up to "
     f"{STRONG_BINDER_RANK:g} % is called a strong binder (SB), up to {WEAK_BINDER_RANK:g} % a weak one (WB). The score "
@@ -119,7 +120,7 @@ def report_page(
         html_facts({**facts, "rows": f"{len(predictions):,}", "rows without a score": f"{_without(predictions):,}"}),
     ]
     if counts.empty:
-        return html_page(title, [*parts, "<p>There is nothing to show.</p>"])
+        return html_page(title, [*parts, "<p>There is nothing to show.</p>", *_MIND, flags(predictions)])
     parts += [
         "<h2>Binders of each allele</h2>",
         html_figure(_counts_figure(counts), "Peptides that each allele binds."),
@@ -135,7 +136,7 @@ def report_page(
         heat_map(scored),
         "<h2>Best predictions</h2>",
         best_rows(scored),
-        "<h2>What to mind</h2>",
+        *_MIND,
         flags(predictions),
         "<h2>How to read it</h2>",
         f"<p>{_READING}</p>",

@@ -40,7 +40,8 @@ Examples:
     type=click.FloatRange(0, 100, min_open=True),
     default=0.5,
     show_default=True,
-    help="Highest rank, in percent, of the random peptides that are counted.",
+    help="Highest rank of the random peptides that are counted, in percent: among those of their length for motifs, "
+    "among those of all lengths for the shares of lengths.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Picture (.png, .svg, .pdf) or page (.html).")
 @click.option(

@@ -15,6 +15,7 @@ from pmhc_distil.cli.options import (
     model_options,
     named_alleles,
     tell,
+    warn,
 )
 from pmhc_distil.cli.results import check_result, result_options, write_parts
 from pmhc_distil.errors import InputError
@@ -92,11 +93,14 @@ def mutants(
     Protein_position, Amino_acids and, if there are several proteins of a gene, ENSP (vep --vcf --symbol --protein);
     with --hgvs and --total_length a change of another isoform is told.
 
+    Every change is made alone, also where a person has others beside it.
+
     One row for every peptide over the change and allele: mutant and wild-type rank, how many times more strongly the
     mutant binds, and whether the change is at an anchor.  A mutation that cannot be used, such as a frameshift, or one
     whose wild-type residue the protein does not have, is a row that says why in the column note.
     """
     from pmhc_distil.analysis.anchors import Anchors
+    from pmhc_distil.analysis.mutant_windows import told_of_neighbours
     from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts
     from pmhc_distil.sequences.mutations import named_mutations
     from pmhc_distil.sequences.protein_names import NamedProteins
@@ -118,6 +122,8 @@ def mutants(
         found += read.mutations
         if read.silent:
             tell(f"{mutations}: {read.silent:,} of the variants change no protein")
+        if read.bare:
+            tell(f"{mutations}: {read.bare:,} of the variants are not annotated")
         if read.failed:
             done = "are left out" if pass_only else "are used all the same; --pass-only leaves them out"
             tell(f"{mutations}: {read.failed:,} variants that did not pass all filters {done}")
@@ -130,6 +136,8 @@ def mutants(
         option = "--pass-only" if pass_only else "--vcf-sample"
         raise InputError("there is no VCF that could tell", source=option, hint="add --mutations")
     proteins = NamedProteins.read(source)
+    if told := told_of_neighbours(proteins, found, lengths):
+        warn(told)
     looked_up = None if proteome is None else [sequence for _, sequence in read_proteins(proteome)]
     request = MutantRequest(
         alleles=alleles,
@@ -147,14 +155,19 @@ def mutants(
         lambda: load_predictor(model, **options),
         looked_up,
     )
-    unused = 0
+    unused = rows = 0
 
     def counted() -> "Iterator[tuple[pd.DataFrame, int]]":
-        nonlocal unused
+        nonlocal unused, rows
         for frame, count in parts:
             unused += int((frame["peptide"] == "").sum())
+            rows += len(frame)
             yield frame, count
 
     write_parts(counted(), len(found), " mutations", output, format_, (*PREDICTION_COLUMNS, *MUTANT_COLUMNS))
+    # Of a variant with several transcripts one row at most says that it cannot be used.
+    asked = sum(not one.variant for one in found) + len({one.variant for one in found if one.variant})
     if unused:
-        tell(f"{unused:,} of {len(found):,} mutations cannot be used; the column note says why")
+        tell(f"{unused:,} of {asked:,} mutations cannot be used; the column note says why")
+    if max_rank is not None and rows == unused < asked:
+        tell(f"no mutant peptide has a rank of at most {max_rank:g}")

@@ -1,12 +1,13 @@
 """Options that several commands share, and what they mean."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from pmhc_distil.inference.engine import Precision
@@ -140,7 +141,12 @@ def alleles_of_samples(
         raise InputError("alleles are given both by --hla and by --samples", value=samples, hint=hint)
     from pmhc_distil.sequences.samples import read_samples
 
-    return read_samples(samples, grooves or {})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", InputWarning)
+        found = read_samples(samples, grooves or {})
+    for warning in told:
+        warn(str(warning.message))
+    return found
 
 
 def check_model(model: str | None) -> None:
@@ -172,16 +178,21 @@ def warn(line: str) -> None:
 
 
 def length_range(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Read a range such as 8-11, or one length."""
+    """Read ranges such as 8-11 and single lengths, with commas between them."""
     from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS
 
     if text is None:
         return None
-    first, dash, last = text.partition("-")
-    last = last if dash else first
-    if first.isdecimal() and last.isdecimal() and int(first) <= int(last):
-        lengths = tuple(range(int(first), int(last) + 1))
-        if set(lengths) <= set(PEPTIDE_LENGTHS):
-            return lengths
-    msg = f"{text!r} is not a range of lengths from {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}, such as 8-11"
+    lengths: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
+        own = set(range(int(first), int(last) + 1)) if first.isdecimal() and last.isdecimal() else set()
+        if not own or not own <= set(PEPTIDE_LENGTHS):
+            break
+        lengths |= own
+    else:
+        return tuple(sorted(lengths))
+    between = f"from {PEPTIDE_LENGTHS[0]} to {PEPTIDE_LENGTHS[-1]}"
+    msg = f"{text!r} is not a range of lengths {between}, such as 8-11, nor a list of some, such as 9,10"
     raise click.BadParameter(msg)

@@ -240,6 +240,8 @@ def resolve_alleles(
         If there are no alleles, alleles and samples, or an allele that does not exist.
     """
     table = pd.DataFrame({"peptide": [""], "note": [""]}, dtype="str")
+    if samples is None and alleles is None and not grooves:
+        raise InputError("no HLA alleles are given", hint=_example(option))
     if samples is not None:
         if alleles is not None:
             raise InputError(f"alleles are given both by {option} and by samples", hint="leave out one of them")

@@ -4,16 +4,27 @@ from collections.abc import Iterable, Sequence
 
 from pmhc_distil.errors import InputError
 
-PEPTIDE_NAMES = ("peptide", "peptides", "pep", "sequence", "seq", "epitope", "ligand", "peptidesequence", "epitopeseq")
+PEPTIDE_NAMES = (
+    "peptide",
+    "peptides",
+    "pep",
+    "sequence",
+    "seq",
+    "epitope",
+    "ligand",
+    "peptidesequence",
+    "epitopeseq",
+    "mtepitopeseq",
+)
 """Headers of a peptide column, in lower case without separators.
 
 Only ``peptides`` spells a peptide that could be scored; as the first line of a list it is taken for the header.
 """
 
-ALLELE_NAMES = ("allele", "alleles", "hla", "mhc", "hlaallele", "mhcallele", "hlatype")
+ALLELE_NAMES = ("allele", "alleles", "hla", "mhc", "hlaallele", "mhcallele", "hlatype", "bestallele")
 """Headers of an allele column, in lower case without separators."""
 
-SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient")
+SAMPLE_NAMES = ("sample", "samplename", "sampleid", "donor", "patient", "subject")
 """Headers of a column of samples, in lower case without separators."""
 
 

@@ -19,6 +19,8 @@ _SPELLING = re.compile(
     rf"\s*(?P<suffix>[NLSCAQGP]?)"
 )
 
+_DASHES = {number: "-" for number in (*range(0x2010, 0x2016), 0x2212)}
+
 _REASSIGNED = {
     "A*02:01:08": "A*02:1040",
     "A*02:01:16": "A*02:134",
@@ -150,8 +152,8 @@ def look_up_allele(text: str) -> Allele | None:
 
 
 def _strip(text: str) -> str:
-    """Return a text without quotes and space around it, wide characters made plain."""
-    return unicodedata.normalize("NFKC", text).strip(" \t\r\n\"'`")
+    """Return a text without quotes and space around it, wide characters and dashes made plain."""
+    return unicodedata.normalize("NFKC", text).translate(_DASHES).strip(" \t\r\n\"'`")
 
 
 def _take_apart(text: str) -> _Spelling | None:

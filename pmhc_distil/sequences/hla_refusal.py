@@ -10,6 +10,11 @@ from pmhc_distil.sequences.groove_table import EXPRESSION, GENES, groove_table, 
 _MAYBE_NAME = re.compile(r"(?:HLA)?[\s_:.*\-]*(A|B|C|E|F|G)W?[\s_:.*\-]*(\d+)?(?:\D+(\d+))?.*", re.IGNORECASE)
 _BY_SEQUENCE = "another MHC can be given as a sequence, see --hla-fasta"
 _EXAMPLE = "write a name such as HLA-A*02:01"
+CLASS_II = "HLA class II, only class I can be scored"
+_CHOOSE = "choose one of them"
+_CODE = re.compile(r"(?:HLA-?)?[ABC]\*?\d{2,3}:[A-Z]{2,5}", re.IGNORECASE)
+"""A code of the NMDP, such as A*02:AB."""
+_SEVERAL = re.compile(r"\w\s*[,;+&~^]\s*\w|\d\s+(?:HLA-?)?[ABCEFG]w?(?:\*\d|\d\d:?\d\d)", re.IGNORECASE)
 
 
 def no_groove(text: str, name: str) -> InputError:
@@ -44,9 +49,14 @@ def refusal(text: str, parsed: Any) -> InputError:
     if species != "HLA":
         return InputError(f"not a human allele (species {species})", value=text, hint=_BY_SEQUENCE)
     if mhc_class.startswith("II"):
-        return InputError("HLA class II, only class I can be scored", value=text)
-    if kind in ("Pair", "Haplotype") or re.search(r"\w[\s]*[,;/+|&][\s]*\w", text):
-        return InputError("more than one allele in one name", value=text, hint="give alleles one by one")
+        return InputError(CLASS_II, value=text, hint="leave it out")
+    if _CODE.fullmatch(text):
+        return InputError("a code for several alleles", value=text, hint=_CHOOSE)
+    if _SEVERAL.search(text):
+        hint = "give alleles one by one; those of a person may stand in one cell with --genotype"
+        return InputError("more than one allele in one name", value=text, hint=hint)
+    if kind in ("Pair", "Haplotype") or re.search(r"\w\s*[/|]\s*\w", text):
+        return InputError("an ambiguous typing, of which not all are alleles of the person", value=text, hint=_CHOOSE)
     if kind in ("Serotype", "Supertype"):
         members = [name for name in sorted(map(_name, parsed.alleles), key=name_order) if name in groove_table()]
         return InputError(f"a {kind.lower()} is a group of alleles", value=text, hint=_any_of(members[:3]))

@@ -17,13 +17,14 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.residues import RESIDUES
 from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
-_ONE_OF_THREE = {**protein_letters_3to1, "Ter": "*", "Xaa": "X"}
+_ONE_OF_THREE = {**protein_letters_3to1, "Ter": "*", "Xaa": "X", "Sec": "U"}
 _NAME = rf"(?:{'|'.join(_ONE_OF_THREE)}|[A-Z*])"
 _SUBSTITUTION = re.compile(rf"({_NAME})(\d+)({_NAME}|=|\?)")
 _RANGE = re.compile(rf"({_NAME})(\d+)(?:_({_NAME})(\d+))?(delins|del|dup|ins)((?:{_NAME})*)")
 _FRAMESHIFT = re.compile(rf"({_NAME})(\d+)(?:{_NAME})?fs.*")
 FRAMESHIFT = "a frameshift: the protein after it depends on the transcript, which is not read here"
 _STOP = "a stop: it makes no new peptide"
+_STOP_AFTER = "a stop after new residues, which is not read here"
 START_OR_END = "a change of the start or the end of the protein, which is not read here"
 _SILENT = "the protein does not change"
 _EXAMPLE = "write a change such as G12D, p.Gly12Asp or E746_A750del"
@@ -190,7 +191,10 @@ def read_mutations(path: str | Path, stream: TextIO | None = None) -> list[Mutat
     InputError
         If the file cannot be read or has no such columns.
     """
-    columns = {"protein": ("protein", "gene", "symbol", "name"), "mutation": ("mutation", "change", "hgvsp", "variant")}
+    columns = {
+        "protein": ("protein", "hugosymbol", "symbol", "gene", "name"),
+        "mutation": ("mutation", "change", "hgvspshort", "hgvsp", "variant"),
+    }
     table, _ = read_small_table(path, columns, stream=stream, others=True)
     return mutations_from(table)
 
@@ -207,8 +211,9 @@ def mutations_from(table: pd.DataFrame) -> list[Mutation]:
     found = []
     others = table.drop(columns=["protein", "mutation"]).astype(object).to_dict("records")
     for protein, text, own_cells in zip(table["protein"], table["mutation"], others, strict=True):
-        # As VEP writes it, after the protein that it is counted in.
+        # As VEP writes it, after the protein that it is counted in, or as in a list without columns.
         own, _, change = str(text).rpartition(":") if ":p." in str(text) else ("", "", str(text))
+        change = change.removeprefix(f"{protein}:")
         found.append(replace(mutation((*filter(None, [own]), str(protein)), change), own=own_cells))
     return found
 
@@ -225,6 +230,8 @@ def mutate(sequence: str, change: Change) -> Mutant:
     if change.length not in (None, residues_there):
         reason = f"the protein has {residues_there} residues, the annotated one {change.length}: another isoform"
         raise InputError(reason)
+    if change.start < 1:
+        raise InputError("positions are counted from 1")
     for place, residues in change.expected:
         there = sequence[place - 1 : place - 1 + len(residues)] if place > 0 else ""
         if len(there) < len(residues):
@@ -249,7 +256,7 @@ def mutate(sequence: str, change: Change) -> Mutant:
 
 def _checked(change: Change, text: str) -> Change:
     if "*" in change.inserted:
-        raise InputError(_STOP, value=text)
+        raise InputError(_STOP if change.inserted.startswith("*") else _STOP_AFTER, value=text)
     if odd := set(change.inserted) - set(RESIDUES):
         raise InputError(f"non-standard residue '{min(odd)}' in the change", value=text)
     return change

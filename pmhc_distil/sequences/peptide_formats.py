@@ -218,6 +218,6 @@ def _table(
 
 def _missing_hint(header: list[str]) -> str:
     hint = f"columns are: {', '.join(header)}"
-    if any(not peptide_problem(name.upper()) for name in header):
+    if any(not peptide_problem(name) for name in header):
         return f"{hint}; that looks like a row of data, so add a header line such as peptide,allele"
     return f"{hint}; call it {PEPTIDE_NAMES[0]}, or choose one with --peptide-column of predict or report"

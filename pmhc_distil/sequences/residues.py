@@ -8,6 +8,9 @@ MAX_PEPTIDE_LENGTH = 15
 PEPTIDE_LENGTHS = tuple(range(MIN_PEPTIDE_LENGTH, MAX_PEPTIDE_LENGTH + 1))
 
 _STANDARD = frozenset(RESIDUES)
+_MODIFIED = frozenset("()[]{}+0123456789")
+"""What modifications are written with."""
+_PLAIN = "a modified peptide? give its plain sequence"
 
 
 def residue_problem(sequence: str) -> str:
@@ -35,7 +38,7 @@ def peptide_problem(peptide: str) -> str:
     if not peptide:
         return "empty peptide"
     if problem := residue_problem(peptide):
-        return problem
+        return f"{problem} ({_PLAIN})" if _MODIFIED & set(peptide) else problem
     if not MIN_PEPTIDE_LENGTH <= len(peptide) <= MAX_PEPTIDE_LENGTH:
         return f"length {len(peptide)} is outside {MIN_PEPTIDE_LENGTH}-{MAX_PEPTIDE_LENGTH}"
     return ""

@@ -77,7 +77,13 @@ COVERAGE_COLUMNS = (
     Column(
         "average_hits", "float64", "", "Peptides with an allele that presents them, in the mean of the population.", 5
     ),
-    Column("pc90", "float64", "", "Such hits that 90 % of the population reach, interpolated.", 5),
+    Column(
+        "pc90",
+        "float64",
+        "",
+        "Such hits that 90 % of the population reach, interpolated between whole numbers; at least 0.1.",
+        5,
+    ),
     Column("alleles", "int64", "", "Alleles that a frequency is given for."),
     Column("alleles_bound", "int64", "", "How many of them present at least one peptide."),
     Column("unknown", "str", "", "Alleles without a prediction, and null alleles: they count as presenting nothing."),

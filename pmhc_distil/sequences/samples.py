@@ -5,6 +5,7 @@ This is the fourth way to say which alleles meet which peptides, beside pairs, a
 
 import contextlib
 import re
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,23 +16,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.sequences.column_names import ALLELE_NAMES, SAMPLE_NAMES, recognised
 from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.hla_refusal import CLASS_II
 from pmhc_distil.sequences.peptide_formats import Part
 from pmhc_distil.sequences.peptide_source import Overview, PeptideSource
 from pmhc_distil.sequences.peptide_table import PeptideTable
 from pmhc_distil.sequences.result_columns import SAMPLE
 from pmhc_distil.sequences.small_tables import read_small_table, require_columns
 
-_SEPARATORS = re.compile(r"[,;|\s]+")
+_SEPARATORS = re.compile(r"[,;|+~^\s]+")
+_NONE = {"", "-"}
+"""What stands for the second allele of a homozygous person."""
 _PART = 50_000
 _MOST_OF_A_GENE = 2
+_SHOWN = 3
 
 
 def split_alleles(cell: str) -> list[str]:
-    """Give the alleles of one person that a cell holds, with commas, semicolons, bars or blanks between them."""
-    return list(filter(None, _SEPARATORS.split(cell)))
+    """Give the alleles of one person that a cell holds.
+
+    Between them stand commas, semicolons, bars, blanks or, as in GL strings, ``+``, ``^`` and ``~``; ``-`` is none.
+    """
+    return [text for text in _SEPARATORS.split(cell) if text not in _NONE]
 
 
 def read_samples(path: str | Path, known: Collection[str] = ()) -> dict[str, list[str]]:
@@ -80,6 +88,11 @@ def samples_from(
         Names of sequence-defined alleles, beside which all others must exist; by default whether alleles exist is not
         looked at.
 
+    Warns
+    -----
+    InputWarning
+        Of alleles of class II, which are left out where it is looked at whether alleles exist.
+
     Raises
     ------
     InputError
@@ -98,6 +111,7 @@ def samples_from(
         raise InputError("no samples are given", source=source)
     lines = range(1, len(names) + 1) if rows is None else rows.tolist()
     found: dict[str, list[str]] = {}
+    class_ii: list[str] = []
     for name, cell, row in zip(map(_sample_text, names), cells, lines, strict=True):
         if name in found or not name:
             hint = "one row a sample; put its alleles into one cell, separated by ;"
@@ -110,11 +124,29 @@ def samples_from(
         if not found[name]:
             raise InputError("the sample has no alleles", source=source, row=row, column="alleles", value=name)
         if known is not None:
-            for allele in found[name]:
-                if allele not in known:
-                    resolve_allele(allele, source=source, row=row, column="alleles")
+            others = [text for text in found[name] if text not in known and _of_class_ii(text, source, row)]
+            class_ii += others
+            found[name] = [text for text in found[name] if text not in others]
+            if not found[name]:
+                hint = "remove the sample"
+                raise InputError(f"the sample has only {CLASS_II}", source, row, "alleles", ";".join(others), hint)
         found[name] = _each_once(found[name], known or ())
+    if class_ii:
+        some = ", ".join(list(dict.fromkeys(class_ii))[:_SHOWN])
+        text = f"{source}: {len(class_ii):,} alleles are left out, as they are of HLA class II, such as {some}"
+        warnings.warn(text, InputWarning, stacklevel=2)
     return found
+
+
+def _of_class_ii(text: str, source: str, row: int) -> bool:
+    """Tell whether an allele is of class II; refuse one that does not exist."""
+    try:
+        resolve_allele(text, source=source, row=row, column="alleles")
+    except InputError as error:
+        if error.reason == CLASS_II:
+            return True
+        raise
+    return False
 
 
 def _each_once(alleles: Sequence[str], known: Collection[str]) -> list[str]:

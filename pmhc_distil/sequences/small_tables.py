@@ -40,7 +40,7 @@ def read_small_table(
     Parameters
     ----------
     path : str or Path
-        Plain or gzip, with a header.
+        Plain or gzip, with a header.  Lines that begin with ``#`` above it are comments, but it may begin so, too.
     columns : mapping of str to sequence of str
         What to call each column, and the names by which it is found, in lower case without separators.
     optional : mapping, optional
@@ -48,7 +48,8 @@ def read_small_table(
     stream : TextIO, optional
         The file, seekable, if it is open already.
     others : bool
-        Keep all other columns, too, as they are called there, also others that could be meant where one is called so.
+        Keep all other columns, too, as they are called there.  Of several that could be meant the one whose name stands
+        first in `columns` is taken.
 
     Returns
     -------
@@ -65,19 +66,20 @@ def read_small_table(
     source = str(path)
     expected = f"a table with the columns {' and '.join(columns)} is expected"
     stream = stream or open_text(path)
+    lines = ((number, line) for number, line in enumerate(stream) if line.strip() and not is_separator(line))
     skipped, head = next(
-        ((n, line) for n, line in enumerate(stream) if line.strip() and not is_separator(line)), (0, "")
+        (part for part in lines if not part[1].startswith("#") or _names_all(part[1], columns)), (0, "")
     )
     if not head:
         raise InputError("the table is empty", source=source, hint=expected)
-    delimiter = max("\t,;", key=head.count)
+    delimiter = _delimiter(head)
     header, row = read_header(stream, source, skipped, delimiter)
-    plain = {name: "".join(c for c in name.lower() if c.isalnum()) for name in header}
+    plain = {name: _plain(name) for name in header}
     found: dict[str, str] = {}
     for new, names in {**columns, **(optional or {})}.items():
         possible = [name for name in header if plain[name] in names]
-        if others and (exact := [name for name in possible if plain[name] == new]):
-            possible = exact
+        if others:
+            possible = sorted(possible, key=lambda name: names.index(plain[name]))[:1]
         if len(possible) > 1:
             hint = "rename or remove one of them"
             reason = f"more than one column could be the {new}"
@@ -94,3 +96,17 @@ def read_small_table(
         raise InputError("the table has no rows", source=source, hint=expected)
     cells = {new: [text.strip() for part, _ in parts for text in part[header.index(old)]] for old, new in found.items()}
     return pd.DataFrame(cells, dtype="str"), np.concatenate([numbers for _, numbers in parts])
+
+
+def _delimiter(header: str) -> str:
+    return max("\t,;", key=header.count)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _names_all(line: str, columns: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a line names all columns that must be there."""
+    found = {_plain(field) for field in line.split(_delimiter(line))}
+    return all(found.intersection(names) for names in columns.values())

@@ -31,8 +31,17 @@ _CHANGING = {
     "stop_lost",
     "start_lost",
     "coding_sequence_variant",
+    "splice_acceptor_variant",
+    "splice_donor_variant",
+    "transcript_ablation",
 }
-"""Consequences that change the protein, as Ensembl names them."""
+"""Consequences that change the protein, as Ensembl names them, or may do so."""
+_SPLICING = {"splice_acceptor_variant", "splice_donor_variant"}
+_SYMBOLIC = {"<DEL>": "deletion", "<INS>": "insertion", "<DUP>": "duplication"}
+"""What VEP calls alleles without a sequence."""
+_NO_VCF = ("#CHROM\t", "## ENSEMBL VARIANT EFFECT PREDICTOR")
+"""What a VCF without its first line begins with, and VEP's own table."""
+_SPLICED = "a change of splicing: the protein after it is not read here"
 _OWN_NAMES = ("ENSP", "Feature")
 _GENE_NAMES = ("SWISSPROT", "SYMBOL", "Gene")
 _FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
@@ -50,6 +59,8 @@ class Changes(NamedTuple):
         fixed fields of their line, ``CHROM`` to ``FILTER``, as the user's own columns.
     silent : int
         Variants that change no protein.
+    bare : int
+        Variants without an annotation.
     failed : int
         Variants that change one, and did not pass all filters of the caller.
     absent : int
@@ -60,6 +71,7 @@ class Changes(NamedTuple):
 
     mutations: list[Mutation]
     silent: int = 0
+    bare: int = 0
     failed: int = 0
     absent: int = 0
     samples: tuple[str, ...] = ()
@@ -88,7 +100,11 @@ def read_changes(path: str | Path, *, pass_only: bool = False, sample: str | Non
         what passed or what a sample carries is to be read, and the file does not tell.
     """
     stream = open_text(path)
-    is_vcf = stream.readline().startswith("##fileformat=VCF")
+    first = stream.readline()
+    is_vcf = first.startswith("##fileformat=VCF")
+    if first.startswith(_NO_VCF):
+        hint = "give the VCF that `vep --vcf --symbol --protein --hgvs` writes, with all of its header"
+        raise InputError("not a VCF, but a part or a table of one", source=str(path), row=1, hint=hint)
     stream.seek(0)
     if is_vcf:
         return _read_vcf(stream, str(path), pass_only, sample)
@@ -104,7 +120,7 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) 
     samples: tuple[str, ...] = ()
     column: int | None = None
     found: list[Mutation] = []
-    silent = failed = absent = 0
+    silent = bare = failed = absent = 0
     for row, line in enumerate(stream, 1):
         if line.startswith("#"):
             if match := _FORMAT.match(line):
@@ -128,7 +144,8 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) 
         info = dict(part.partition("=")[::2] for part in cells[7].split(";"))
         entries = [dict(zip(fields, text.split("|"), strict=False)) for text in info.get("CSQ", "").split(",") if text]
         changing = _changing(entries)
-        silent += not changing
+        silent += bool(entries) and not changing
+        bare += not entries
         if changing and sample is not None:
             changing = _carried(changing, cells, _genotype(cells, column, source, row), source, row)
             absent += not changing
@@ -139,7 +156,7 @@ def _read_vcf(stream: TextIO, source: str, pass_only: bool, sample: str | None) 
             found += [replace(one, own=dict(zip(_FIELDS, cells, strict=False))) for one in made]
     if fields is None:
         raise InputError("no CSQ with its format in the header", source=source, hint="annotate it with vep --vcf")
-    return Changes(found, silent, failed, absent, samples)
+    return Changes(found, silent, bare, failed, absent, samples)
 
 
 def _changing(entries: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -188,8 +205,8 @@ def _names_of_alleles(reference: str, alleles: list[str]) -> list[str]:
     """Name alleles as VEP does: without the first base, where all share one and some differ in length."""
     plain = [allele for allele in alleles if set(allele) <= set("ACGTNacgtn")]
     if len({len(text) for text in (reference, *plain)}) > 1 and len({text[:1] for text in (reference, *plain)}) == 1:
-        return [(allele[1:] or "-") if allele in plain else allele for allele in alleles]
-    return alleles
+        alleles = [(allele[1:] or "-") if allele in plain else allele for allele in alleles]
+    return [_SYMBOLIC.get(allele, allele) for allele in alleles]
 
 
 def _mutations(entries: list[dict[str, str]], where: str) -> Iterator[Mutation]:
@@ -227,6 +244,8 @@ def _mutation(entry: Mapping[str, str], names: tuple[str, ...], hgvs: str, varia
         return Mutation(names, text, None, FRAMESHIFT, variant)
     if "start_lost" in consequences:
         return Mutation(names, text, None, START_OR_END, variant)
+    if _SPLICING & set(consequences) and not slash:
+        return Mutation(names, hgvs or entry.get("HGVSc", "").rpartition(":")[2], None, _SPLICED, variant)
     if not slash or place is None or set(old + new) & set("*X?"):
         if hgvs:
             return mutation(names, hgvs, variant)

@@ -87,6 +87,8 @@ def test_rules_are_kept(predictor):
             design(predictor, [POOR], ["A0201"], rules=Rules(fixed=[position]))
     with pytest.raises(InputError, match="no position is free"):
         design(predictor, [POOR], ["A0201"], rules=Rules(fixed=list(range(1, 10))))
+    with pytest.raises(InputError, match=r"^avoid: no residue is left"):
+        design(predictor, [POOR], ["A0201"], rules=Rules(avoid=RESIDUES))
     strict = design(predictor, [POOR], ["A0201"], rules=Rules(similarity=1.0))
     assert strict["changes"].tolist() == [0], "where nothing keeps to the rules, the peptide alone is told"
 

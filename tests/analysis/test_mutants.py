@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pmhc_distil.analysis.anchors import Anchors, motif_anchors
-from pmhc_distil.analysis.mutant_windows import mutant_windows
+from pmhc_distil.analysis.mutant_windows import mutant_windows, told_of_neighbours
 from pmhc_distil.analysis.mutants import MutantRequest, mutant_parts, mutants
 from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.inference.predictor import Predictor
@@ -202,6 +202,17 @@ def test_parts_make_the_same_table(predictor, oncogenes, monkeypatch):
         "LVVVGADGVG",
         "VVVGADGVGK",
     }
+
+
+def test_changes_beside_each_other_are_told():
+    """Prevents peptides that hold one of two changes of a chromosome from passing for those of the tumour."""
+    proteins = NamedProteins([("p1", PROTEIN), ("p2", PROTEIN)])
+    first, near, far = mutation(["p1"], "A3V"), mutation(["p1"], "E13K"), mutation(["p1"], "E14K")
+    told = told_of_neighbours(proteins, [far, first, near], (8, 11))
+    assert told.startswith("A3V and E13K of p1 (and 1 more pairs) lie within one peptide")
+    assert not told_of_neighbours(proteins, [first, far], (8, 11)), "11 residues apart"
+    others = [mutation(["p2"], "E13K"), mutation(["p1"], "A3L"), mutation(["p1"], "A3V", "v"), mutation(["p1"], "no")]
+    assert not told_of_neighbours(proteins, [first, *others], (8, 11)), "of another protein, or at the same place"
 
 
 def test_no_mutations_and_other_inputs(predictor):

@@ -93,7 +93,8 @@ def test_peptides_are_counted_once(predictor):
 
 def test_nothing_to_score_is_a_page_too(predictor):
     """A traceback for a table of which no peptide can be scored."""
-    assert "There is nothing to show" in report_of(predictor, ["SLYNT"], ["A0201"])
+    page = report_of(predictor, ["SLYNT"], ["A0201"])
+    assert "There is nothing to show" in page and "length 5 is outside 8-15" in page
 
 
 @needs_browser

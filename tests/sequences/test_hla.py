@@ -165,10 +165,13 @@ def test_groups_of_the_nomenclature():
         ("A203", "serotype"),
         ("A*02", "two fields are needed"),
         ("HLA-A", "two fields are needed"),
-        ("A*02:01/A*02:02", "more than one"),
+        ("A*02:01/A*02:02", "ambiguous typing.*choose one"),
+        ("HLA-A*02:01/02:09", "ambiguous typing.*choose one"),
+        ("A*02:01+A*24:02", "more than one.*--genotype"),
+        ("A*02:01 HLA-B*07:02", "more than one"),
         ("A*02:01,A*03:01", "more than one"),
         ("HLA-A*02:01;HLA-B*07:02", "more than one"),
-        ("A*02:AB", "not an HLA class I allele name"),
+        ("A*02:AB", "a code for several alleles.*choose one"),
         ("HLA-A*02:01 R65A", "not an HLA class I allele name"),
         ("A*01:417N", "no complete groove"),
         ("B*18:17", "no complete groove"),
@@ -312,4 +315,7 @@ def test_search():
     assert search_names("HLA-B*27:05")[0] == search_names("b2705")[0] == "HLA-B*27:05"
     assert search_names("B*18:17")[0] == "HLA-B*18:170"
     assert "HLA-C*04:01" in search_names("Cw04")
+    assert search_names("A2")[0] == "HLA-A*02:01" and search_names("Cw7")[0] == "HLA-C*07:01"
+    assert all(name.startswith("HLA-B*07:") for name in search_names("B7")) and search_names("B*2") != []
+    assert search_names("A*02:01:01") == search_names("HLA-A*02:01:01G") == ["HLA-A*02:01"]
     assert search_names("zzz") == [] and search_names("HLA-") == search_names("*") == list(groove_table().names)

@@ -58,6 +58,8 @@ def test_changes(text, mutant):
         ("p.Gly3=", "does not change"),
         ("G3G", "does not change"),
         ("G3X", "non-standard residue 'X'"),
+        ("K2_G3insQSTer", "a stop after new residues"),
+        ("G4_Q6delinsTer", "a stop: it makes no new peptide"),
         ("", "not a change"),
         ("G12", "not a change"),
         ("12D", "not a change"),
@@ -78,7 +80,7 @@ def test_what_makes_no_peptide_says_why(text, reason):
     [
         ("G4D", "the protein has S at 4, not G"),
         ("G30D", "the protein has 18 residues, so none at 30"),
-        ("G0D", "so none at 0"),
+        ("G0D", "positions are counted from 1"),
         ("E18_K19del", "so none at 19"),
         ("K2_W4del", "the protein has S at 4, not W"),
         ("K3_G4insQ", "the protein has G at 3, not K"),
@@ -152,9 +154,15 @@ def test_what_else_a_table_says(tmp_path):
     found = read_mutations(path)
     assert [one.names for one in found] == [("ENSP1",), ("ENSP2",)]
     assert [one.own for one in found] == [{"gene": "KRAS", "vaf": "0.50"}, {"gene": "TP53", "vaf": ""}]
-    path.write_text("gene,symbol,mutation\nKRAS,KRAS,G12D\n")
-    with pytest.raises(InputError, match="more than one column could be the protein"):
-        read_mutations(path)
+    path.write_text("#version 2.4\nHugo_Symbol\tGene\tHGVSp\tHGVSp_Short\nKRAS\tENSG1\tp.Gly12Asp\tp.G12D\n")
+    (one,) = read_mutations(path)
+    assert (one.names, one.text, one.own) == (("KRAS",), "p.G12D", {"Gene": "ENSG1", "HGVSp": "p.Gly12Asp"})
+
+
+def test_texts_that_name_their_protein_again(tmp_path):
+    """Prevents what --mutation takes from being refused in a table beside its protein."""
+    found = mutations_from(pd.DataFrame({"protein": ["KRAS", "KRAS"], "mutation": ["KRAS:G12D", "NRAS:G12D"]}))
+    assert found[0].change == Change(12, 12, ((12, "G"),), "D") and found[1].change is None
 
 
 def test_a_data_frame_without_its_columns_is_one_line():

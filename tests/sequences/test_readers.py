@@ -231,6 +231,14 @@ def test_nucleotides_are_mentioned(write):
     assert not read_peptides(write("ACGTACGTA\nSLYNTVATL\n")).warnings
 
 
+def test_a_header_is_no_row_of_data(write):
+    """Prevents Intensity and Affinity, which spell peptides, from hiding what to do."""
+    with pytest.raises(InputError, match=r"\(columns are: Name, Intensity; call it peptide, or choose"):
+        read_peptides(write("Name,Intensity\nSLYNTVATL,3\n"))
+    assert read_peptides(write("MT Epitope Seq\tHLA Allele\nSLYNTVATL\tA0201\n")).allele_column == "HLA Allele"
+    assert "a modified peptide?" in read_peptides(write("SLYNTVM(ox)L\n")).frame["note"].iloc[0]
+
+
 def test_table_from_data_frame():
     """Prevents a data frame's missing peptides, index and typed columns from being mangled."""
     data = pd.DataFrame({"seq": ["slyntvatl", None], "hla": ["A0201", np.nan], "n": [1, 2]}, index=[7, 7])

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pmhc_distil.errors import InputError
+from pmhc_distil.errors import InputError, InputWarning
 from pmhc_distil.sequences import delimited, samples
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.readers import open_peptides
@@ -68,6 +68,18 @@ def test_mistakes_name_their_row(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         read_samples(path)
     assert message in str(caught.value) and "samples.csv" in str(caught.value)
+
+
+def test_typings_as_laboratories_write_them(tmp_path):
+    """Prevents homozygous persons, GL strings and typings with class II from having to be edited."""
+    path = tmp_path / "samples.csv"
+    path.write_text("# typed 2024\n#Subject,HLA\np1,A*02:01 -\np2,A*02:01+A*24:02^B*07:02\np3,A*02:01;DRB1*15:01\n")
+    with pytest.warns(InputWarning, match=r"samples.csv: 1 alleles are left out.* class II, such as DRB1\*15:01"):
+        found = read_samples(path)
+    assert found == {"p1": ["A*02:01"], "p2": ["A*02:01", "A*24:02", "B*07:02"], "p3": ["A*02:01"]}
+    path.write_text("sample,alleles\np1,DRB1*15:01\n")
+    with pytest.raises(InputError, match="row 2, column 'alleles': the sample has only HLA class II"):
+        read_samples(path)
 
 
 def test_sequence_defined_alleles_are_known(tmp_path):

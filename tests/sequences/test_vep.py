@@ -87,6 +87,7 @@ def test_changes_without_hgvs_are_written_like_it(read, annotation, text):
         ("T|start_lost|TP53|G|T|P|P.4:p.Met1%3F|1/393|M/?", "the start or the end"),
         ("T|start_lost|TP53|G|T|P|P.4:p.Met1?|1/393|M/V", "the start or the end"),
         ("T|coding_sequence_variant|TP53|G|T|P||?-213/393|", "no residues and position"),
+        ("T|splice_donor_variant&intron_variant|TP53|G|T|P|||", "a change of splicing"),
     ],
 )
 def test_what_cannot_be_used_says_why(read, annotation, reason):
@@ -102,8 +103,8 @@ def test_transcripts_of_a_variant(read):
         "T|missense_variant|KRAS|G|ENST2|ENSP2||10|G/D",
         "T|synonymous_variant|KRAS|G|ENST3|ENSP3|ENSP3:p.Gly12%3D|12|G",
     ]
-    found, silent, *_ = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
-    assert [one.names[0] for one in found] == ["ENSP1", "ENSP2"] and silent == 2
+    found, silent, bare, *_ = read(",".join(entries), "T|intron_variant|KRAS|G|ENST1||||", "")
+    assert [one.names[0] for one in found] == ["ENSP1", "ENSP2"] and (silent, bare) == (1, 1)
     assert len({one.variant for one in found}) == 1
     header = HEADER.replace("|Amino_acids", "|Amino_acids|PICK")
     found, *_ = read(",".join([entries[0] + "|", entries[1] + "|1"]), header=header)
@@ -163,6 +164,23 @@ def test_variants_that_did_not_pass(read):
     }
     with pytest.raises(InputError, match="only a VCF tells"):
         read_changes(EXAMPLES / "mutations.csv", pass_only=True)
+
+
+@pytest.mark.parametrize("first", ["#CHROM\tPOS\tID\n", "## ENSEMBL VARIANT EFFECT PREDICTOR v110.0\n"])
+def test_what_is_a_part_of_a_vcf(tmp_path, first):
+    """Prevents a VCF without its header, and VEP's own table, from being called a table without columns."""
+    path = tmp_path / "variants.vcf"
+    path.write_text(first + "1\t7\t.\n")
+    with pytest.raises(InputError, match=r"row 1: not a VCF.*vep --vcf"):
+        read_changes(path)
+
+
+def test_an_allele_without_a_sequence(of_sample):
+    """Prevents a structural variant beside another allele from ending the whole run."""
+    found = of_sample(("C", "T,<DEL>"), f"{V_TO_M},deletion|transcript_ablation|K|G|E||||", "9:0/0", "9:0/2")
+    assert [one.reason for one in found.mutations] == [
+        "no residues and position in the annotation (transcript_ablation)"
+    ]
 
 
 def test_the_fields_of_the_line(read):
