@@ -139,9 +139,16 @@ def best_of_proteins(parts: Iterable[pd.DataFrame], top: int) -> Iterator[pd.Dat
     DataFrame
         For every part the rows of the proteins that ended in it, the best first, equal ones in their order; what has no
         rank is left out.
+
+    Raises
+    ------
+    InputError
+        If a part lacks a column, or `top` is no number above 0.
     """
+    checked_count(top, "top")
     held: pd.DataFrame | None = None
     for part in parts:
+        require_columns(part, ("protein", "rank"), "predictions")
         frame = part if held is None or held.empty else pd.concat([held, part], ignore_index=True)
         best = _best(frame, top)
         going_on = (best["protein"] == frame["protein"].iloc[-1]).to_numpy() if len(frame) else np.zeros(0, dtype=bool)

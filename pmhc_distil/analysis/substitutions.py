@@ -15,6 +15,7 @@ from pmhc_distil.inference.predictor import Predictor
 from pmhc_distil.inference.request import resolve_alleles
 from pmhc_distil.sequences.residues import RESIDUES, peptide_problem
 from pmhc_distil.sequences.result_columns import SUBSTITUTION_COLUMNS, make_frame
+from pmhc_distil.sequences.small_tables import require_columns
 
 
 def substitutions(
@@ -87,7 +88,13 @@ def position_effects(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns ``peptide``, ``allele``, ``position``, ``residue`` and the mean of ``logit_change`` over the nineteen
         other residues; the lower, the more the position holds.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
     """
+    require_columns(table, ("peptide", "allele", "position", "residue", "substitute", "logit_change"), "substitutions")
     changed = table[table["residue"] != table["substitute"]]
     keys = ["peptide", "allele", "position", "residue"]
     return changed.groupby(keys, sort=False)[["logit_change"]].mean().reset_index()

@@ -11,7 +11,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.evaluation.compare import Evaluation, groups
 from pmhc_distil.evaluation.ranking import DEFAULT_THRESHOLDS, RANKING_METRICS, intervals, ranking_metrics
 from pmhc_distil.sequences.explain import FAR
-from pmhc_distil.sequences.tables import WEAK_BINDER_RANK
+from pmhc_distil.sequences.tables import WEAK_BINDER_RANK, written_rank
 from pmhc_distil.tasks.metrics import binary_metrics
 
 OUTPUTS = {"score": 1, "rank": -1, "rank_same_length": -1, "score_same_length": 1}
@@ -47,17 +47,22 @@ def detailed_metrics(
         of the allele, distance: groove distance to the nearest allele with enough of them, training: whether the row
         was trained on, or one of ``columns``) and ``group``; ``positives``,
         ``negatives``; ``auroc``, ``auroc10``, ``ap`` and ``ppv`` (see :func:`ranking_metrics`), each with ``_low`` and
-        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of a score or a rank of 2 %.
+        ``_high``; ``accuracy``, ``f1`` and ``mcc`` at the threshold of a score, or up to a rank of 2 %.
     """
     rows = []
     for each in evaluations:
         for by, group, chosen in _groups(each, columns):
             labels = each.labels[chosen]
             for output, sign in OUTPUTS.items():
-                scores = sign * each.frame[output].to_numpy()[chosen]
+                values = each.frame[output].to_numpy()[chosen]
+                scores = sign * values
                 ranking = {name: float(value[0]) for name, value in ranking_metrics(labels, scores).items()}
                 ends = intervals(labels, scores, resamples=resamples)
-                decided = binary_metrics(labels, scores, threshold=thresholds.get(output, -WEAK_BINDER_RANK))
+                if output in thresholds:
+                    decided = binary_metrics(labels, scores, threshold=thresholds[output])
+                else:  # as the column binder decides
+                    binds = (written_rank(values) <= WEAK_BINDER_RANK).astype(np.float64)
+                    decided = binary_metrics(labels, binds, threshold=0.5)
                 rows.append(
                     {
                         "model": each.name,

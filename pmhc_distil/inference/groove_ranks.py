@@ -35,7 +35,8 @@ class GrooveRanks:
     Raises
     ------
     InputError
-        If the table in the model folder belongs to other weights or other random peptides, or is damaged.
+        If the table in the model folder belongs to other weights, or is damaged; and when random peptides are first
+        needed, if it was made with others.
     """
 
     def __init__(self, engine: Engine, weights: str, windows: int | None = None) -> None:

@@ -96,3 +96,12 @@ def test_best_rows_of_every_protein(size):
     made = pd.concat(list(best_of_proteins(parts, 4)), ignore_index=True)
     wanted = [own.sort_values("rank", kind="stable").head(4) for _, own in frame.groupby("protein", sort=False)]
     pd.testing.assert_frame_equal(made, pd.concat(wanted, ignore_index=True))
+
+
+def test_the_best_of_what_is_no_table_of_predictions():
+    """Prevents a traceback out of pandas, and a limit that leaves nothing."""
+    frame = pd.DataFrame({"protein": ["p"], "rank": [0.1]})
+    with pytest.raises(InputError, match="predictions, column 'protein': the column is missing"):
+        list(best_of_proteins([frame.drop(columns="protein")], 1))
+    with pytest.raises(InputError, match="top: a whole number above 0 is expected: '0'"):
+        list(best_of_proteins([frame], 0))
