@@ -36,7 +36,7 @@ ANCHORS = {
 
 @pytest.fixture(scope="module")
 def predictor():
-    return Predictor(threads=1, windows=1500)
+    return Predictor(threads=1, windows=500)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ HLA = MutantRequest(["A*11:01", "C*08:02"])
 
 @pytest.fixture(scope="module")
 def predictor():
-    return Predictor(threads=1)
+    return Predictor(threads=1, windows=3000)
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,8 @@ def test_parts_make_the_same_table(predictor, oncogenes, monkeypatch):
     found[1:1] = [mutation(["KRAS"], "Q61H", "v1"), mutation(["P01116"], "Q61H", "v1"), mutation(["x"], "Q61H", "v1")]
     proteome = [*oncogenes.sequences.values(), "WWKLVVVGADGVGKWW"]
     request = MutantRequest(["A*11:01"], lengths=(9, 10))
-    whole = mutants(oncogenes, found, request, predictor=predictor, proteome=proteome)
+    with pytest.warns(InputWarning, match=r"p\.Arg248Gln and p\.Ile255del of P04637 lie within one peptide"):
+        whole = mutants(oncogenes, found, request, predictor=predictor, proteome=proteome)
     monkeypatch.setattr("pmhc_distil.analysis.mutants._AT_ONCE", 2)
     parts = mutant_parts(oncogenes, found, request, lambda: predictor, proteome)
     frames, counts = zip(*parts, strict=True)

@@ -23,7 +23,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium to look 
 
 @pytest.fixture(scope="module")
 def predictor():
-    return Predictor(threads=1, windows=1500)
+    return Predictor(threads=1, windows=300)
 
 
 @pytest.fixture(scope="module")
