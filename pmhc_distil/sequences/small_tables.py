@@ -79,7 +79,7 @@ def read_small_table(
     for new, names in {**columns, **(optional or {})}.items():
         possible = [name for name in header if plain[name] in names]
         if others:
-            possible = sorted(possible, key=lambda name: names.index(plain[name]))[:1]
+            possible = sorted(possible, key=lambda name: (names.index(plain[name]), name != new))[:1]
         if len(possible) > 1:
             hint = "rename or remove one of them"
             reason = f"more than one column could be the {new}"

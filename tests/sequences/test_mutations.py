@@ -154,6 +154,8 @@ def test_what_else_a_table_says(tmp_path):
     found = read_mutations(path)
     assert [one.names for one in found] == [("ENSP1",), ("ENSP2",)]
     assert [one.own for one in found] == [{"gene": "KRAS", "vaf": "0.50"}, {"gene": "TP53", "vaf": ""}]
+    path.write_text("Protein,mutation,protein\nKRAS,G12D,TP53\n")
+    assert [(one.names, one.own) for one in read_mutations(path)] == [(("TP53",), {"Protein": "KRAS"})]
     path.write_text("#version 2.4\nHugo_Symbol\tGene\tHGVSp\tHGVSp_Short\nKRAS\tENSG1\tp.Gly12Asp\tp.G12D\n")
     (one,) = read_mutations(path)
     assert (one.names, one.text, one.own) == (("KRAS",), "p.G12D", {"Gene": "ENSG1", "HGVSp": "p.Gly12Asp"})
