@@ -22,7 +22,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import atomic_path, check_destination
 
 FORMAT_VERSION = 1
-_NOT_OF_ANSWERS = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
+_NOT_OF_ANSWERS = ("_name_or_path", "architectures", "dtype", "teacher_layers", "torch_dtype", "transformers_version")
 """What of a configuration tells where a model comes from, and not what it answers."""
 
 
