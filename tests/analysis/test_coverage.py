@@ -55,6 +55,12 @@ def test_every_person(predictions, frequencies):
     assert made["alleles_bound"].tolist() == [3, 2, 1] and made["alleles"].tolist() == [4, 2, 2]
 
 
+def test_rows_that_are_given_twice_count_once(predictions, frequencies):
+    """Prevents a peptide of several proteins from being presented as often."""
+    once = coverage(predictions, frequencies)
+    pd.testing.assert_frame_equal(coverage(pd.concat([predictions, predictions]), frequencies), once)
+
+
 def test_hardy_weinberg(predictions, frequencies):
     """Prevents another formula than 1 - (1 - sum f)^2 of a locus, and than independent loci."""
     made = coverage(predictions, frequencies).set_index("locus")["coverage"]
@@ -73,6 +79,15 @@ def test_chances(shares, data):
     assert 1 - chances[0] == pytest.approx(1 - (1 - bound) ** 2)
 
 
+def test_frequencies_that_sum_to_more_than_one():
+    """Prevents negative chances, as frequencies are printed with few digits."""
+    chances = hit_chances(np.array([0.6, 0.404]), np.array([1, 0]))
+    assert (chances >= 0).all() and chances.sum() == pytest.approx(1)
+    assert chances[0] == pytest.approx((0.404 / 1.004) ** 2)
+    table = pd.DataFrame({"allele": ["A*01:01", "A*02:01", "A*03:01"], "frequency": [0.334, 0.335, 0.335]})
+    assert len(frequencies_from(table)) == 3
+
+
 @pytest.mark.parametrize(
     ("chances", "wanted"),
     [
@@ -81,6 +96,7 @@ def test_chances(shares, data):
         ([0.05, 0.05, 0.9], 2.0),
         ([0.05, 0.15, 0.8], 1 + (0.95 - 0.9) / (0.95 - 0.8)),
         ([1.0], 0.1),
+        ([0.1, 0.0, 0.9], 2.0),  # exactly 90 %
     ],
 )
 def test_pc90(chances, wanted):

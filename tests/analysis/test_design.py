@@ -93,6 +93,19 @@ def test_rules_are_kept(predictor):
     assert strict["changes"].tolist() == [0], "where nothing keeps to the rules, the peptide alone is told"
 
 
+def test_a_peptide_as_similar_as_is_asked_for_is_kept(predictor):
+    """Prevents the best peptide from being lost where its similarity is the floor."""
+    floor = float(similarities(POOR, ["SLYNTVATK"])[0])
+    found = design(predictor, [POOR], ["A0201"], rules=Rules(1, fixed=[1, 3, 4, 5, 6, 7, 8, 9], similarity=floor))
+    assert "SLYNTVATK" in set(found["peptide"])
+
+
+def test_a_narrow_beam_still_gives_as_many_as_asked_for(predictor):
+    """Prevents fewer peptides than are asked for because fewer are looked at."""
+    found = design(predictor, [POOR], ["A0201"], rules=Rules(1), best=5, beam=1)
+    assert (found["changes"] == 1).sum() == 5
+
+
 @pytest.mark.parametrize(
     "rules",
     [
@@ -154,6 +167,14 @@ def test_the_allele_of_the_worst_rank_limits(monkeypatch, reverse, allele, rank)
     )
     found = design(near, [POOR], ["A0201", "B0702"], reverse=reverse, rules=Rules(1))
     assert (found["allele"] == allele).all() and (found["rank"] == rank).all() and (found["reached"] == "").all()
+
+
+def test_a_rank_at_the_aim_reaches_it(monkeypatch):
+    """Prevents an aim that is told as missed by the rank that was asked for."""
+    near = Predictor(threads=1)
+    frame = pd.DataFrame({"rank": [1.5], "score": [0.5]})
+    monkeypatch.setattr(near, "predict", lambda texts, grooves: frame.iloc[[0] * len(texts)])
+    assert (design(near, [POOR], ["A0201"], rules=Rules(1), rank=1.5)["reached"] == "yes").all()
 
 
 def test_several_alleles_are_to_be_bound_together(predictor):

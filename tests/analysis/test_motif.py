@@ -22,7 +22,7 @@ from pmhc_distil.analysis.motif import (
 )
 from pmhc_distil.analysis.pictures import picture_format, plain_names, save_pictures
 from pmhc_distil.inference.request import resolve_alleles
-from pmhc_distil.sequences.explain import TrainingDistance
+from pmhc_distil.sequences.explain import FAR, TrainingDistance
 from pmhc_distil.sequences.groove_table import groove_table
 from pmhc_distil.sequences.residues import RESIDUES
 
@@ -71,6 +71,12 @@ def test_length_preference(predictor):
     table = shares.pivot(index="allele", columns="length", values="share")
     assert (table.idxmax(axis=1) == 9).all()
     assert table.loc["HLA-B*08:01", 8] > 5 * table.loc["HLA-A*02:01", 8]
+
+
+def test_long_peptides_are_stretches_of_all_random_peptides():
+    """Prevents a motif of long peptides that is counted in fewer of them than there are."""
+    found = predicted_motifs(Predictor(threads=1, windows=300), ["A*02:01"], lengths=(14, 15), top=100)
+    assert found.groupby("length")["peptides"].first().tolist() == [600, 300], "two stretches of 14 residues, one of 15"
 
 
 def test_a_molecule_given_by_sequence_has_the_motif_of_its_name(motifs, predictor, tmp_path, monkeypatch):
@@ -123,6 +129,14 @@ def test_ligands_of_a_file(tmp_path):
         read_ligands(str(path), resolve_alleles(["A*02:01", "B*07:02"]), pytest.fail)
 
 
+def test_only_a_label_of_zero_says_that_it_is_no_ligand(tmp_path):
+    """Prevents ligands without a label from being left out."""
+    path = tmp_path / "ligands.csv"
+    path.write_text("peptide,allele,label\nSLYNTVATL,A0201,1\nGILGFVFTL,A0201,\nNLVPMVATV,A0201,0\n")
+    found = read_ligands(str(path), resolve_alleles(["A0201"]), pytest.fail)
+    assert found["peptide"].tolist() == ["SLYNTVATL", "GILGFVFTL"]
+
+
 def test_notes_tell_what_is_far(predictor):
     """An allele without data whose logo looks as trustworthy as that of A*02:01."""
     notes = motif_notes(predictor, ["A0201", "F*01:01"])
@@ -130,6 +144,13 @@ def test_notes_tell_what_is_far(predictor):
     told_nothing = SimpleNamespace(training=TrainingDistance({}))
     assert motif_notes(told_nothing, ["A0201"]) == {"HLA-A*02:01": ""}
     assert "HLA-A*02:01" in trained_alleles(predictor) and "HLA-F*01:01" not in trained_alleles(predictor)
+
+
+def test_notes_tell_what_is_near(predictor):
+    """Prevents a motif that other alleles taught from passing for one of the allele's own ligands."""
+    table = groove_table()
+    name = next(one for one in table.names if 0 < predictor.training.nearest(table.groove(one))[1] < FAR)
+    assert "nearest allele with training ligands" in motif_notes(predictor, [name])[name]
 
 
 def test_pictures(predictor, tmp_path):

@@ -83,6 +83,20 @@ def test_a_long_deletion_is_compared_with_what_follows_it(new):
     assert first["wild_type_peptide"] == wild[first["position"] - 1 :][:9]
 
 
+@pytest.mark.parametrize(
+    ("wild", "change", "expected"),
+    [
+        ("ACDEFGHIKLMNPQRSTVWY", "I8_K9insACDEFGHK", "ACDEFGHI"),  # the very eight residues before it
+        ("W" * 8 + "Y" * 8, "W8_Y9insDDDDDDDD", "W" * 8),  # the first of equally like ones
+        ("AAAAAAAACDEFGHIKLMNPQRST", "A8_C9insLMNPQRSA", "LMNPQRST"),  # the last that can be
+    ],
+)
+def test_an_insertion_is_compared_with_what_is_most_like_it(wild, change, expected):
+    """Prevents the wild-type peptide at either end of those around the insertion from being missed."""
+    made = mutant_windows(NamedProteins([("p", wild)]), named_mutations([f"p:{change}"]), (8,))
+    assert made.set_index("position")["wild_type_peptide"][9] == expected
+
+
 def test_peptides_of_the_wild_type_are_no_mutants():
     """Prevents the repeat beside a deletion from being listed as mutant: taking out either L of LL is the same."""
     made = [mutant_windows(PROTEINS, named_mutations([f"GENE:{change}"]), (8, 9)) for change in ("L8del", "L9del")]
@@ -168,6 +182,13 @@ def test_anchors_of_the_motif(predictor, oncogenes):
     assert pd.isna(made["anchor"].iloc[-1])
 
 
+def test_a_motif_without_clear_anchors(monkeypatch):
+    """Prevents a molecule of which nothing is an anchor, as each position tells less than half a bit."""
+    frame = pd.DataFrame({"allele": "a", "length": 3, "position": [1, 2, 3], "information": [0.1, 0.6, 0.2]})
+    monkeypatch.setattr("pmhc_distil.analysis.motif.predicted_motifs", lambda *_, **__: frame)
+    assert motif_anchors(None, ["a"], [3], {}) == {("a", 3): {2}}
+
+
 def test_genotypes_samples_and_a_limit(predictor, oncogenes):
     """Prevents rows of one sample from being compared with the best allele of another."""
     people = {"d1": ["A*11:01", "C*08:02"], "d2": ["A*02:01"]}
@@ -182,6 +203,24 @@ def test_genotypes_samples_and_a_limit(predictor, oncogenes):
     assert told["mutation"].tolist() == ["S12D", "p.Arg213fs", "T58A"] and told["binder"].eq("").all()
     kept = set(made["mutation"])
     assert made["mutation"].drop_duplicates().tolist() == [one.text for one in found if one.text in kept]
+
+
+def test_a_rank_at_the_limit_is_kept(predictor, monkeypatch):
+    """Prevents peptides that are written with a rank of 2 from being left out by a limit of 2."""
+    predict = type(predictor).predict
+    monkeypatch.setattr(predictor, "predict", lambda *a, **k: predict(predictor, *a, **k).assign(rank=2.00004))
+    request = MutantRequest(["A*02:01"], lengths=(9,), max_rank=2)
+    assert len(mutants({"p": PROTEIN}, ["p:L9D"], request, predictor=predictor)) == 9
+
+
+def test_a_mutation_that_cannot_be_used_moves_no_other_row(predictor):
+    """Prevents rows of one mutation from being shuffled where they are put in the order of the mutations."""
+    request = MutantRequest(["A*02:01", "A*01:01", "B*07:02", "B*08:01", "C*07:01"])
+    alone, beside = (
+        mutants({"p": PROTEIN}, texts, request, predictor=predictor)[["peptide", "allele"]]
+        for texts in (["p:L9D"], ["p:A23D", "p:L9D"])
+    )
+    pd.testing.assert_frame_equal(beside.iloc[1:].reset_index(drop=True), alone)
 
 
 def test_parts_make_the_same_table(predictor, oncogenes, monkeypatch):

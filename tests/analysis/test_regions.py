@@ -63,6 +63,27 @@ def test_regions_are_what_binders_cover(genotype, size):
     assert made["start"].dtype == "int64" and len(made) > 1
 
 
+def regions_of(*rows):
+    frame = pd.DataFrame(rows, columns=["peptide", "position", "rank"]).assign(protein="one", allele="A")
+    return pd.concat(list(binder_regions([frame])), ignore_index=True)
+
+
+def test_binders_side_by_side_are_two_regions():
+    """Prevents binders that share no residue from being joined."""
+    found = regions_of(("ACDEFGHI", 1, 0.1), ("KLMNPQRS", 9, 0.1), ("LMNPQRST", 10, 0.1))
+    assert found[["start", "end"]].to_numpy().tolist() == [[1, 8], [9, 17]]
+
+
+def test_of_equally_good_binders_the_first_is_named():
+    """Prevents a best peptide that depends on how the region was put together."""
+    assert regions_of(("ACDEFGHI", 1, 0.1), ("CDEFGHIK", 2, 0.1))["best_peptide"].tolist() == ["ACDEFGHI"]
+
+
+def test_a_rank_counts_as_it_is_written():
+    """Prevents a region without a window that is listed as a binder."""
+    assert len(regions_of(("ACDEFGHI", 1, 2.00004))) == 1
+
+
 def test_predictions_of_no_protein():
     """Prevents a traceback out of pandas."""
     with pytest.raises(InputError, match="predictions, column 'protein': the column is missing"):
@@ -105,3 +126,9 @@ def test_the_best_of_what_is_no_table_of_predictions():
         list(best_of_proteins([frame.drop(columns="protein")], 1))
     with pytest.raises(InputError, match="top: a whole number above 0 is expected: '0'"):
         list(best_of_proteins([frame], 0))
+
+
+def test_best_rows_of_every_sample():
+    """Prevents a shortlist that one sample fills alone."""
+    frame = pd.DataFrame({"protein": "one", "sample": ["d1", "d1", "d2", "d2"], "rank": [0.1, 0.2, 5.0, 4.0]})
+    assert pd.concat(list(best_of_proteins([frame], 1)))["rank"].tolist() == [0.1, 4.0]

@@ -12,7 +12,7 @@ import pytest
 
 from pmhc_distil import Predictor
 from pmhc_distil.analysis.report import binders_per_allele, report_of
-from pmhc_distil.analysis.report_tables import SHOWN_PEPTIDES
+from pmhc_distil.analysis.report_tables import SHOWN_PEPTIDES, flags, heat_map
 from pmhc_distil.sequences.readers import read_peptides
 
 EXAMPLES = Path(__file__).parents[2] / "data/examples"
@@ -89,6 +89,27 @@ def test_peptides_are_counted_once(predictor):
     """A peptide of three proteins that counts as three binders."""
     counts = binders_per_allele(predictor.predict(["GILGFVFTL", "gilgfvftl", "NLVPMVATV"], ["A0201"]))
     assert counts[["strong", "peptides"]].to_numpy().tolist() == [[2, 2]]
+
+
+@pytest.fixture
+def rows():
+    """Give rows of which those of a kind are no part of another."""
+    columns = ["peptide", "allele", "rank", "binder", "uncertainty", "distance"]
+    found = [("P", "a", 5.0, "", 0.4, 0.0), ("Q", "a", 1.0, "WB", 0.3, 0.0)]
+    found += [("R", "a", 0.1, "SB", 0.1, 0.2), ("R", "b", 50.0, "", 0.4, 0.0)]
+    return pd.DataFrame(found, columns=columns).assign(note="")
+
+
+def test_rows_are_counted_by_their_kind(rows):
+    """Prevents weak binders among what does not bind, and certain rows among the uncertain."""
+    counts = binders_per_allele(rows).set_index("allele").loc["a"]
+    assert counts.to_dict() == {"strong": 1, "weak": 1, "peptides": 3, "uncertain": 2}
+    assert "1 of 2 binders are uncertain" in flags(rows)
+
+
+def test_the_best_peptides_come_first(rows):
+    """Prevents a peptide that one allele presents from standing last because another does not."""
+    assert re.findall(r"<tr><td[^>]*>(\w)<", heat_map(rows)) == ["R", "Q", "P"]
 
 
 def test_nothing_to_score_is_a_page_too(predictor):

@@ -41,6 +41,14 @@ def test_regions_and_samples(predictor):
     assert set(top["peptide"]) >= set(best["peptide"]) and top.groupby(["sample", "protein"]).size().eq(1).all()
 
 
+def test_a_rank_at_the_limit_is_kept(predictor, monkeypatch):
+    """Prevents windows that are written with a rank of 2 from being left out by a limit of 2."""
+    predict = type(predictor).predict
+    monkeypatch.setattr(predictor, "predict", lambda *a, **k: predict(predictor, *a, **k).assign(rank=2.00004))
+    found = scan({"two": PROTEINS["two"]}, ["A*02:01"], predictor=predictor, lengths=(9,), max_rank=2)
+    assert len(found) == len(PROTEINS["two"]) - 8
+
+
 def test_mistakes(predictor):
     """Prevents a scan of nothing from passing for a result."""
     with pytest.raises(InputError, match="no protein has 8 residues"):

@@ -62,6 +62,13 @@ def test_every_row_is_a_prediction(predictor):
     pd.testing.assert_frame_equal(mine.drop(columns="allele"), same.drop(columns="allele"))
 
 
+def test_the_residue_itself_is_no_substitution():
+    """Prevents an effect that is smaller the fewer substitutions there are, as that of no change counts."""
+    rows = [("P", "a", 1, "P", new, change) for new, change in (("P", 0.0), ("A", -2.0), ("C", -4.0))]
+    columns = ["peptide", "allele", "position", "residue", "substitute", "logit_change"]
+    assert position_effects(pd.DataFrame(rows, columns=columns))["logit_change"].tolist() == [-3.0]
+
+
 def test_the_picture_shows_the_table(predictor):
     """A heat map whose rows or columns stand in another order than their labels, or whose colours are turned round."""
     table = substitutions(predictor, ["SLYNTVATL", "SPRWYFYYL"], ["A0201", "B0702"])

@@ -50,6 +50,12 @@ def test_values_by_hand():
     )
 
 
+def test_numbers_by_hand():
+    """Prevents a temperature that scales numbers, and a sum in place of a mean."""
+    student, teacher = torch.tensor([[1.0], [2.0]]), torch.tensor([[4.0], [2.0]])
+    assert float(soft_loss(student, teacher, "identity", 3.0)) == pytest.approx(4.5)
+
+
 @given(student=logits, teacher=logits, shift=st.floats(-20, 20))
 def test_softmax_ignores_a_shift_of_a_row(student, teacher, shift):
     """Prevents a loss on logits where only the distribution counts."""

@@ -73,6 +73,44 @@ def test_a_wide_matrix_is_one():
     torch.testing.assert_close(before - weight.detach(), expected, atol=1e-5, rtol=1e-4)
 
 
+def stepped(weight, gradients, weight_decay=0.0):
+    """Give the weight before the last of several steps, and after it."""
+    layers = nn.ModuleList([nn.Linear(*weight.shape[::-1], bias=False)])
+    own = layers[0].weight
+    with torch.no_grad():
+        own.copy_(weight)
+    optimizer = muon(layers, layers, matrices=0.1, others=0.0, weight_decay=weight_decay)
+    for gradient in gradients:
+        before = own.detach().clone()
+        own.grad = gradient
+        optimizer.step()
+    return before, own.detach()
+
+
+def test_a_tall_matrix_takes_longer_steps():
+    """Prevents outputs of a matrix that widens from moving less than those of a square one."""
+    torch.manual_seed(0)
+    before, after = stepped(torch.randn(64, 16), [torch.randn(64, 16)])
+    values = torch.linalg.svdvals((before - after) / 0.1) / (64 / 16) ** 0.5
+    assert values.min() > 0.6 and values.max() < 1.3
+
+
+def test_the_last_gradient_counts_besides_the_momentum():
+    """Prevents an optimizer that lags a step behind: the momentum looks ahead (Nesterov)."""
+    torch.manual_seed(0)
+    one, two = torch.randn(2, 16, 16)
+    before, after = stepped(torch.randn(16, 16), [one, two])
+    mean = (1 - MOMENTUM) * (MOMENTUM * one + two)
+    expected = orthogonalised((MOMENTUM * mean + (1 - MOMENTUM) * two)[None])[0]
+    torch.testing.assert_close((before - after) / 0.1, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_matrices_decay_by_their_own_rate():
+    """Prevents matrices that grow without bound, as their steps are of one size."""
+    before, after = stepped(torch.randn(16, 16), [torch.zeros(16, 16)], weight_decay=0.5)
+    torch.testing.assert_close(after, before * (1 - 0.1 * 0.5))
+
+
 def test_joined_projections_are_three_matrices(teacher):
     """Prevents queries, keys and values from sharing one orthogonal update, which would shrink each of them."""
     layer = layer_list(teacher)[0]

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, set_seed
 from pmhc_distil.distillation.cache import teacher_rows
 from pmhc_distil.distillation.ensemble import Ensemble
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.losses import soft_loss
+from pmhc_distil.distillation.losses import cosine_loss, hidden_loss, soft_loss
 from pmhc_distil.distillation.settings import training_arguments
 from pmhc_distil.distillation.task import model_inputs
 from pmhc_distil.distillation.trainer import DistilTrainer
@@ -161,6 +161,28 @@ def test_a_copy_of_the_teacher_has_no_loss(teacher, make_trainer, data):
     trainer = make_trainer(BINDING, student, data, teacher=teacher, settings=settings)
     trainer.train()
     assert losses(trainer)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_losses_of_a_teacher_are_weighed(teacher, make_trainer, data):
+    """Prevents a weight that changes nothing, and layers that follow another than that they were taken from."""
+    student = halve(teacher, [0, 2, 3])
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    alphas = {"alpha_hard": 0.0, "alpha_soft": 0.5, "alpha_cosine": 0.2, "alpha_hidden": 0.3}
+    trainer = make_trainer(BINDING, student, data, teacher=teacher, settings=distil_settings(**alphas))
+    batch = data.collate(next(iter(data.batches(96, shuffle=False, seed=0))))
+    own, taught = BINDING.forward(student.train(), batch), BINDING.forward(teacher, batch)
+
+    def states(layer, other):
+        pair = ((own, layer), (taught, other))
+        return [BINDING.compared(found.hidden_states[number], batch) for found, number in pair]
+
+    rows = [BINDING.rows(found, batch)[batch["counted"]] for found in (own, taught)]
+    hidden = [hidden_loss(*states(*pair)) for pair in ((1, 1), (2, 3), (3, 4))]
+    expected = 0.5 * soft_loss(*rows, BINDING.link, 2.0) + 0.2 * cosine_loss(*states(3, 4)) + 0.3 * sum(hidden) / 3
+    torch.testing.assert_close(trainer.compute_loss(student, batch), expected)
 
 
 def test_teacher_and_student_see_the_same_groove(make_model, make_trainer, data):

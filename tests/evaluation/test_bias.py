@@ -90,6 +90,23 @@ def test_noise_of_single_precision_is_no_difference(model, monkeypatch):
     assert found["towards_first"][0] == found["towards_second"][0] == ""
 
 
+def test_a_token_that_one_filling_rules_out(model, monkeypatch, word_tokenizer):
+    """Prevents the strongest bias from being left out, as the token is improbable with the other filling."""
+    bad, good = word_tokenizer.convert_tokens_to_ids(["bad", "good"])
+
+    def certain(pipe, sentences):
+        data, logits = rows(pipe, sentences)
+        logits[:] = -30.0
+        logits[:, good] = 0.0
+        logits[:, bad] = np.where(np.asarray(data.source) == 0, 0.0, -12.0)
+        return data, logits
+
+    rows = Pipeline.rows
+    monkeypatch.setattr(Pipeline, "rows", certain)
+    found = bias_of(model[0], [PairTemplate("the {} [MASK]", "cat", "dog", 2)], "t.csv")
+    assert found["towards_first"][0].startswith("bad ")
+
+
 def test_command(model, tmp_path):
     """Prevents a table with other columns than are documented, or other rows than the templates."""
     templates, output = "data/examples/bias_templates.csv", tmp_path / "bias.csv"

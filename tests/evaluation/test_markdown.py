@@ -28,3 +28,8 @@ def test_markdown_keeps_digits():
     """Ratios rounded to two digits could hide a difference between models."""
     table = pd.DataFrame({"auroc": [0.97123, np.nan], "n": pd.array([1234567, pd.NA], dtype="Int64")})
     assert to_markdown(table).splitlines()[2:] == ["| 0.9712 | 1,234,567 |", "|  |  |"]
+
+
+def test_a_perfect_ratio_is_a_ratio():
+    """Prevents 1.0000 from being written as another kind of number than its neighbours."""
+    assert to_markdown(pd.DataFrame({"auroc": [1.0]})).splitlines()[-1] == "| 1.0000 |"

@@ -65,6 +65,16 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 88 <= held <= 100
 
 
+def test_intervals_are_those_of_the_resamples():
+    """Prevents intervals that hold another share of the resamples than 95 %."""
+    generator = np.random.default_rng(0)
+    labels = generator.random(300) < 0.3
+    scores = generator.normal(labels)
+    low, high = intervals(labels, scores, resamples=1000)["auroc"]
+    values = ranking_metrics(labels, scores, generator.poisson(1.0, (1000, 300)))["auroc"]
+    assert high - low == pytest.approx(2 * 1.96 * values.std(), rel=0.08)
+
+
 def test_intervals_repeat_themselves():
     """Prevents numbers in a page that nobody can repeat."""
     labels, scores = drawn(1)

@@ -11,8 +11,11 @@ import torch
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.engine import Engine, read_weights
+from pmhc_distil.inference.fused_weights import TABLE, Packed
 from pmhc_distil.models import BUNDLED_MODEL
+from pmhc_distil.models.encoder import both_end_positions
 from pmhc_distil.models.vocabulary import FIRST_RESIDUE, VOCABULARY
+from pmhc_distil.sequences.groove_table import GROOVE_LENGTH
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.residues import PEPTIDE_LENGTHS, RESIDUES
 
@@ -195,6 +198,17 @@ def test_tiles():
 
     tiles = tiles_of(np.array([0, 5, 5, 9]), 4)
     assert tiles.tolist() == [[0, 0, 4], [0, 4, 5], [2, 5, 9]]
+
+
+@pytest.mark.parametrize("length", [8, 9, 15])
+def test_positions_count_from_both_ends(length):
+    """Prevents the middle of a peptide from being taken for another position than the encoder does."""
+    shape, weights = read_weights(BUNDLED_MODEL)
+    places = both_end_positions(torch.arange(length), torch.tensor(length), shape.max_half_length).numpy()
+    expected = weights["encoder.positions.weight"][GROOVE_LENGTH + 1 + places]
+    first = TABLE // 2 + 1
+    found = Packed(shape, weights).embeddings(length)[first : first + length]
+    np.testing.assert_allclose(found, expected - expected.mean(1, keepdims=True), atol=1e-5)
 
 
 def test_trial_peptides():

@@ -193,6 +193,12 @@ def test_best_rows():
     assert best_rows(frame[:0], np.empty(0, dtype=int)).empty
 
 
+def test_an_allele_that_is_written_as_a_binder_is_bound():
+    """Prevents a count of binders that differs from the ranks as they are written."""
+    frame = pd.DataFrame({"peptide": ["P"], "allele": ["a"], "rank": [2.00004], "note": [""]})
+    assert best_rows(frame, np.array([0]))["alleles_bound"].tolist() == [1]
+
+
 def test_a_person_without_any_known_allele():
     """Prevents all but one of the reasons from being lost, and the alleles that they are about."""
     notes = ["a serotype", "of class II"]

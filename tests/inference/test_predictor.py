@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import pickle
+import shutil
 import warnings
 
 import numpy as np
@@ -11,8 +12,16 @@ import pytest
 
 from pmhc_distil import InputError, Predictor
 from pmhc_distil.errors import InputWarning
+from pmhc_distil.inference.background import FILE_NAME, write_windows
+from pmhc_distil.inference.engine import Engine
+from pmhc_distil.inference.ranks import CLASSES, PERCENTILES, RANKS_FILE, RARITY, RankTable
+from pmhc_distil.models.vocabulary import VOCABULARY
+from pmhc_distil.sequences.files import file_sha256
+from pmhc_distil.sequences.hla import resolve_allele
+from pmhc_distil.sequences.residues import RESIDUES
 
 PEPTIDES = ["SLYNTVATL", "GILGFVFTL"]
+LETTERS = np.array([token[0] for token in VOCABULARY])
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +92,51 @@ def test_types_do_not_depend_on_rows(predictor):
     """Prevents a parquet file of an empty part from having another type than its neighbours."""
     some, none = (predictor.predict(peptides, ["A*02:01"]) for peptides in (PEPTIDES, []))
     assert some.dtypes.to_dict() == none.dtypes.to_dict()
+
+
+def test_length_neutral_scores_do_not_prefer_a_length(predictor):
+    """Prevents a preference that is added instead of taken away, or that of another length."""
+    means = []
+    for length in (8, 9, 10, 11):
+        texts = ["".join(row) for row in LETTERS[predictor.random_peptides[length][:300]]]
+        found = predictor.predict(texts, "A*02:01")["score_same_length"]
+        means.append((1 / (1 + RARITY * (1 - found) / found)).mean())
+    assert max(means) / min(means) < 4, "the scores themselves differ a hundredfold"
+
+
+def test_half_precision_is_made_exact_near_a_class_limit(binding_folder, tmp_path, monkeypatch):
+    """Prevents a binder class that half precision decides, and exact scores that go to other rows."""
+    monkeypatch.setenv("PMHC_DISTIL_CACHE", str(tmp_path))
+    half = Predictor(binding_folder, precision="half", device="cpu", threads=1, windows=100)
+    single = Engine(binding_folder, precision="single", device="cpu", threads=1)
+    assert half.engine.half, "which torch computes on any processor"
+    letters = np.random.default_rng(0).choice(list(RESIDUES), (300, 9))
+    peptides = ["".join(row) for row in letters]
+    found = half.predict(peptides, ["A*02:01", "B*07:02"])
+    logits = np.log(found["score"] / (1 - found["score"])).to_numpy()
+    checked = 0
+    for allele, own in found.groupby("allele"):
+        groove = resolve_allele(allele).groove
+        exact = single.score(peptides, [groove], np.zeros(300, dtype=int))[:, 0]
+        # Within half the error, a score was near the limit whatever half precision made of it.
+        table, error = half.rank_table(groove), half.engine.backend.error / 2
+        near = table.near_class_limit(groove, exact.astype(float), error)
+        np.testing.assert_allclose(logits[own.index][near], exact[near], atol=1e-4)
+        checked += near.sum()
+    assert checked > 10
+
+
+def test_identity_heeds_ranks_and_random_peptides(binding_folder, tmp_path):
+    """Prevents the results of one calibration from being kept for another."""
+    folder = shutil.copytree(binding_folder, tmp_path / "model")
+    facts = {"weights": file_sha256(folder / "model.safetensors")}
+    told = []
+    for letter, level in (("A", 0), ("C", 0), ("C", 1)):  # other random peptides, then other ranks
+        write_windows([letter * 15], folder / FILE_NAME)
+        knots = np.full((1, CLASSES, len(PERCENTILES)), level, dtype=np.int16)
+        RankTable(["A" * 34], knots, facts).save(folder / RANKS_FILE)
+        told.append(Predictor(folder, threads=1, device="cpu").identity()["model"])
+    assert len(set(told)) == 3
 
 
 def test_other_processes(predictor):

@@ -277,6 +277,22 @@ def test_mean_score_is_that_of_the_peptides(drawn):
     assert mean_score(knots, 5) == pytest.approx((1 / (1 + 5 * np.exp(-drawn))).mean(), rel=0.1)
 
 
+def test_shares_of_lengths_are_those_among_all_peptides():
+    """Prevents shares at the rank among peptides of one length, of which all lengths have as many."""
+    generator = np.random.default_rng(0)
+    drawn = [generator.normal(-3 - abs(length - 9), 2, 20_000) for length in PEPTIDE_LENGTHS]
+    knots = to_milli(np.stack([knots_of(np.concatenate(drawn)), *map(knots_of, drawn)]))
+    limit = np.quantile(np.concatenate(drawn), 0.98)
+    counts = np.array([(part >= limit).sum() for part in drawn])
+    shares = RankTable(["groove"], knots[None], {}).length_shares("groove", 2.0)
+    np.testing.assert_allclose(shares, counts / counts.sum(), atol=0.01)
+
+
+def test_extreme_knots_keep_their_sign():
+    """Prevents a logit beyond what sixteen bits hold from coming back with the other sign."""
+    assert to_milli(np.array([-40.0, 40.0])).tolist() == [-32_000, 32_000]
+
+
 def test_length_neutral_scores_add_up_alike(engine, grooves, background):
     """Prevents a score that still tells how often an allele presents peptides of a length."""
     table = RankTable([grooves[0]], calibrate_groove(engine, grooves[0], background)[None], {})

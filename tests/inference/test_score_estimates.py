@@ -1,5 +1,7 @@
 """A calibration that leaves most scores to estimates ranks what matters as one that computes all of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,14 +24,14 @@ def scores():
     }
 
 
-def estimate(scores, computed):
+def estimate(scores, computed, settings=SETTINGS):
     references = [{length: part[number] for length, part in scores.items()} for number in range(20)]
 
     def score(length, rows):
         computed[length].extend(rows.tolist())
         return scores[length][20, rows]
 
-    return ScoreEstimates(references, SETTINGS).scores(score)
+    return ScoreEstimates(references, settings).scores(score)
 
 
 def test_the_highest_scores_are_computed_and_few_others(scores):
@@ -52,6 +54,18 @@ def test_the_others_are_distributed_as_they_are(scores):
         for rank in (3, 20, 50, 80):
             level = np.quantile(part[20], 1 - rank / 100)
             assert (found[length] > level).mean() * 100 == pytest.approx(rank, rel=0.1)
+
+
+def test_estimates_spread_as_the_scores_do(scores):
+    """Prevents estimates that are all near the middle, where references tell little of a groove."""
+    generator = np.random.default_rng(0)
+    noisy = {length: (part + generator.normal(0, 2, part.shape)).astype(np.float32) for length, part in scores.items()}
+    computed = {length: [] for length in LENGTHS}
+    found = estimate(noisy, computed, replace(SETTINGS, margin=0.5))
+    for length, part in noisy.items():
+        rest = np.setdiff1d(np.arange(PEPTIDES), computed[length])
+        assert len(rest) > PEPTIDES / 2
+        assert found[length][rest].std() == pytest.approx(part[20][rest].std(), rel=0.12)
 
 
 def test_a_groove_like_no_other_is_computed(scores):

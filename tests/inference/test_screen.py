@@ -43,6 +43,15 @@ def test_binders_pass_and_most_others_do_not(predictor, unseen, max_rank):
     assert passing.mean() < 0.6
 
 
+def test_another_length_takes_no_peptide_away():
+    """Prevents binders of a length that an allele prefers from being lost where another is asked for besides."""
+    predictor = Predictor(threads=1, windows=300)
+    groove = resolve_allele("B*08:01").groove  # which presents peptides of 8 residues, and hardly any of 15
+    peptides = ["".join(row) for row in LETTERS[predictor.random_peptides[8]]]
+    alone, among = (predictor.screen([groove], lengths, 2.0).passing(peptides) for lengths in ((8,), (8, 15)))
+    assert (alone <= among).all()
+
+
 def test_pairs_keep_their_rows(predictor):
     """Prevents a window from coming out with another's position, allele or flanks."""
     screen = predictor.screen([resolve_allele(name).groove for name in NAMES], (9, 10), 0.5)

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.explain import TrainingCounts, explain_allele, read_training_alleles
+from pmhc_distil.sequences.explain import (
+    ENOUGH_LIGANDS,
+    TrainingCounts,
+    TrainingDistance,
+    explain_allele,
+    read_training_alleles,
+)
 from pmhc_distil.sequences.groove_distance import groove_distance, nearest_allele
 from pmhc_distil.sequences.groove_table import GrooveTable, groove_table
 from pmhc_distil.sequences.hla import (
@@ -288,6 +294,25 @@ def test_explain_names_the_nearest_allele_with_data():
     own = explain_allele(Allele("own", "own", groove_table().groove("HLA-A*02:01")), training)
     assert (own.ligands, own.distance) == (0, 0.0)
     assert own.same_groove == len(groove_table().names_of(own.groove))
+
+
+def test_of_alleles_with_one_groove_that_with_most_data_is_named():
+    """Prevents an allele with a single ligand from being named beside one that has many."""
+    table = groove_table()
+    groove = next(one for one in table.unique_grooves() if len(table.names_of(one)) > 2)
+    asked, few, many, *_ = table.names_of(groove)
+    found = explain_allele(resolve_allele(asked), {few: TrainingCounts(1), many: TrainingCounts(9)})
+    assert (found.nearest, found.distance) == (many, 0.0)
+
+
+def test_distance_to_what_was_trained_on():
+    """Prevents too few ligands from counting as training, and a name that depends on more than the file's order."""
+    table = groove_table()
+    groove = next(one for one in table.unique_grooves() if len(table.names_of(one)) > 1)
+    first, second, *_ = table.names_of(groove)
+    enough = TrainingCounts(ENOUGH_LIGANDS)
+    assert TrainingDistance({second: enough, first: enough}).nearest(groove) == (second, 0.0)
+    assert TrainingDistance({first: TrainingCounts(ENOUGH_LIGANDS - 1)}).nearest(groove)[0] == ""
 
 
 @pytest.mark.parametrize(

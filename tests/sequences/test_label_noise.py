@@ -72,6 +72,15 @@ def test_who_is_not_judged(ligands, windows):
     assert (believed(ligands, windows, LabelNoise("trusted.csv", 1000)) == 1).all()
 
 
+def test_a_reference_of_just_enough_ligands(windows):
+    """Prevents an allele from being judged by fewer trusted ligands than asked for, or left out with as many."""
+    generator = np.random.default_rng(0)
+    rows = [(text, A2, "trusted", "own") for text in peptides(generator, 100, ANCHORS[A2])]
+    found = table(rows + [(text, A2, "mixed", "none") for text in peptides(generator, 100)])
+    assert (believed(found, windows, LabelNoise("trusted.csv", 100))[100:] < 0.5).any()
+    assert (believed(found, windows, LabelNoise("trusted.csv", 101)) == 1).all()
+
+
 def test_one_allele_alone(ligands, windows):
     """Prevents a division by nothing where there is no other allele that a ligand could be of."""
     own = ligands[ligands["allele"] == A2].reset_index(drop=True)

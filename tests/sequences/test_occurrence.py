@@ -24,3 +24,8 @@ def test_unknown_residues_match_nothing():
     """Prevents an X of the proteome from standing for any residue."""
     assert occurring(["SLYNTVATL", "NTVATLKKW"], ["MSLYXTVATLKKW", "NTVATLKKW"]).tolist() == [False, True]
     assert occurring([], ["MSLY"]).tolist() == [] and occurring(["SLYNTVATL"], []).tolist() == [False]
+
+
+def test_peptides_that_differ_at_their_end():
+    """Prevents a long peptide from hiding another that begins alike."""
+    assert occurring(["ACDEFGHIKLMNP", "ACDEFGHIKLMNQ"], ["WWACDEFGHIKLMNQWW"]).tolist() == [False, True]

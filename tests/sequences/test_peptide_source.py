@@ -1,10 +1,12 @@
 """An input in parts is the same input, and what is to say about it is known before it is used."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences import peptide_formats
+from pmhc_distil.sequences.peptide_formats import Records
 from pmhc_distil.sequences.peptide_source import PeptideSource
 from pmhc_distil.sequences.readers import open_peptides, read_peptides
 
@@ -34,6 +36,19 @@ def test_parts_are_the_whole(tmp_path, monkeypatch, size, chunk):
         assert [len(part.frame) for part in parts[:-1]] == [min(size, 7)] * (len(parts) - 1)
         pd.testing.assert_frame_equal(pd.concat([part.frame for part in parts], ignore_index=True), whole.frame)
         assert [row for part in parts for row in part.rows] == whole.rows.tolist() == [1, 4, 5, 6, 8, 9, 10]
+
+
+@pytest.mark.parametrize("skip", range(9))
+def test_rows_that_are_done_are_skipped(skip):
+    """Prevents rows that are lost or repeated where a run goes on from where it stopped."""
+    texts = [f"SLYNTVAT{letter}" for letter in "ACDEFGHI"]
+
+    def parts():
+        for start in (0, 3, 6):
+            yield [texts[start : start + 3]], np.arange(start, min(start + 3, 8)) + 1
+
+    source = PeptideSource(Records(("peptide",), parts), "x")
+    assert [text for part in source.tables(2, skip) for text in part.frame["peptide"]] == texts[skip:]
 
 
 def test_overview(pairs, monkeypatch):

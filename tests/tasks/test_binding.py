@@ -159,6 +159,12 @@ def test_metrics_use_labelled_and_exact_rows_only():
     assert found["affinity_spearman"] == pytest.approx(1)
 
 
+def test_two_affinities_have_no_correlation():
+    """Prevents a correlation of 1 or -1 that any two numbers have."""
+    targets = np.array([[1, NAN, NAN, 0], [0, NAN, NAN, 0], [NAN, 0.1, 0, 0], [NAN, 0.9, 0, 0]])
+    assert "affinity_spearman" not in metrics(None, np.arange(8.0).reshape(4, 2), targets)
+
+
 def test_files_are_read_plain_and_packed(pairs, pair_files, tmp_path):
     """Prevents another result for the same table in another packing."""
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
@@ -259,6 +265,15 @@ def test_what_was_measured_is_in_the_fingerprint(pairs):
     """Prevents a run from being continued, or compared, with other labels of the same pairs."""
     changed = pairs.assign(label=1 - pairs["label"])
     assert PairData(changed).fingerprint() != PairData(pairs).fingerprint()
+
+
+def test_who_presents_what_is_in_the_fingerprint(pairs):
+    """Prevents a teacher's answers from being taken for those to the same peptides with other alleles."""
+    nine = pairs[pairs["peptide"].str.len() == 9].reset_index(drop=True)
+    other = int((nine["allele"] != nine["allele"][0]).argmax())
+    swapped = nine.copy()
+    swapped.loc[[0, other], "allele"] = nine.loc[[other, 0], "allele"].to_numpy()
+    assert PairData(swapped).fingerprint(labels=False) != PairData(nine).fingerprint(labels=False)
 
 
 def test_nothing_labelled_to_measure(pairs):

@@ -15,6 +15,7 @@ from pmhc_distil.distillation.task import Reading, model_inputs
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline
 from pmhc_distil.tasks import TASKS, tokenizing
+from pmhc_distil.tasks.token_arrays import LengthSampler
 
 TEXT_TASKS = [name for name, task in TASKS.items() if task.ask]
 SENTENCES = (
@@ -120,6 +121,13 @@ def test_every_example_once_in_an_epoch(task, data):
         found = [number for batch in sampler for number in batch]
         assert sorted(found) == list(range(len(data))) and len(sampler) == len(list(sampler))
     assert found == sorted(found)
+
+
+def test_batches_are_of_like_lengths():
+    """Prevents batches that are mostly padding."""
+    lengths = np.random.default_rng(0).permutation(200)
+    for batch in LengthSampler(lengths, 10, shuffle=True, seed=0):
+        assert np.ptp(lengths[batch]) == 9
 
 
 def test_full_depth_student_agrees_on_every_row(task, data, word_tokenizer, make_text_model):

@@ -10,6 +10,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline
 from pmhc_distil.models.hf.starting import new_tokenizer
 from pmhc_distil.tasks import TASKS
+from pmhc_distil.tasks.text_classification import class_names
 
 INVISIBLE = "\u200b"
 """A letter of no width, which the tokenizer leaves out."""
@@ -252,6 +253,26 @@ def test_marks_stay_in_their_word(pipe):
     assert [one["word"] for one in found] == ["cafe\u0301s", "in", "\u0928\u092e\u0938\u094d\u0924\u0947", ",", "ok"]
 
 
+def test_a_word_in_pieces_is_asked_about_once(word_tokenizer):
+    """Prevents more tags than words where a window ends within a word."""
+    words = ["the", "cat", "sat", "on", "a", "mats", "ran"]  # "mats" is of two pieces
+    data = TASKS["token-classification"].ask([words], Reading(word_tokenizer, 8, classes=("O", "B-X")))
+    assert len(data) == 2 and data.asked.sum() == len(words)
+
+
+def test_a_group_is_as_sure_as_its_words_on_average(word_tokenizer):
+    """Prevents a name of several words from being told as certain because one of them is."""
+    task = TASKS["token-classification"]
+    data = task.ask([["ann", "ran"]], Reading(word_tokenizer, 8, classes=("B-X", "I-X")))
+    ((found,),) = task.answer(data, np.log([[0.9, 0.1], [0.4, 0.6]]))
+    assert found["score"] == pytest.approx(0.75)
+
+
+def test_classes_that_are_numbers_are_in_the_order_of_numbers(tmp_path):
+    """Prevents class 10 from standing before class 2."""
+    assert class_names(["10", "9", "2"], tmp_path) == ("2", "9", "10")
+
+
 def test_a_stride_as_it_is_given():
     """Prevents pieces that share fewer tokens than was asked for and written down."""
     tokenizer = new_tokenizer("residues")
@@ -272,6 +293,12 @@ def test_no_correlation_of_constants():
     """Prevents lines of a library's warnings in every evaluation of a table with a single number."""
     found = TASKS["regression"].metrics(None, np.array([[1.0], [2.0]]), np.array([[3.0], [3.0]]))
     assert np.isnan(found["spearman"]) and np.isnan(found["pearson"]) and found["rmse"] > 0
+
+
+def test_a_correlation_of_ranks_and_one_of_values():
+    """Prevents the two correlations from standing under each other's name."""
+    found = TASKS["regression"].metrics(None, np.array([[1.0], [2.0], [30.0]]), np.array([[1.0], [2.0], [3.0]]))
+    assert found["spearman"] == pytest.approx(1) and found["pearson"] < 0.95
 
 
 @pytest.mark.parametrize("task", ["text-classification", "token-classification"])

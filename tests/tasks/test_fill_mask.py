@@ -53,6 +53,17 @@ def test_windows_lie_inside_one_protein(proteins):
     assert sorted(seen) == list(range(len(proteins)))
 
 
+def test_windows_begin_anywhere():
+    """Prevents the end of a protein from never being seen, and windows that run over it."""
+    text = "ACDEFGHIKLMN"
+    data = windows([text], 8)
+    seen = set()
+    for epoch in range(100):
+        ((_, batch),) = batches(data, epoch)
+        seen.add("".join(VOCABULARY[token] for token in original(batch)[0][1:].tolist()))
+    assert seen == {text[start : start + 8] for start in range(5)}
+
+
 def test_share_and_kinds_of_masking():
     """Prevents too few or too many questions, and the 80/10/10 rule from getting lost."""
     generator = np.random.default_rng(0)
@@ -68,6 +79,16 @@ def test_share_and_kinds_of_masking():
     assert (tokens == labels).float().mean() == pytest.approx(0.1 + 0.1 / 20, abs=0.03)
     assert tokens[tokens != MASK].min() >= FIRST_RESIDUE
     assert not (batch["input_ids"][~asked] == MASK).any()
+
+
+def test_any_residue_may_stand_in_for_another():
+    """Prevents residues that never replace one that is asked for, as where one draw decides both."""
+    generator = np.random.default_rng(0)
+    proteins = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 60)) for _ in range(300)]
+    ((_, batch),) = batches(windows(proteins, 60), batch_size=300, shuffle=False)
+    tokens, labels = batch["input_ids"], batch["labels"]
+    replaced = tokens[(labels != IGNORED) & (tokens != MASK) & (tokens != labels)]
+    assert len(replaced.unique()) == 20
 
 
 def test_only_residues_are_asked_for():

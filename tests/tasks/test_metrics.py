@@ -25,3 +25,16 @@ def test_the_second_of_two_classes_is_the_positive_one():
     assert found["auroc"] == 1 and found["accuracy"] == 3 / 4 and found["f1"] == pytest.approx(0.8)
     of_three = metrics(None, np.eye(3)[[0, 1, 2, 2]], np.array([[0], [1], [2], [1]]))
     assert of_three.keys() == {"loss", "accuracy", "f1", "mcc"}
+
+
+def test_every_class_counts_alike():
+    """Prevents an F1 that the most frequent class decides."""
+    logits, truth = 9 * np.eye(3)[[0, 0, 0, 0, 1, 0]], np.array([[0], [0], [0], [0], [1], [2]])
+    found = TASKS["text-classification"].metrics(None, logits, truth)
+    assert found["f1"] == pytest.approx((8 / 9 + 1 + 0) / 3)
+
+
+def test_a_score_at_the_threshold_is_no_positive():
+    """Prevents a score at the threshold from counting in one table and not in another."""
+    found = binary_metrics(np.array([1, 0]), np.array([0.5, 0.4]), 0.5)
+    assert found["accuracy"] == 0.5 and found["f1"] == 0

@@ -63,6 +63,44 @@ def test_nothing_to_choose(tmp_path, word_tokenizer):
     assert TASK.settle(data, lambda: pytest.fail("the model is not asked for nothing")) == {}
 
 
+def ask(tmp_path, word_tokenizer, answers):
+    """Give questions on one context with these answers; None for a question that has none."""
+    text, asked = "ann won cat", []
+    for number, answer in enumerate(answers):
+        found = [] if answer is None else [{"text": answer, "answer_start": text.index(answer)}]
+        asked.append({"id": str(number), "question": "who ?", "is_impossible": answer is None, "answers": found})
+    path, paragraph = tmp_path / "q.json", {"context": text, "qas": asked}
+    path.write_text(json.dumps({"version": "2.0", "data": [{"title": "t", "paragraphs": [paragraph]}]}))
+    return TASK.read(path, Reading(word_tokenizer, 32))
+
+
+def chosen(data, leads):
+    """Give the threshold where the model answers "cat", and no answer leads by so much."""
+    logits = np.full((2 * len(data), int(data.input_ids.lengths.max())), -9.0)
+    for number in range(len(data)):
+        (place,) = np.flatnonzero(data.places[number] == len("ann won "))
+        logits[2 * number : 2 * number + 2, place] = 0.0
+        logits[2 * number : 2 * number + 2, 0] = leads[data.source[number]] / 2
+    return TASK.settle(data, lambda: logits)["null_score_diff_threshold"]
+
+
+def test_no_threshold_tells_equal_leads_apart(tmp_path, word_tokenizer):
+    """Prevents a threshold between two questions that no threshold answers differently."""
+    assert chosen(ask(tmp_path, word_tokenizer, ["cat", None]), [1.0, 1.0]) == 0.0
+
+
+def test_of_equally_good_thresholds_that_nearest_to_none(tmp_path, word_tokenizer):
+    """Prevents a model from being made to stay silent where a smaller threshold does as well."""
+    # The first is wrong whatever is chosen; the second is right without an answer.
+    assert chosen(ask(tmp_path, word_tokenizer, ["ann", None]), [-5.0, -3.0]) == -4.0
+
+
+def test_blanks_around_an_answer_are_not_learned(tmp_path, word_tokenizer):
+    """Prevents a span that begins a word too early."""
+    plain, spaced = (ask(tmp_path, word_tokenizer, [text]).labels for text in ("won", " won "))
+    np.testing.assert_array_equal(spaced, plain)
+
+
 def test_a_threshold_goes_with_its_model(tmp_path, vocabulary):
     """Prevents a test, a saved model or a user's question from being answered with another threshold."""
     train, validation = (write(tmp_path / f"{n}.json", 80, part, n) for n, part in ((1, 0.9), (2, 0.1)))

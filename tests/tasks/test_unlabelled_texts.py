@@ -1,6 +1,7 @@
 """Texts without labels: only a student with a teacher learns from them, and from the teacher alone."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -11,6 +12,7 @@ from pmhc_distil.distillation.start import from_scratch, from_teacher
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
 from pmhc_distil.tasks import TASKS
+from pmhc_distil.texts.unlabelled import with_unlabelled
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 SETTINGS = {"use_cpu": True, "disable_tqdm": True, "max_steps": 3, "max_seq_length": 24, "save_strategy": "no"}
@@ -44,6 +46,18 @@ def test_only_with_a_teacher(task, table, word_tokenizer):
         task.read(path, Reading(word_tokenizer, 24))
     data = task.read(path, Reading(word_tokenizer, 24, taught=True, classes=("no", "yes")))
     assert (len(data), data.unlabelled) == (5, 1) and data.classes in ((), ("no", "yes"))
+
+
+def test_some_texts_are_drawn(tmp_path):
+    """Prevents the first texts of a file from being taken for a sample, and another order than that of the file."""
+    (tmp_path / "t.txt").write_text("".join(f"text {number}\n" for number in range(50)))
+    known = pd.DataFrame({"text": ["x"], "text_pair": [""], "label": ["1"]})
+    one, other = (
+        with_unlabelled(known, [tmp_path / "t.txt"], np.random.default_rng(seed), count=5)["text"].tolist()
+        for seed in (0, 1)
+    )
+    assert len(one) == 6 and one != other
+    assert one[1:] == sorted(one[1:], key=lambda text: int(text.split()[1]))
 
 
 def test_labels_that_are_known_count(task, table, word_tokenizer, make_text_model):

@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.texts.documents import read_texts, sentence_pairs, sentences
+from pmhc_distil.texts.corpus import passages
+from pmhc_distil.texts.documents import IS_NEXT, NOT_NEXT, read_texts, sentence_pairs, sentences
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,12 @@ def test_sentences(text, expected):
     assert sentences(text) == expected
 
 
+def test_passages():
+    """Prevents passages that are longer than asked for, and sentences that are cut or lost."""
+    text = "One two. Three four. Five six. Seven eight. Nine."
+    assert list(passages(text, 4)) == ["One two. Three four.", "Five six. Seven eight.", "Nine."]
+
+
 @pytest.fixture
 def texts():
     """Give thirty texts of one to six sentences, each of which tells where it stands."""
@@ -101,8 +108,8 @@ def test_one_sentence_does_not_tell_the_label(texts):
     """Prevents a model from being right without looking at both sentences."""
     frame = sentence_pairs([text for text in texts if text.count(".") > 1], seed=3)
     for column in ("text", "text_pair"):
-        sides = [Counter(frame.loc[frame["label"] == label, column]) for label in "01"]
-        assert sides[0] == sides[1]
+        sides = [Counter(frame.loc[frame["label"] == label, column]) for label in (IS_NEXT, NOT_NEXT)]
+        assert sides[0] and sides[0] == sides[1]
 
 
 def test_seed(texts):

@@ -144,6 +144,7 @@ def test_mistakes(tmp_path, content, told):
         ("", ["Eylea"], 0, 0),
         ("a", ["the"], 1, 1),
         ("Eylea", ["the", "Eylea"], 1, 1),
+        ("", ["the", "cat"], 0, 0),
     ],
 )
 def test_scores(prediction, answers, exact, f1):
