@@ -70,7 +70,7 @@ def test_killed_training_ends_with_the_same_weights(tmp_path, pair_files, bindin
     recipe |= {"save_strategy": "steps", "save_steps": 1, "logging_steps": 1, "muon_learning_rate": 0.01}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     files = ("--train", pair_files[0], "--validation", pair_files[1], "--teacher", binding_folder)
-    more = ("--recipe", tmp_path / "recipe.yaml", "--batch-size", 64, "--epochs", 12, "--cpu", "--seed", 1)
+    more = ("--recipe", tmp_path / "recipe.yaml", "--batch-size", 64, "--epochs", 5, "--cpu", "--seed", 1)
     command = ("distill", *files, *more, "--learning-rate", 0.01, "--threads", 1)
     _, weights, texts = train(tmp_path / "whole", command, 0)
     told, same, same_texts = train(tmp_path / "killed", command, 4)
