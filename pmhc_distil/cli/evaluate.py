@@ -130,6 +130,8 @@ def evaluate(
     for path in filter(None, (report, document)):
         check_destination(path)
     check_outputs((output, report, document), table)
+    if report and Path(report).suffix.lower() not in (".html", ".htm"):
+        raise InputError("a report is a page", source=report, hint="end its name in .html")
     if document:
         from pmhc_distil.evaluation.markdown import check_markers
 

@@ -2,6 +2,8 @@
 
 import click
 
+from pmhc_distil.cli.options import OUTPUT
+
 _EXAMPLES = """\b
 Examples:
   pmhc-distil predict peptides.txt --hla A0201 --shard 1/2 -o part.1.csv
@@ -12,17 +14,16 @@ Examples:
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", metavar="FILE", default="-", help="Where to write; .gz is packed.  [default: standard output]"
-)
-def gather(tables: tuple[str, ...], output: str) -> None:
+@OUTPUT
+def gather(tables: tuple[str, ...], output: str | None) -> None:
     """Join what predict --shard and scan --shard wrote, in any order, into what one run would have written.
 
     Beside each TABLE its record must lie (TABLE.shard.json).  A shard that is missing, there twice, changed, or made by
     another model, version or command, or from another input, is refused.
     """
+    from pmhc_distil.sequences.formats import STDOUT
     from pmhc_distil.sequences.gather import gather as join
 
-    tally = join(tables, output)
+    tally = join(tables, output or STDOUT)
     if tally.unscored:
         click.echo(f"{tally.unscored:,} of {tally.count:,} rows have no score; the column note says why", err=True)

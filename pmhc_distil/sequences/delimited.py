@@ -56,8 +56,12 @@ def read_header(
     _skip(stream, skipped)
     chunk, numbers = next(_chunks(stream, stream, source, skipped, delimiter, quoted, skipped))
     header: list[str] = []
+    given = {field.strip() for field in chunk[0]}
     for place, field in enumerate(chunk[0], 1):
-        name = field.strip() or f"column_{place}"
+        name = field.strip()
+        if not name:  # by its place, as far as no other is called so
+            free = (f"column_{place}{'_' * more}" for more in range(len(given) + 1))
+            name = next(one for one in free if one not in given)
         if name in header:
             raise InputError("the column name occurs twice", source=source, row=int(numbers[0]), value=name)
         header.append(name)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
@@ -179,6 +180,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"cannot write: {why(error)}", source=str(path)) from error
     try:
         yield temporary
+        if target.exists():
+            shutil.copymode(target, temporary)  # what was closed to others stays so
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

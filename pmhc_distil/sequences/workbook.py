@@ -20,6 +20,7 @@ from pmhc_distil.sequences.cells import parts_of, rows_of
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, with its header."""
+MOST_COLUMNS = 16_384
 _LONGEST = 32_767
 _START = datetime.datetime(1980, 1, 1)
 _DATES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
@@ -51,11 +52,14 @@ class WorkbookWriter:
         Raises
         ------
         InputError
-            If there are more rows than a sheet holds, or a text is longer than a cell holds.
+            If there are more rows or columns than a sheet holds, or a text is longer than a cell holds.
         ValueError
             If a later table has other columns.
         """
         names = [str(name) for name in frame.columns]
+        if len(names) > MOST_COLUMNS:
+            hint = "write CSV or Parquet, or fewer columns"
+            raise InputError(f"an Excel sheet holds {MOST_COLUMNS:,} columns, and there are {len(names):,}", hint=hint)
         if not self._names:
             self._names = names
             self._append(names)

@@ -60,3 +60,10 @@ def test_a_field_too_long():
     """Prevents a file that is no table from being read as one huge cell."""
     found = read("x,y\n1,2\n" + "A" * 200_000 + ",3\n", ",", True)
     assert "more than 131,072 characters" in found
+
+
+def test_columns_without_a_name():
+    """Prevents a column that is called as one without a name would be from being told to occur twice."""
+    header, _, _ = read("a,,column_2,\n1,2,3,4\n", ",", True)
+    assert header == ["a", "column_2_", "column_2", "column_4"]
+    assert read("a,b,a\n1,2,3\n", ",", True) == "x, row 1: the column name occurs twice: 'a'"

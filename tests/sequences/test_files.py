@@ -47,6 +47,16 @@ def test_atomic_path_follows_links(tmp_path):
     assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real" / "out.csv").read_text() == "x"
 
 
+def test_atomic_path_keeps_the_rights_of_what_it_replaces(tmp_path):
+    """Prevents a result that was closed to others from being opened to them by a second run."""
+    path = tmp_path / "out.csv"
+    path.touch()
+    path.chmod(0o640)
+    with atomic_path(path) as temporary:
+        temporary.write_text("x")
+    assert path.stat().st_mode & 0o777 == 0o640 and path.read_text() == "x"
+
+
 def test_atomic_path_does_not_replace_a_device():
     """Prevents `-o /dev/null`, run by root, from turning the device into a file."""
     with atomic_path("/dev/null") as path:

@@ -64,6 +64,9 @@ def test_more_rows_than_a_sheet_holds_are_told(frame, tmp_path, monkeypatch):
         write_predictions(frame, tmp_path / "out.xlsx")
     with pytest.raises(InputError, match="row 2, column 'own': a cell of Excel holds"):
         write_predictions(pd.DataFrame({"own": ["A", "A" * 40_000]}), tmp_path / "out.xlsx")
+    monkeypatch.setattr(workbook, "MOST_COLUMNS", 3)
+    with pytest.raises(InputError, match="an Excel sheet holds 3 columns"):
+        write_predictions(frame, tmp_path / "out.xlsx")
     assert not list(tmp_path.iterdir())
 
 

@@ -174,6 +174,7 @@ def test_mistakes_are_told_field_by_field(place):
         assert line in told
     for settings, line in (
         ("options=[--shard=1/2]", "'options' '['--shard=1/2']': a list of more options"),
+        ("options=[--format=jsonl]", "'options' '['--format=jsonl']': a list of more options"),
         ("options=[-oout.csv]", "'options' '['-oout.csv']': a list of more options"),
         ("options=[--hla-fasta=gone.fasta]", "'options' '--hla-fasta gone.fasta': there is no such file"),
     ):
