@@ -180,10 +180,10 @@ def embed(source: str, model: str, pooling: str, max_seq_length: int | None, bat
     from pmhc_distil.sequences.files import check_destination, check_not_input
     from pmhc_distil.texts.documents import read_numbered_texts
 
-    if output.suffix.lower() not in (".h5", ".hdf5"):
-        raise InputError("vectors are written as HDF5", source=str(output), hint="end its name in .h5")
     check_destination(output)
     check_not_input(output, source, *_files_of(model))
+    if output.suffix.lower() not in (".h5", ".hdf5"):
+        raise InputError("vectors are written as HDF5", source=str(output), hint="end its name in .h5")
     texts, rows = read_numbered_texts(Path(source))
     from pmhc_distil.inference.pipeline import embed as write
 

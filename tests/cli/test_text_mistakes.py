@@ -372,6 +372,7 @@ MISTAKES = {
         "embed texts.txt --model fill-mask -o fill-mask/model.safetensors",
         "model.safetensors: would be written over what is read",
     ),
+    "embed: standard output": ("embed texts.txt --model fill-mask -o -", "vectors are written as HDF5"),
     "embed: no model": ("embed texts.txt --model ./gone -o out.h5", "./gone: not a model folder"),
 }
 
