@@ -265,9 +265,9 @@ class PeptidesOfSamples(PeptideSource):
             for start in range(0, len(rows), step):
                 some = [column[start : start + step] for column in columns]
                 own = [text.strip() for text in some[sample]] if self._joined else None
-                for name, row in zip(own or (), rows[start : start + step].tolist(), strict=False):
-                    if name not in self._samples:
-                        self._unknown.setdefault(name, row)
+                for name in dict.fromkeys(own or ()):
+                    if own and name not in self._samples:
+                        self._unknown.setdefault(name, int(rows[start + own.index(name)]))
                 place, names, cells = _expand(len(rows[start : start + step]), own, self._samples, self._genotype)
                 repeated: list[Sequence[Any]] = [[column[i] for i in place] for column in some]
                 if self._joined:  # without the blanks around it
