@@ -7,6 +7,7 @@ and a model card.
 import json
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,13 @@ from pmhc_distil.distillation.checkpoints import (
     final_state,
     last_checkpoint,
 )
+from pmhc_distil.distillation.ensemble import Teacher
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.facts import training_facts
 from pmhc_distil.distillation.settings import effective, training_arguments, without_emulation
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
-from pmhc_distil.distillation.trainer import DistilTrainer, check_losses, check_metric
+from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer, check_losses, check_metric
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.files import check_folder, create_folder, write_text
 from pmhc_distil.sequences.prepare import REPORT_FILE
@@ -85,21 +87,8 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     task, settings = request.task, dict(request.settings)
     if request.cache is not None:
         check_cache(task, request.cache)
-    given = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
-    if "doc_stride" in given and not task.strided:
-        raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
-    reading = Reading.within(start.longest, start.tokenizer, classes=start.classes, **given)
-    reading = replace(reading, order=start.order)
-    tables = {"train": task.read(request.train, replace(reading, taught=start.teachers is not None))}
-    # What the training table names counts for all.
-    classes = tables["train"].classes
-    reading = replace(reading, classes=classes)
-    tables["validation"] = task.read(request.validation, reading)
-    if request.test is not None:
-        tables["test"] = task.read(request.test, reading)
-    for name, table in tables.items():
-        if not len(table):
-            raise InputError("there are no examples", source=str(getattr(request, name)))
+    given: dict[str, Any] = {name: settings.pop(name) for name in ("max_seq_length", "doc_stride") if name in settings}
+    reading, tables = _read(request, start, given)
     train, validation = tables["train"], tables["validation"]
     settings, notes = without_emulation(settings)
     arguments = training_arguments(request.output, settings)
@@ -108,64 +97,28 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
     if not sys.stderr.isatty():
         disable_progress_bar()  # of what is saved
     set_seed(arguments.seed)
-    model, teacher = start.build(classes)
-    check_losses(arguments, model, teacher, cached=teacher is not None and request.cache is not None)
-    if getattr(train, "unlabelled", 0) == len(train) and (teacher is None or arguments.alpha_hard):
-        hint = "only a student with a teacher learns from such rows" if teacher is None else "set alpha_hard to 0"
-        raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
-    if start.further and getattr(train, "new", None) is None:
-        hint = "add some with `pmhc-distil data unlabelled`, or leave --teacher-of-new-alleles out"
-        raise InputError("every allele has a label or an affinity", source=str(request.train), hint=hint)
+    model, teacher = start.build(train.classes)
+    cache = None if teacher is None else request.cache
+    check_losses(arguments, model, teacher, cached=cache is not None)
+    _check_taught(request, start, arguments, train, taught=teacher is not None)
     if arguments.device.type == "cpu":
         # The fused kernel takes several times as long backwards on a processor.
-        for each in (model, teacher):
-            if each is not None:
-                each.set_attn_implementation("eager")
-    record = {
-        "command": request.command,
-        "task": task.name,
-        **{name: _described(getattr(request, name), table) for name, table in tables.items()},
-        # What the metrics read may be more than a model sees.
-        "validation_digest": _digest(request.validation, validation),
-        **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
-        "teachers": list(start.teachers) if start.teachers else None,
-        "teachers_of_new_alleles": list(start.further) if start.further else None,
-        "teacher_weights": None if teacher is None else weights_hash(teacher),
-        "begun_from": start.begun_from,
-        "begun_weights": None if start.begun_from is None else weights_hash(model),
-        "layers": start.layers,
-        "sizes": start.sizes,
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-        "device": str(arguments.device),
-        "threads": torch.get_num_threads(),
-        "processes": arguments.world_size,
-        "settings": {**effective(arguments), **settings, **_read_as(task, reading)},
-    }
+        for each in filter(None, (model, teacher)):
+            each.set_attn_implementation("eager")
+    record = _recorded(request, start, tables, model, teacher, arguments)
+    record["settings"] = {**effective(arguments), **settings, **_read_as(task, reading)}
     facts, ours, told = training_facts(request.train, start.sources)
     notes += told
     data_recipe = _data_recipe(request.train) if ours else {}
     with arguments.main_process_first(local=False, desc="recipe"):
         _begin(request, record)
-    if teacher is not None and request.cache is not None and getattr(model.config, "groove_dropout", None):
+    if cache is not None and getattr(model.config, "groove_dropout", None):
         notes.append("the teacher's cached answers are to whole grooves, so none of their residues are hidden")
     if arguments.process_index == 0:
         for note in notes:
             tqdm.write(note, file=sys.stderr)
-    rows = None
-    # Hidden states are not cached; a teacher whose predictions are can be let go.
-    live = teacher
-    if teacher is not None and request.cache is not None:
-        with arguments.main_process_first(local=False, desc="teacher"):  # the others read what it has written
-            rows = teacher_rows(
-                task,
-                teacher,
-                train,
-                request.cache,
-                batch_size=arguments.per_device_eval_batch_size,
-                device=arguments.device,
-                half=arguments.bf16,
-            )
-        live = None
+    # Hidden states are not cached, and a teacher whose answers are has nothing else to tell.
+    rows = None if cache is None or teacher is None else _cached_rows(cache, task, teacher, train, arguments)
     task.prepare_model(model, train)
     trainer = DistilTrainer(
         task,
@@ -173,20 +126,12 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         arguments,
         train,
         validation,
-        teacher=live,
+        teacher=teacher if rows is None else None,
         teacher_rows=rows,
         callbacks=[EpochTable(request.output / METRICS_FILE, measures)],
     )
     begun = last_checkpoint(request.output) if request.resume else None
-    done = final_state(begun) if begun else None
-    if done is None:
-        trainer.train(resume_from_checkpoint=str(begun) if begun else None)
-    else:  # after a part of an epoch the Trainer would take a step more
-        trainer.state = done
-    epochs = epoch_rows(trainer.state.log_history, measures)
-    kept = _kept(trainer, epochs)
-    if begun and done:
-        load_model(model, _best(trainer) or begun / SAFE_WEIGHTS_NAME)
+    epochs, kept = _train(trainer, begun, measures)
     settled = task.settle(validation, lambda: trainer.predict(validation).predictions) if task.settle else {}
     tested = {}
     if "test" in tables:
@@ -214,6 +159,98 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
             data_recipe=data_recipe,
         )
     return tested or {key: value for key, value in epochs[kept].items() if key not in ("epoch", "step")}
+
+
+def _read(request: RunRequest, start: Start, given: Mapping[str, Any]) -> tuple[Reading, dict[str, TaskData]]:
+    """Read the tables ``train``, ``validation`` and perhaps ``test``; `given` is what the settings say of reading."""
+    task = request.task
+    if "doc_stride" in given and not task.strided:
+        raise InputError(f"no setting of the task {task.name}", source="doc_stride", value=given["doc_stride"])
+    reading = Reading.within(start.longest, start.tokenizer, classes=start.classes, **given)
+    reading = replace(reading, order=start.order)
+    tables = {"train": task.read(request.train, replace(reading, taught=start.teachers is not None))}
+    # What the training table names counts for all.
+    reading = replace(reading, classes=tables["train"].classes)
+    tables["validation"] = task.read(request.validation, reading)
+    if request.test is not None:
+        tables["test"] = task.read(request.test, reading)
+    for name, table in tables.items():
+        if not len(table):
+            raise InputError("there are no examples", source=str(getattr(request, name)))
+    return reading, tables
+
+
+def _check_taught(
+    request: RunRequest, start: Start, arguments: DistillationArguments, train: TaskData, *, taught: bool
+) -> None:
+    """Refuse a training table of which there is nothing to learn, or nothing for teachers of new alleles to answer."""
+    if getattr(train, "unlabelled", 0) == len(train) and (not taught or arguments.alpha_hard):
+        hint = "set alpha_hard to 0" if taught else "only a student with a teacher learns from such rows"
+        raise InputError("no row has a label or an affinity", source=str(request.train), hint=hint)
+    if start.further and getattr(train, "new", None) is None:
+        hint = "add some with `pmhc-distil data unlabelled`, or leave --teacher-of-new-alleles out"
+        raise InputError("every allele has a label or an affinity", source=str(request.train), hint=hint)
+
+
+def _recorded(
+    request: RunRequest,
+    start: Start,
+    tables: dict[str, TaskData],
+    model: PreTrainedModel,
+    teacher: Teacher | None,
+    arguments: DistillationArguments,
+) -> dict[str, Any]:
+    """Give what the run depends on, but for its settings."""
+    return {
+        "command": request.command,
+        "task": request.task.name,
+        **{name: _described(getattr(request, name), table) for name, table in tables.items()},
+        # What the metrics read may be more than a model sees.
+        "validation_digest": _digest(request.validation, tables["validation"]),
+        **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
+        "teachers": list(start.teachers) if start.teachers else None,
+        "teachers_of_new_alleles": list(start.further) if start.further else None,
+        "teacher_weights": None if teacher is None else weights_hash(teacher),
+        "begun_from": start.begun_from,
+        "begun_weights": None if start.begun_from is None else weights_hash(model),
+        "layers": start.layers,
+        "sizes": start.sizes,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "device": str(arguments.device),
+        "threads": torch.get_num_threads(),
+        "processes": arguments.world_size,
+    }
+
+
+def _cached_rows(cache: Path, task: Task, teacher: Teacher, train: TaskData, arguments: DistillationArguments) -> Any:
+    """Give the teacher's answers to the training table; hidden states are not cached."""
+    with arguments.main_process_first(local=False, desc="teacher"):  # the others read what it has written
+        return teacher_rows(
+            task,
+            teacher,
+            train,
+            cache,
+            batch_size=arguments.per_device_eval_batch_size,
+            device=arguments.device,
+            half=arguments.bf16,
+        )
+
+
+def _train(trainer: DistilTrainer, begun: Path | None, measures: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """Train to the end, from a checkpoint if the run has begun, and leave in the model what the run ends with.
+
+    Returns the metrics of every epoch and the number of the one whose weights are kept, as :func:`_kept`.
+    """
+    done = final_state(begun) if begun else None
+    if done is None:
+        trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    else:  # after a part of an epoch the Trainer would take a step more
+        trainer.state = done
+    epochs = epoch_rows(trainer.state.log_history, measures)
+    kept = _kept(trainer, epochs)
+    if begun and done:
+        load_model(trainer.model, _best(trainer) or begun / SAFE_WEIGHTS_NAME)
+    return epochs, kept
 
 
 def _kept(trainer: DistilTrainer, epochs: list[dict[str, Any]]) -> int:
