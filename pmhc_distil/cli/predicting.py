@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pmhc_distil.inference.engine import Precision
     from pmhc_distil.sequences.peptide_source import PeptideSource
-    from pmhc_distil.sequences.peptide_table import PeptideTable
     from pmhc_distil.sequences.shards import Shard
     from pmhc_distil.sequences.tables import Column
 
@@ -111,7 +110,7 @@ def predict_rows(
     from pmhc_distil.sequences.journal import Tally
     from pmhc_distil.sequences.resumable import ResumableWriter, open_resumable
     from pmhc_distil.sequences.samples import PeptidesOfSamples
-    from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions, written_rank
+    from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, empty_predictions
     from pmhc_distil.sequences.terminal import terminal_table
     from pmhc_distil.sequences.writers import TableWriter, open_predictions
 
@@ -141,60 +140,30 @@ def predict_rows(
         column=rows.allele_column or "allele",
         option="--hla",
     )
-    warnings = (*overview.warnings, *request.warnings)
-    if not overview.rows and not shard and (empty := f"{rows.source} holds no peptides") not in warnings:
-        warnings = (*warnings, empty)
-    for line in warnings[:_MOST_WARNINGS]:
-        warn(line)
-    if len(warnings) > _MOST_WARNINGS:
-        tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")
-    per_row = len(request.allele_names) if request.cross else 1
-    size = max(1, chunk_pairs // request.most_per_row)
+    _warn_of(rows.source, (*overview.warnings, *request.warnings), empty=not overview.rows and not shard)
     load = cache(lambda: load_predictor(model, threads, device, precision))
-
-    def predicted(done: int) -> "Iterator[tuple[pd.DataFrame, Tally]]":
-        """Give predictions of the rows that are not done, and what they stand for."""
-        if done == overview.rows:
-            yield empty_predictions(rows.own_columns, genotype=genotype), Tally()
-            return
-        from tqdm import tqdm
-
-        from pmhc_distil.inference.screen import FITTED, WORTH
-        from pmhc_distil.sequences.ahead import ahead
-
-        predictor = load()
-        screen = None
-        # A shard must be treated as the whole would be, or its rows would be others.
-        if max_rank is not None and screened and overview.peptides_of_all > WORTH * FITTED * len(screened):
-            screen = predictor.screen(request.grooves, screened, max_rank)
-        each = 1 if genotype else per_row
-
-        def predict(table: "PeptideTable") -> "tuple[pd.DataFrame, Tally]":
-            problems, count = table.n_problems, len(table.frame)
-            names = None if request.cross and screen and not genotype else alleles
-            if screen:
-                table = screen.rows(table, request, genotype=genotype)
-            frame = predictor.predict(table, names, genotype=genotype, grooves=grooves)
-            unscored = problems * each if screen else int(frame["score"].isna().sum())
-            if max_rank is not None:
-                frame = frame[written_rank(frame["rank"]) <= max_rank].reset_index(drop=True)
-            return frame, Tally(count, count * each, unscored, len(frame))
-
-        total = overview.rows * each
-        with tqdm(total=total, initial=done * each, unit=" rows", unit_scale=True, disable=None) as bar:
-            for frame, part in ahead(predict, rows.tables(size, done), predictor.engine.parts_at_once):
-                yield frame, part
-                bar.update(part.count)
 
     tally, written = Tally(), 0
     head: list[pd.DataFrame] = []
     shown = columns or PREDICTION_COLUMNS
 
     def frames() -> "Iterator[pd.DataFrame]":
+        """Give what is predicted of the rows that are not done, and count it."""
         nonlocal tally
-        for frame, part in predicted(tally.rows):
-            tally += part
-            yield frame
+        if tally.rows == overview.rows:
+            yield empty_predictions(rows.own_columns, genotype=genotype)
+            return
+        from tqdm import tqdm
+
+        from pmhc_distil.inference.parts import PredictedParts
+
+        parts = PredictedParts(rows, overview, request, alleles, grooves, genotype, max_rank, screened, chunk_pairs)
+        total = overview.rows * parts.each
+        with tqdm(total=total, initial=tally.count, unit=" rows", unit_scale=True, disable=None) as bar:
+            for frame, part in parts.frames(load(), tally.rows):
+                tally += part
+                yield frame
+                bar.update(part.count)
 
     with contextlib.ExitStack() as stack:
         writer: TableWriter | None = None
@@ -225,3 +194,13 @@ def predict_rows(
     if head:
         frame, width = pd.concat(head, ignore_index=True), shutil.get_terminal_size().columns
         click.echo(terminal_table(frame, width, total=written, columns=shown))
+
+
+def _warn_of(source: str, warnings: Sequence[str], *, empty: bool) -> None:
+    """Tell the first of many warnings, and of an empty source."""
+    if empty and (nothing := f"{source} holds no peptides") not in warnings:
+        warnings = (*warnings, nothing)
+    for line in warnings[:_MOST_WARNINGS]:
+        warn(line)
+    if len(warnings) > _MOST_WARNINGS:
+        tell(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings; the column note has those about alleles")

@@ -6,8 +6,9 @@ import pytest
 
 from pmhc_distil import Predictor
 from pmhc_distil.cli import predicting
-from pmhc_distil.inference import screen as screen_module
+from pmhc_distil.inference import parts
 from pmhc_distil.inference.request import resolve_alleles, resolve_request
+from pmhc_distil.inference.screen import MotifScreen
 from pmhc_distil.models.vocabulary import VOCABULARY
 from pmhc_distil.sequences.hla import resolve_allele
 from pmhc_distil.sequences.readers import table_from
@@ -87,10 +88,10 @@ def test_rows_with_alleles_of_their_own_pass_for_these(predictor):
 @pytest.mark.parametrize("genotype", [False, True])
 def test_a_scan_is_the_same_with_and_without(tmp_path, monkeypatch, genotype, samples):
     """Prevents the first stage from changing a number, the order of the rows or what is said about them."""
-    monkeypatch.setattr(screen_module, "WORTH", 0)
+    monkeypatch.setattr(parts, "WORTH", 0)
     used = []
-    rows = screen_module.MotifScreen.rows
-    monkeypatch.setattr(screen_module.MotifScreen, "rows", lambda *a, **b: used.append(1) or rows(*a, **b))
+    rows = MotifScreen.rows
+    monkeypatch.setattr(MotifScreen, "rows", lambda *a, **b: used.append(1) or rows(*a, **b))
     told = []
     monkeypatch.setattr(predicting, "tell", told.append)
     from pmhc_distil.sequences.windows import protein_windows
