@@ -204,6 +204,16 @@ def test_what_the_options_name(place):
     assert "--hla A0201 --lengths 8-11 --model model --precision single --lengths 9 --title listed" in plan
 
 
+@pytest.mark.parametrize("option", ["'--allele-column='", "'--allele-column', ''"])
+def test_an_empty_value_and_a_sheet_with_tabs(place, option):
+    """Prevents an option whose value is empty from swallowing the next, and a sheet with tabs from having no columns."""
+    here = place("predict/.test")
+    (here.folder / "config/samples.csv").write_text("sample\talleles\tfile\nlisted\tA0201;B0702\tdata/pairs.csv\n")
+    here.snakemake("predict/workflow/Snakefile", "--cores", "1", "--config", f"options=[{option}, --genotype]")
+    pairs = pd.read_csv(here.folder / "data/pairs.csv")
+    assert len(pd.read_csv(here.folder / "results/listed.csv")) == len(pairs)
+
+
 @pytest.mark.parametrize("workflow", ["predict", "train"])
 def test_lint_and_plan(place, workflow):
     """Prevents what Snakemake's own linter objects to, and a rule whose input nobody makes."""

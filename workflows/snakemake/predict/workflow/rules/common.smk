@@ -64,7 +64,9 @@ def read_samples(path, schema):
     """Read the sample sheet: a row for every sample, by its name."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True, restval="", restkey="more")
+            separator = "\t" if "\t" in stream.readline() else ","
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=separator, skipinitialspace=True, restval="", restkey="more")
             rows, columns = list(reader), reader.fieldnames or []
     except (OSError, UnicodeError, csv.Error) as error:
         raise WorkflowError(f"{path}, the sample sheet: {getattr(error, 'strerror', None) or error}")
@@ -93,6 +95,17 @@ def read_samples(path, schema):
 def words(options):
     """Give options word by word: a value may also stand behind its name, as in --top=3."""
     return [word for option in options for word in (option.split("=", 1) if option.startswith("--") else [option])]
+
+
+def joined(words):
+    """Write an empty value behind the name of its option (--allele-column=): Snakemake leaves out a word of no letters."""
+    given = []
+    for word in words:
+        if word or not given:
+            given.append(word)
+        else:
+            given[-1] += "="
+    return given
 
 
 def valued(known):
@@ -142,13 +155,13 @@ def alleles(sample):
 def arguments(sample):
     """Give the options of a sample."""
     keep = [] if {"--regions", "--top"} & set(OPTIONS) else ["--resume"]
-    return [*alleles(sample), *OPTIONS, *keep]
+    return [*alleles(sample), *joined(OPTIONS), *keep]
 
 
 def report_arguments(sample):
     """Give the options of the page of a sample; for proteins it takes the windows that scan takes by default."""
     windows = ["--lengths", "8-11"] if config["command"] == "scan" else []
-    return [*alleles(sample), *windows, *(word for pair in valued(REPORT_OPTIONS) for word in pair)]
+    return [*alleles(sample), *windows, *joined(word for pair in valued(REPORT_OPTIONS) for word in pair)]
 
 
 CONFIG_SCHEMA = read_schema("config")
