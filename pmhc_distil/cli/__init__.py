@@ -1,7 +1,6 @@
 """The command line: parse, call one library function, print.  No science lives here."""
 
 import contextlib
-import errno
 import importlib
 import os
 import signal
@@ -13,6 +12,7 @@ import click
 
 from pmhc_distil import __version__
 from pmhc_distil.errors import InputError, InputWarning
+from pmhc_distil.sequences.files import FULL
 
 COMMANDS = {
     "predict": "pmhc_distil.cli.predict",
@@ -40,7 +40,6 @@ COMMANDS = {
 
 _TORCH = {"pretrain", "finetune", "distill", "run", "embed", "bias"}
 """Commands that compute in torch, which may have its threads from the same library as NumPy."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
 
@@ -119,7 +118,7 @@ def main() -> None:
         # The same outside of click.  The interpreter flushes once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         click.echo(f"error: cannot write: {error.strerror}", err=True)

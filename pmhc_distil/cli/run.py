@@ -99,11 +99,11 @@ def run(
     if output is None:
         sys.stdout.writelines(lines)
     else:
-        from pmhc_distil.sequences.files import atomic_path
+        from pmhc_distil.sequences.files import atomic_path, is_packed
 
         text = "".join(lines).encode()
         with atomic_path(output) as temporary:
-            temporary.write_bytes(gzip.compress(text, mtime=0) if output.suffix == ".gz" else text)
+            temporary.write_bytes(gzip.compress(text, mtime=0) if is_packed(output) else text)
 
 
 @contextmanager

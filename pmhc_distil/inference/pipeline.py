@@ -19,12 +19,13 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.inference.torch_backend import choose_device
 from pmhc_distil.models.hf.loading import load_config, load_model, load_tokenizer, longest_input
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, check_destination, check_space
 from pmhc_distil.tasks import TASKS
 from pmhc_distil.tasks.token_arrays import TextData
 
 BATCH_SIZE = 32
 POOLINGS = ("mean", "cls", "tokens")
+_HEADERS = 1 << 16  # bytes of a file of HDF5 beside its data
 COUNTS = ("batch_size", "top_k", "max_answer_length")
 
 
@@ -245,9 +246,12 @@ def embed(
     lengths = np.zeros(len(texts), dtype=np.int64)
     lengths[data.source] = data.input_ids.lengths if pooling == "tokens" else 1
     starts = np.concatenate([[0], np.cumsum(lengths)])
+    shape = int(starts[-1]), encoder.config.hidden_size
+    # HDF5 does not end in order where a disk is full.
+    check_space(check_destination(output), 4 * shape[0] * shape[1] + starts.nbytes + _HEADERS)
     with atomic_path(output) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["model"], file.attrs["pooling"] = str(model), pooling
-        vectors = file.create_dataset("embeddings", (starts[-1], encoder.config.hidden_size), dtype="float32")
+        vectors = file.create_dataset("embeddings", shape, dtype="float32")
         if pooling == "tokens":
             file.create_dataset("starts", data=starts)
         for number, states in zip(data.source, _states(encoder, tokenizer, data, pooling, batch_size), strict=True):

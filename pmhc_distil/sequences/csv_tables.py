@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import atomic_path
+from pmhc_distil.sequences.files import atomic_path, is_packed
 from pmhc_distil.sequences.small_tables import require_columns
 from pmhc_distil.sequences.text_files import STDIN, open_text
 
@@ -152,4 +152,4 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     with atomic_path(path) as temporary:
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
         # pandas would write the temporary file's name, another one every time, into the gzip header.
-        temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if path.suffix == ".gz" else text)
+        temporary.write_bytes(gzip.compress(text, compresslevel=5, mtime=0) if is_packed(path) else text)

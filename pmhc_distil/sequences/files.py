@@ -1,6 +1,7 @@
 """Paths to write to, looked at before any work is done for them, and files that are written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -10,6 +11,9 @@ from hashlib import file_digest
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of the operating system where there is no room to write."""
 
 
 def check_destination(path: str | Path) -> Path:
@@ -167,7 +171,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        As :func:`check_destination`.
+        As :func:`check_destination`; or if there is no space left.
     """
     target = check_destination(path)
     if target.exists() and not target.is_file():
@@ -183,9 +187,37 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if target.exists():
             shutil.copymode(target, temporary)  # what was closed to others stays so
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise InputError(f"cannot write: {os.strerror(error.errno).lower()}", source=str(path)) from error
         raise
+
+
+def check_space(path: str | Path, size: int) -> None:
+    """Refuse to begin a file of a known size where there is no room for it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to be written, in a folder that exists.
+    size : int
+        Bytes.
+
+    Raises
+    ------
+    InputError
+        If fewer are free.
+    """
+    free = shutil.disk_usage(Path(path).resolve().parent).free
+    if free < size:
+        reason = f"cannot write: no space left, {size / 1e6:,.1f} MB are needed and {free / 1e6:,.1f} MB are free"
+        raise InputError(reason, source=str(path))
+
+
+def is_packed(path: str | Path) -> bool:
+    """Tell by its name whether what is written to a file is packed by gzip."""
+    return Path(path).suffix.lower() == ".gz"
 
 
 def write_text(path: str | Path, text: str) -> None:

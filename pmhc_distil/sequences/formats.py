@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import check_destination
+from pmhc_distil.sequences.files import check_destination, is_packed
 
 PEER_FORMATS = ("mhcflurry", "netmhcpan", "bigmhc", "mhctools", "nf-core")
 """Tables as other tools write and read them; see :mod:`pmhc_distil.sequences.peer_formats`."""
@@ -57,7 +57,7 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     if wanted is not None and wanted not in FORMATS:
         raise InputError("unknown format", value=wanted, hint=f"formats are: {', '.join(FORMATS)}")
     to_stdout = str(destination) == STDOUT
-    suffixes = [suffix for suffix in Path(destination).suffixes if suffix != ".gz"]
+    suffixes = [suffix for suffix in Path(destination).suffixes if suffix.lower() != ".gz"]
     found = wanted or ("csv" if to_stdout else _SUFFIXES.get(suffixes[-1].lower() if suffixes else ""))
     if found is None:
         hint = (
@@ -74,7 +74,7 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
 def _check_packed(destination: str | Path, format: str) -> None:
     """Refuse what a format that is no text cannot be written to, and to write it without its library."""
     shown, called = shown_name(destination), "Parquet" if format == "parquet" else "an Excel workbook"
-    if Path(destination).suffix == ".gz":
+    if is_packed(destination):
         raise InputError(f"{called} is packed already", source=shown, hint="leave out .gz")
     if str(destination) == STDOUT and sys.stdout.isatty():
         raise InputError(f"{called} is nothing to read in a terminal", source=shown, hint="name a file with -o")

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import pandas as pd
 
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import check_destination, file_sha256
+from pmhc_distil.sequences.files import check_destination, file_sha256, is_packed
 from pmhc_distil.sequences.formats import PACKED_FORMATS
 from pmhc_distil.sequences.journal import Journal, Step, Tally
 from pmhc_distil.sequences.shard_record import ShardRecord
@@ -167,7 +167,7 @@ def open_resumable(
                 with open_predictions(destination, format, columns) as final:
                     for frame in _read_back(partial, writer.types):
                         final.write(frame)
-            elif target.suffix == ".gz":
+            elif is_packed(target):
                 with partial.open("rb") as rows, open_raw(destination) as raw:
                     shutil.copyfileobj(rows, raw, 1 << 20)
             else:

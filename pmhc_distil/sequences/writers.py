@@ -22,7 +22,7 @@ from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.ahead import ahead
 from pmhc_distil.sequences.cells import parts_of, rows_of
 from pmhc_distil.sequences.delimited_lines import delimited_lines
-from pmhc_distil.sequences.files import atomic_path, why
+from pmhc_distil.sequences.files import atomic_path, is_packed, why
 from pmhc_distil.sequences.formats import PACKED_FORMATS, PEER_FORMATS, STDOUT, choose_format, shown_name
 from pmhc_distil.sequences.tables import PREDICTION_COLUMNS, Column, digits_of
 
@@ -166,7 +166,7 @@ def open_raw(destination: str | Path) -> Iterator[BinaryIO]:
             out.flush()
             return
         raw: BinaryIO = stack.enter_context(stack.enter_context(atomic_path(destination)).open("wb"))
-        if Path(destination).suffix == ".gz":
+        if is_packed(destination):
             raw = cast("BinaryIO", stack.enter_context(contextlib.closing(_Packed(raw))))
         yield raw
 

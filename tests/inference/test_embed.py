@@ -2,6 +2,7 @@
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer, T5Config
 
 from pmhc_distil.errors import InputError
 from pmhc_distil.inference.pipeline import Pipeline, embed
+from pmhc_distil.models.hf.loading import load_config
 from pmhc_distil.models.hf.modeling import PMHCForMaskedLM
 from pmhc_distil.models.hf.tokenizer import PMHCTokenizer
 
@@ -79,6 +81,15 @@ def test_no_text_and_no_device_are_one_line(masked_lm, tmp_path):
         embed(PEPTIDES, masked_lm, tmp_path / "v.h5", device="gpu")
     with pytest.raises(InputError, match="the device is not available"):
         Pipeline("fill-mask", masked_lm, device="gpu")
+
+
+def test_vectors_that_do_not_fit_on_the_disk(masked_lm, tmp_path, monkeypatch):
+    """Prevents a traceback of HDF5, which cannot even be ended in order once a disk is full."""
+    width = load_config(masked_lm).hidden_size
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=4 * width * 1_000))
+    with pytest.raises(InputError, match=r"v.h5: cannot write: no space left"):
+        embed(["SIINFEKL"] * 1_000, masked_lm, tmp_path / "v.h5", device="cpu")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_texts_are_a_list_or_a_column(masked_lm, tmp_path):

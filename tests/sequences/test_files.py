@@ -1,6 +1,8 @@
 """Files are written whole or not at all."""
 
 import os
+import resource
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +13,7 @@ from pmhc_distil.sequences.files import (
     check_folder,
     check_not_input,
     check_outputs,
+    check_space,
     create_folder,
     write_text,
 )
@@ -26,6 +29,29 @@ def test_atomic_path_replaces_only_at_the_end(tmp_path):
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_file(tmp_path):
+    """Prevents a message from which nobody knows which of several outputs there was no room for."""
+    target = tmp_path / "out.csv"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(InputError, match="out.csv: cannot write: file too large"), atomic_path(target) as path:
+            path.write_text("half of what does not fit")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_fit_is_not_begun(tmp_path, monkeypatch):
+    """Prevents hours of work for a file that there was no room for at the beginning."""
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda folder: SimpleNamespace(free=3_000_000 if folder == tmp_path else 0)
+    )
+    check_space(tmp_path / "v.h5", 3_000_000)
+    with pytest.raises(InputError, match=r"v.h5: cannot write: no space left, 3.1 MB are needed and 3.0 MB are free"):
+        check_space(tmp_path / "v.h5", 3_100_000)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

@@ -51,10 +51,10 @@ def test_json_lines(frame, tmp_path):
 
 def test_packed_output_is_reproducible(frame, tmp_path):
     """Prevents checksums that change with the clock or the file name."""
-    for name in ("a.tsv.gz", "b.tsv.gz"):
+    for name in ("a.tsv.gz", "b.tsv.GZ"):
         write_predictions(frame, tmp_path / name)
     data = (tmp_path / "a.tsv.gz").read_bytes()
-    assert data == (tmp_path / "b.tsv.gz").read_bytes() and data[4:8] == b"\0" * 4
+    assert data == (tmp_path / "b.tsv.GZ").read_bytes() and data[4:8] == b"\0" * 4
     assert gzip.decompress(data).startswith(b"peptide\tallele\t")
 
 
@@ -85,6 +85,7 @@ def test_typed_own_columns(tmp_path):
     [
         ("a.CSV", None, "csv"),
         ("a.v2.tsv.gz", None, "tsv"),
+        ("A.TSV.GZ", None, "tsv"),
         ("a.ndjson", None, "jsonl"),
         ("a.parquet", None, "parquet"),
         ("a.xlsx", None, "xlsx"),

@@ -206,7 +206,7 @@ def test_what_the_options_name(place):
 
 @pytest.mark.parametrize("option", ["'--allele-column='", "'--allele-column', ''"])
 def test_an_empty_value_and_a_sheet_with_tabs(place, option):
-    """Prevents an option whose value is empty from swallowing the next, and a sheet with tabs from having no columns."""
+    """Prevents an option whose value is empty from swallowing the next, and a sheet with tabs from being refused."""
     here = place("predict/.test")
     (here.folder / "config/samples.csv").write_text("sample\talleles\tfile\nlisted\tA0201;B0702\tdata/pairs.csv\n")
     here.snakemake("predict/workflow/Snakefile", "--cores", "1", "--config", f"options=[{option}, --genotype]")
