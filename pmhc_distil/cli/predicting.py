@@ -106,7 +106,7 @@ def predict_rows(
 
     from pmhc_distil.inference.request import resolve_request
     from pmhc_distil.sequences.files import check_not_input
-    from pmhc_distil.sequences.formats import STDOUT, choose_format
+    from pmhc_distil.sequences.formats import STDOUT, choose_format, left_out
     from pmhc_distil.sequences.journal import Tally
     from pmhc_distil.sequences.resumable import ResumableWriter, open_resumable
     from pmhc_distil.sequences.samples import PeptidesOfSamples
@@ -140,6 +140,8 @@ def predict_rows(
         column=rows.allele_column or "allele",
         option="--hla",
     )
+    if lost := left_out(format_, rows.own_columns):
+        warn(f"the format {format_} has no columns for {', '.join(lost)}: left out")
     _warn_of(rows.source, (*overview.warnings, *request.warnings), empty=not overview.rows and not shard)
     load = cache(lambda: load_predictor(model, threads, device, precision))
 

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from pmhc_distil.errors import InputError
@@ -20,6 +21,9 @@ FORMATS = (*TABLE_FORMATS, *PEER_FORMATS)
 
 STDOUT = "-"
 """The name of standard output wherever a path is expected."""
+
+_NETMHCPAN_COLUMNS = {"name", "protein", "position", "n_flank", "c_flank"}
+"""Of a proteome, what its text holds or tells by the position."""
 
 _SUFFIXES = {
     ".csv": "csv",
@@ -69,6 +73,11 @@ def choose_format(destination: str | Path, wanted: str | None = None) -> str:
     if not to_stdout:
         check_destination(destination)
     return found
+
+
+def left_out(format: str, columns: Iterable[str]) -> list[str]:
+    """Give those of the user's columns for which a format has no place."""
+    return [name for name in columns if name not in _NETMHCPAN_COLUMNS] if format == "netmhcpan" else []
 
 
 def _check_packed(destination: str | Path, format: str) -> None:

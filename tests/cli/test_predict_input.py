@@ -219,6 +219,16 @@ def test_a_slow_installation_is_told(run, monkeypatch, fake_predictor):
     assert err == "warning: predictions are slower than they could be: no compiler\n"
 
 
+def test_columns_that_a_format_has_no_place_for(run):
+    """Prevents a text in which nobody can tell whose peptides are whose, without a word."""
+    samples = EXAMPLES / "samples.csv"
+    status, _, err = run("-", "--samples", samples, "--format", "netmhcpan", stdin=b"peptide,origin\nSLYNTVATL,HIV\n")
+    assert status == 0 and "warning: the format netmhcpan has no columns for origin, sample: left out" in err
+    for fasta, format in (("peptides.fasta", "netmhcpan"), ("pairs.csv", "mhctools")):
+        _, _, err = run(EXAMPLES / fasta, *(("--hla", "A0201") if fasta[-1] == "a" else ()), "--format", format)
+        assert "has no columns" not in err
+
+
 def test_samples(run):
     """Prevents a cohort from being scored as one person, and two places of alleles from being guessed between."""
     samples = EXAMPLES / "samples.csv"

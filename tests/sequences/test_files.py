@@ -37,7 +37,7 @@ def test_a_full_disk_is_told_by_the_name_of_the_file(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
-        with pytest.raises(InputError, match="out.csv: cannot write: file too large"), atomic_path(target) as path:
+        with pytest.raises(InputError, match=r"out.csv: cannot write: file too large"), atomic_path(target) as path:
             path.write_text("half of what does not fit")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
