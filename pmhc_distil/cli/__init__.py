@@ -108,7 +108,7 @@ def main() -> None:
     try:
         with _ending_in_order():
             group.main(standalone_mode=False)
-            if sys.stdout.writable():
+            if not sys.stdout.closed and sys.stdout.writable():
                 sys.stdout.flush()
     except SystemExit:
         if sys.stdout is out:

@@ -13,6 +13,7 @@ from pmhc_distil.cli.options import (
     load_predictor,
     model_options,
     named_alleles,
+    tell,
     warn,
 )
 from pmhc_distil.errors import InputError
@@ -83,6 +84,8 @@ def report(
     )
     for line in (*table.warnings, *request.warnings):
         warn(line)
+    if table.n_problems:
+        tell(f"{table.n_problems:,} of {len(table.rows):,} peptides cannot be scored; the page says why")
     from pmhc_distil.analysis.report import report_of
 
     page = report_of(load_predictor(model, **options), table, names, grooves=grooves, title=title)

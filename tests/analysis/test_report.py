@@ -162,7 +162,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     cli.main()
     text = Path("r.html").read_text(encoding="utf-8")
     assert "GILGFVFTL" in text and "P03485" in text
-    Path("t.csv").write_text("epitope,seq,hla\nGILGFVFTL,x,none\n")
+    Path("t.csv").write_text("epitope,seq,hla\nGILGFVFTL,x,none\nGIL,x,none\n")
     for source, wrong, told in (
         (EXAMPLES / "peptides.fasta", ["-o", "r.pdf", "--hla", "A0201"], "end its name in .html"),
         (EXAMPLES / "peptides.fasta", ["-o", "x.html"], "no HLA alleles"),
@@ -180,3 +180,4 @@ def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["pmhc-distil", *words])
     cli.main()
     assert "GILGFVFTL" in Path("x.html").read_text(encoding="utf-8")
+    assert "1 of 2 peptides cannot be scored; the page says why" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 
 RUN = [sys.executable, "-m", "pmhc_distil.cli"]
 PREDICT = [*RUN, "predict", "--peptide", "SLYNTVATL", "--hla", "A0201", "--threads", "1"]
+MOTIF = ["motif", "--hla", "A0201", "--threads", "1"]
 
 
 def start(command, **more):
@@ -35,7 +36,9 @@ def test_a_full_disk(tmp_path, unbuffered):
     assert "cannot write" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [["--help"], ["hla", "list"], PREDICT[3:]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["hla", "list"], PREDICT[3:], [*MOTIF, "--table", "-"]], ids=lambda words: words[0]
+)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_seen_enough(command, unbuffered):
     """Prevents ``| head`` from failing a script that minds the status of every command of a pipe."""
