@@ -5,7 +5,7 @@ Peptides are split, not rows, so that no peptide is in two tables.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -111,6 +111,10 @@ def prepare(
     ----------
     folder : Path
         Holds the sources.
+    sources : sequence of Source
+        Of two that know the same pair, the first counts.
+    proteome : Proteome
+        Of whose windows the negatives are.
     negatives_per_positive : float
         Negatives for each ligand of a source that holds all lengths: the odds that the logit is about.
     uniform_share : float
@@ -128,63 +132,26 @@ def prepare(
         Files of peptides that no table may hold, whatever else stands in their rows, and of whatever length.
     held_out_alleles : sequence of str
         Alleles that no table may hold.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    InputError
+        If a setting is outside its range, a source cannot be read, or nothing is left to train on.
     """
-    ranges = [
-        ("negatives_per_positive", negatives_per_positive, 1000),
-        ("uniform_share", uniform_share, 1),
-        ("validation_share", validation_share, 1),
-    ]
-    if hard_negatives:
-        ranges += [
-            ("hard_negatives: per_positive", hard_negatives.per_positive, 1000),
-            ("hard_negatives: least_kept", hard_negatives.least_kept, 1),
-        ]
-    for name, value, most in ranges:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
-            raise InputError(
-                "not a number in its range", "recipe", column=name, value=value, hint=f"above 0, at most {most}"
-            )
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError("not a seed", "recipe", column="seed", value=seed, hint="a whole number, not negative")
-    if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
-        hint = "a list, such as [A*02:01, B*07:02]"
-        raise InputError(
-            "not a list of alleles", "recipe", column="held_out_alleles", value=held_out_alleles, hint=hint
-        )
-    given = dict.fromkeys(source.file for source in sources)
-    if not isinstance(pooled, list | tuple) or not all(isinstance(name, str) and name in given for name in pooled):
-        hint = f"a list of some of the sources: {', '.join(given)}"
-        raise InputError("not a list of sources", "recipe", column="pooled", value=pooled, hint=hint)
-    for source in sources:
-        if source.name in (NEGATIVE, UNLABELLED):
-            hint = f"tables call rows that are from no source '{source.name}'; rename the file"
-            raise InputError("no name for a source", "recipe", column="sources: file", value=source.file, hint=hint)
+    _check_numbers(negatives_per_positive, uniform_share, validation_share, seed, hard_negatives)
+    _check_names(sources, pooled, held_out_alleles)
     dropped: Counter[str] = Counter()
-    tables = {source: read_source(folder, source, dropped) for source in sources}
-    joined = pd.concat(tables.values(), ignore_index=True)
-    peptides = {text for part in held_out for text in read_held_out(folder, part, dropped)}
-    alleles = [_held_out(name) for name in held_out_alleles]
-    reason = pd.Series("", joined.index).mask(joined["peptide"].isin(peptides), "peptide")
-    reason = reason.mask(joined["allele"].isin(alleles), "allele")
-    absent = joined.assign(held_out=reason)[reason != ""]
-    dropped["held out"] += len(absent)
-    joined = joined[reason == ""]
-    # An affinity that is listed twice is taken for one measurement that two publications or sources of one file report.
-    unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
-    unique = _one_affinity_per_pair(unique)
-    again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
-    dropped["affinity measured again, or known from an earlier source"] += again
-    labelled = unique[unique["label"].notna()].drop_duplicates(["peptide", "allele"])
-    ligands, others = labelled[labelled["label"] == 1], labelled[labelled["label"] == 0]
-    for what, label, kept_rows in (("ligand", 1, ligands), ("non-ligand", 0, others)):
-        again = int((joined["label"] == label).sum()) - len(kept_rows)
-        dropped[f"{what} known from an earlier source"] += again
-    others = pd.concat([others, unique[unique["label"].isna()]])
+    joined, absent, kept_out = _read(folder, sources, held_out, held_out_alleles, dropped)
+    ligands, others = _distinct(joined, dropped)
     if ligands.empty and others.empty:
         hint = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
         raise InputError("nothing is left to train on", source=str(folder), hint=hint or "the sources have no rows")
     binders = others.loc[(others["affinity_nm"] < BINDER_NM) & (others["inequality"] != ">"), "peptide"]
-    known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | peptides
+    known = set(ligands["peptide"]) | set(binders) | set(absent["peptide"]) | kept_out
     believed_ligands = ligands
     if label_noise:
         training = ligands[~validation_mask(ligands["peptide"], validation_share, seed)]
@@ -206,22 +173,14 @@ def prepare(
     if not ((train["label"] == 1) | train["affinity_nm"].notna()).any():
         hint = f"validation_share is {validation_share:g}, and there are {len(positives):,} measured pairs"
         raise InputError("no ligand and no affinity is left for training", source=str(folder), hint=hint)
-    presented, random = train["label"] == 1, train["source"] == NEGATIVE
-    if hard_negatives and presented.any() and random.any():
-        motifs = Motifs(train[presented], train[random])
+    if hard_negatives and (train["label"] == 1).any() and (train["source"] == NEGATIVE).any():
 
-        def kept(pairs: pd.DataFrame) -> NDArray[np.float64]:
-            guessed = motifs.probability(pairs["peptide"], pairs["allele"], hard_negatives.per_positive)
-            return np.maximum(guessed, hard_negatives.least_kept)
+        def harder(chance: Callable[[pd.DataFrame], NDArray[np.float64]]) -> pd.DataFrame:
+            found = draw(hard_negatives.per_positive * drawn, seed + 1, chance)
+            found = found[~validation_mask(found["peptide"], validation_share, seed)]
+            return found.assign(offset=found["peptide"].str.len().map(for_lengths))
 
-        hard = draw(hard_negatives.per_positive * drawn, seed + 1, kept)
-        hard = hard[~validation_mask(hard["peptide"], validation_share, seed)]
-        hard["offset"] = hard["peptide"].str.len().map(for_lengths)
-        train = pd.concat([train[~random], hard], ignore_index=True)
-        # Negatives that a source brings along were not chosen this way.
-        chosen = (train["label"] == 1) | (train["source"] == NEGATIVE)
-        more = hard_negatives.per_positive / negatives_per_positive
-        train.loc[chosen, "offset"] -= np.log(more * kept(train[chosen]))
+        train = _with_harder(train, harder, hard_negatives, hard_negatives.per_positive / negatives_per_positive)
     if pooled:
         names = {source.name for source in sources if source.file in pooled}
         train, validation = (_with_pooled(part, believed_ligands, names) for part in (train, validation))
@@ -239,6 +198,104 @@ def prepare(
         held_out=absent.drop(columns="offset").rename(columns={"affinity_nm": MEASURED}).reset_index(drop=True),
         dropped=dict(dropped),
     )
+
+
+def _check_numbers(
+    negatives_per_positive: float,
+    uniform_share: float,
+    validation_share: float,
+    seed: int,
+    hard_negatives: HardNegatives | None,
+) -> None:
+    """Refuse numbers that are outside their range."""
+    ranges = [
+        ("negatives_per_positive", negatives_per_positive, 1000),
+        ("uniform_share", uniform_share, 1),
+        ("validation_share", validation_share, 1),
+    ]
+    if hard_negatives:
+        ranges += [
+            ("hard_negatives: per_positive", hard_negatives.per_positive, 1000),
+            ("hard_negatives: least_kept", hard_negatives.least_kept, 1),
+        ]
+    for name, value, most in ranges:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= most:
+            hint = f"above 0, at most {most}"
+            raise InputError("not a number in its range", "recipe", column=name, value=value, hint=hint)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError("not a seed", "recipe", column="seed", value=seed, hint="a whole number, not negative")
+
+
+def _check_names(sources: Sequence[Source], pooled: Sequence[str], held_out_alleles: Sequence[str]) -> None:
+    """Refuse what names no alleles or no sources, or a source as something else is called."""
+    if not isinstance(held_out_alleles, list | tuple) or not all(isinstance(name, str) for name in held_out_alleles):
+        given, hint = held_out_alleles, "a list, such as [A*02:01, B*07:02]"
+        raise InputError("not a list of alleles", "recipe", column="held_out_alleles", value=given, hint=hint)
+    files = dict.fromkeys(source.file for source in sources)
+    if not isinstance(pooled, list | tuple) or not all(isinstance(name, str) and name in files for name in pooled):
+        hint = f"a list of some of the sources: {', '.join(files)}"
+        raise InputError("not a list of sources", "recipe", column="pooled", value=pooled, hint=hint)
+    for source in sources:
+        if source.name in (NEGATIVE, UNLABELLED):
+            hint = f"tables call rows that are from no source '{source.name}'; rename the file"
+            raise InputError("no name for a source", "recipe", column="sources: file", value=source.file, hint=hint)
+
+
+def _read(
+    folder: Path,
+    sources: Sequence[Source],
+    held_out: Sequence[Source],
+    held_out_alleles: Sequence[str],
+    dropped: Counter[str],
+) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
+    """Read all sources: the rows for the tables, those held out, with the reason, and the peptides that are held out."""
+    joined = pd.concat([read_source(folder, source, dropped) for source in sources], ignore_index=True)
+    peptides = {text for part in held_out for text in read_held_out(folder, part, dropped)}
+    alleles = [_held_out(name) for name in held_out_alleles]
+    reason = pd.Series("", joined.index).mask(joined["peptide"].isin(peptides), "peptide")
+    reason = reason.mask(joined["allele"].isin(alleles), "allele")
+    absent = joined.assign(held_out=reason)[reason != ""]
+    dropped["held out"] += len(absent)
+    return joined[reason == ""], absent, peptides
+
+
+def _distinct(joined: pd.DataFrame, dropped: Counter[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give every ligand once, and every other measured pair: non-ligands, then affinities."""
+    # An affinity that is listed twice is taken for one measurement that two publications or sources of one file report.
+    unique = joined.drop_duplicates(["peptide", "allele", "label", "affinity_nm", "inequality"])
+    unique = _one_affinity_per_pair(unique)
+    again = int(joined["affinity_nm"].notna().sum()) - int(unique["affinity_nm"].notna().sum())
+    dropped["affinity measured again, or known from an earlier source"] += again
+    labelled = unique[unique["label"].notna()].drop_duplicates(["peptide", "allele"])
+    ligands, others = labelled[labelled["label"] == 1], labelled[labelled["label"] == 0]
+    for what, label, kept_rows in (("ligand", 1, ligands), ("non-ligand", 0, others)):
+        again = int((joined["label"] == label).sum()) - len(kept_rows)
+        dropped[f"{what} known from an earlier source"] += again
+    return ligands, pd.concat([others, unique[unique["label"].isna()]])
+
+
+def _with_harder(
+    train: pd.DataFrame,
+    draw: Callable[[Callable[[pd.DataFrame], NDArray[np.float64]]], pd.DataFrame],
+    hard_negatives: HardNegatives,
+    more: float,
+) -> pd.DataFrame:
+    """Put negatives that are hard to tell from ligands in the place of random ones, with the offset of that choice.
+
+    `draw` gives those that are kept of `more` times as many, each with a chance of its own.
+    """
+    random = train["source"] == NEGATIVE
+    motifs = Motifs(train[train["label"] == 1], train[random])
+
+    def chance(pairs: pd.DataFrame) -> NDArray[np.float64]:
+        guessed = motifs.probability(pairs["peptide"], pairs["allele"], hard_negatives.per_positive)
+        return np.maximum(guessed, hard_negatives.least_kept)
+
+    train = pd.concat([train[~random], draw(chance)], ignore_index=True)
+    # Negatives that a source brings along were not chosen this way.
+    chosen = (train["label"] == 1) | (train["source"] == NEGATIVE)
+    train.loc[chosen, "offset"] -= np.log(more * chance(train[chosen]))
+    return train
 
 
 def _with_pooled(table: pd.DataFrame, ligands: pd.DataFrame, names: set[str]) -> pd.DataFrame:
