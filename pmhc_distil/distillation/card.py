@@ -54,29 +54,6 @@ def write_card(
     last = epochs[-1 if kept is None else kept]
     measured = {key: value for key, value in last.items() if key not in ("epoch", "step", "training_loss")}
     results = {"validation": measured, **({"test": tested} if tested else {})}
-    front = {
-        "license": "apache-2.0",
-        "library_name": "transformers",
-        "pipeline_tag": task.pipeline_tag,
-        "tags": ["pmhc-distil", *task.tags],
-        "metrics": sorted(measured),
-        "model-index": [
-            {
-                "name": folder.name,
-                "results": [
-                    {
-                        "task": {"type": task.pipeline_tag, "name": task.name},
-                        "dataset": {"type": "file", "name": record[split]["file"], "split": split},
-                        "metrics": [
-                            {"type": key, "name": NAMES.get(key, key), "value": round(float(value), 5)}
-                            for key, value in values.items()
-                        ],
-                    }
-                    for split, values in results.items()
-                ],
-            }
-        ],
-    }
     made = {
         "pretrain": "pretrained on texts without labels",
         "finetune": "fine-tuned on labelled examples",
@@ -132,8 +109,35 @@ def write_card(
         *(f"- {name} {importlib.metadata.version(name)}" for name in FRAMEWORKS),
         "",
     ]
-    text = f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n".join(lines)
-    write_text(folder / CARD_FILE, text)
+    front = yaml.safe_dump(_front(folder.name, task, record, results), sort_keys=False)
+    write_text(folder / CARD_FILE, f"---\n{front}---\n\n" + "\n".join(lines))
+
+
+def _front(name: str, task: Task, record: dict[str, Any], results: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Give what the hub reads of a card."""
+    return {
+        "license": "apache-2.0",
+        "library_name": "transformers",
+        "pipeline_tag": task.pipeline_tag,
+        "tags": ["pmhc-distil", *task.tags],
+        "metrics": sorted(results["validation"]),
+        "model-index": [
+            {
+                "name": name,
+                "results": [
+                    {
+                        "task": {"type": task.pipeline_tag, "name": task.name},
+                        "dataset": {"type": "file", "name": record[split]["file"], "split": split},
+                        "metrics": [
+                            {"type": key, "name": NAMES.get(key, key), "value": round(float(value), 5)}
+                            for key, value in values.items()
+                        ],
+                    }
+                    for split, values in results.items()
+                ],
+            }
+        ],
+    }
 
 
 def _taught(teachers: Sequence[str], further: Sequence[str]) -> str:

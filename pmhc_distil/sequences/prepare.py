@@ -248,7 +248,7 @@ def _read(
     held_out_alleles: Sequence[str],
     dropped: Counter[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
-    """Read all sources: the rows for the tables, those held out, with the reason, and the peptides that are held out."""
+    """Read all sources: rows for the tables, those held out, with the reason, and the peptides that are held out."""
     joined = pd.concat([read_source(folder, source, dropped) for source in sources], ignore_index=True)
     peptides = {text for part in held_out for text in read_held_out(folder, part, dropped)}
     alleles = [_held_out(name) for name in held_out_alleles]
