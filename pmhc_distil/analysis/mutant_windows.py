@@ -20,7 +20,14 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
     """Give the peptides over each change and those of the wild type.
 
     Of several readings of one variant, those that make the same change of the same protein are told once, and those
-    that cannot be used only if none can.
+    that cannot be used only if none can.  A mutation that makes no peptide has one row, whose ``note`` says why.
+
+    Parameters
+    ----------
+    proteins : NamedProteins
+    mutations : iterable of Mutation
+    lengths : sequence of int
+        Of the peptides.
 
     Returns
     -------
@@ -69,6 +76,11 @@ def mutant_windows(proteins: NamedProteins, mutations: Iterable[Mutation], lengt
 
 def told_of_neighbours(proteins: NamedProteins, mutations: Iterable[Mutation], lengths: Sequence[int]) -> str:
     """Tell of changes of one protein that one peptide could hold together, as each is made alone.
+
+    Parameters
+    ----------
+    proteins, mutations, lengths
+        As for :func:`mutant_windows`.
 
     Returns
     -------

@@ -151,6 +151,16 @@ def mutant_parts(
 ) -> Iterator[tuple[pd.DataFrame, int]]:
     """Give what :func:`mutants` gives, some mutations at a time.
 
+    Parameters
+    ----------
+    proteins : NamedProteins
+    mutations : sequence of Mutation
+    request : MutantRequest
+    load : callable
+        Gives the predictor; called if there are mutations.
+    proteome : collection of str, optional
+        As :func:`mutants` looks it up.
+
     Yields
     ------
     frame : DataFrame

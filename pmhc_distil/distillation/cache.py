@@ -96,6 +96,10 @@ def teacher_rows(
 
     Parameters
     ----------
+    task : Task
+    teacher : PreTrainedModel or Ensemble
+    data : TaskData
+        The examples.
     path : Path
         HDF5 file; a file with another key is replaced.
     batch_size : int

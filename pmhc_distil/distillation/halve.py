@@ -21,10 +21,20 @@ def layer_map(teacher_layers: int, student_layers: int) -> list[int]:
 
     Gives the published map of DistilBERT, ``[0, 2, 4, 7, 9, 11]``, for 12 and 6 (Sanh et al. 2019).
 
+    Parameters
+    ----------
+    teacher_layers, student_layers : int
+        How many each has.
+
     Returns
     -------
     list of int
         0-based teacher layer of every student layer.
+
+    Raises
+    ------
+    InputError
+        If the student has none, or more than the teacher.
     """
     if not 1 <= student_layers <= teacher_layers:
         msg = f"a student of {student_layers} layers cannot be cut from a teacher of {teacher_layers}"

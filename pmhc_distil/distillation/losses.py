@@ -61,13 +61,42 @@ def class_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean of one minus the cosine between hidden states (..., width) (Sanh et al. 2019)."""
+    """Mean of one minus the cosine between hidden states (Sanh et al. 2019).
+
+    Parameters
+    ----------
+    student, teacher : Tensor, shape (..., width)
+
+    Returns
+    -------
+    Tensor, shape ()
+        From 0 to 2.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
     _same_width(student, teacher)
     return 1 - F.cosine_similarity(student.float(), teacher.float(), dim=-1).mean()
 
 
 def hidden_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of hidden states (..., width), in units of the teacher's variance (Jiao et al. 2020)."""
+    """Mean squared difference of hidden states, in units of the teacher's variance (Jiao et al. 2020).
+
+    Parameters
+    ----------
+    student, teacher : Tensor, shape (..., width)
+
+    Returns
+    -------
+    Tensor, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
     _same_width(student, teacher)
     teacher = teacher.float()
     return F.mse_loss(student.float(), teacher) / teacher.var().clamp_min(1e-6)

@@ -367,6 +367,13 @@ def _data_recipe(train: Path) -> dict[str, Any]:
 def save_model(model: PreTrainedModel, folder: Path) -> None:
     """Save the weights in half precision, as they are shipped and loaded.
 
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Its weights become what half precision leaves of them.
+    folder : Path
+        Gets ``model.safetensors`` and ``config.json``.
+
     Raises
     ------
     InputError

@@ -129,6 +129,11 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
         See :func:`pmhc_distil.models.hf.starting.new_tokenizer`.
     sizes : dict
         Settings of the configuration.
+
+    Raises
+    ------
+    InputError
+        If the task reads nothing of this kind, there is no vocabulary or a needless one, or a size cannot be used.
     """
     _check_encoder(task, architecture, "model_type")
     if architecture == PMHCConfig.model_type:
@@ -163,7 +168,19 @@ def from_scratch(task: Task, architecture: str, vocabulary: str | Path | None, s
 
 
 def from_model(task: Task, source: str | Path) -> Start:
-    """Start from a trained model, whose head is kept if it is of this task and of no other classes."""
+    """Start from a trained model, whose head is kept if it is of this task and of no other classes.
+
+    Parameters
+    ----------
+    task : Task
+    source : str or Path
+        Folder of the model, or its name on the hub.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or it reads something else than the task does.
+    """
 
     def build(classes: tuple[str, ...]) -> Models:
         return _load_to_train(task, source, classes), None
@@ -203,6 +220,11 @@ def from_teacher(
         A student made before, for instance by distilling the pretrained teacher, to start from instead.
     taught : bool
         Whether the student learns from the teacher, or only starts from it.
+
+    Raises
+    ------
+    InputError
+        If one of them is not there, is of another task, other classes or another vocabulary, or cannot be halved.
     """
     config = load_config(source)
     check_head(task, config, source)

@@ -146,6 +146,9 @@ class Reading:
         ----------
         longest : int
             Tokens that the model can take, and the default of ``max_seq_length``.
+        tokenizer : PreTrainedTokenizerBase
+        max_seq_length, doc_stride, classes : optional
+            The fields of this name.
 
         Raises
         ------

@@ -166,6 +166,8 @@ def summary(
 
     Parameters
     ----------
+    evaluations : sequence of Evaluation
+        One for each model.
     columns : sequence of str
         Columns whose values group the rows, such as a donor.
     thresholds : mapping of str to float

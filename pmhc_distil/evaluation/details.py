@@ -33,6 +33,8 @@ def detailed_metrics(
 
     Parameters
     ----------
+    evaluations : sequence of Evaluation
+        One for each model.
     columns : sequence of str
         Columns of the user's own whose values group the rows, such as a donor.
     thresholds : mapping of str to float

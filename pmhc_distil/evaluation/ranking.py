@@ -75,6 +75,14 @@ def intervals(labels: ArrayLike, scores: ArrayLike, *, resamples: int, seed: int
 
     Rows are drawn by independent Poisson counts, which for many rows is the bootstrap (Chamandy et al. 2012).
 
+    Parameters
+    ----------
+    labels, scores : array_like, shape (N,)
+        As for :func:`ranking_metrics`.
+    resamples : int
+    seed : int
+        Draws them.
+
     Returns
     -------
     dict of (float, float)
@@ -101,6 +109,11 @@ def intervals(labels: ArrayLike, scores: ArrayLike, *, resamples: int, seed: int
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """Find the threshold above which to call a row positive for the highest Matthews correlation.
 
+    Parameters
+    ----------
+    labels : array_like of bool, shape (N,)
+    scores : array_like of float, shape (N,)
+
     Returns
     -------
     float
@@ -123,6 +136,13 @@ def calibration_curve(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> t
 
     Rows of equal scores share their labels, each bin having its part of them, so that their order does not matter.
 
+    Parameters
+    ----------
+    labels : array_like of bool, shape (N,)
+    scores : array_like of float, shape (N,)
+        Probabilities.
+    bins : int
+
     Returns
     -------
     predicted, observed, share : ndarray of float, shape (bins,)
@@ -138,6 +158,17 @@ def calibration_curve(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> t
 
 
 def expected_calibration_error(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Mean distance between predicted and observed probability over equally filled bins (Naeini et al. 2015)."""
+    """Mean distance between predicted and observed probability over equally filled bins (Naeini et al. 2015).
+
+    Parameters
+    ----------
+    labels, scores
+        As for :func:`calibration_curve`.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN of no rows.
+    """
     predicted, observed, share = calibration_curve(labels, scores)
     return float((share * np.abs(predicted - observed)).sum()) if len(share) else float("nan")

@@ -153,6 +153,8 @@ def calibrate_model(
         Draws the windows.
     exhaustive : bool
         Score every peptide with every groove.
+    threads, device : optional
+        As for :class:`~pmhc_distil.inference.engine.Engine`.
 
     Returns
     -------
@@ -160,6 +162,11 @@ def calibrate_model(
         What the table was made from, how many ``grooves`` and ``peptides``, and, where scores were estimated, the
         ``largest_error`` that was found: the factor by which a rank is too high or too low, of all lengths together
         or of one, among some grooves drawn at random.
+
+    Raises
+    ------
+    InputError
+        If a setting is outside its range, the model cannot be loaded, or the proteins cannot be read.
     """
     for name, value, least in (("windows", windows, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:

@@ -109,6 +109,11 @@ class Mutant:
 def read_change(text: str) -> Change:
     """Read a change of a protein.
 
+    Parameters
+    ----------
+    text : str
+        In HGVS, with letters of one or of three, with ``p.`` or without: ``G12D``, ``p.Glu746_Ala750del``.
+
     Raises
     ------
     InputError
@@ -163,6 +168,12 @@ def mutation(names: Sequence[str], text: str, variant: str = "") -> Mutation:
 def named_mutations(texts: Sequence[str], source: str = "--mutation") -> list[Mutation]:
     """Read mutations such as ``KRAS:G12D``.
 
+    Parameters
+    ----------
+    texts : sequence of str
+    source : str
+        What to call them in messages.
+
     Raises
     ------
     InputError
@@ -202,6 +213,11 @@ def read_mutations(path: str | Path, stream: TextIO | None = None) -> list[Mutat
 def mutations_from(table: pd.DataFrame) -> list[Mutation]:
     """Read the same from a DataFrame.
 
+    Parameters
+    ----------
+    table : DataFrame
+        ``protein``, ``mutation`` and perhaps others.
+
     Raises
     ------
     InputError
@@ -220,6 +236,11 @@ def mutations_from(table: pd.DataFrame) -> list[Mutation]:
 
 def mutate(sequence: str, change: Change) -> Mutant:
     """Apply a change to a protein.
+
+    Parameters
+    ----------
+    sequence : str
+    change : Change
 
     Raises
     ------
