@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pmhc_distil.errors import InputError, InputWarning, checked_count
 from pmhc_distil.inference import background
@@ -194,12 +195,12 @@ class Predictor:
         texts = table["peptide"][used].tolist()
         number = (np.cumsum(used) - 1)[pairs.owner[scorable]]
         logits = self.engine.score(texts, grooves, index, number, progress=progress).astype(np.float64)
+        of_grooves = _rows_of_each(index, len(grooves))
         if self.engine.half:
-            self._sharpen(logits, texts, grooves, index, number)
+            self._sharpen(logits, texts, grooves, index, number, of_grooves)
         lengths = np.fromiter(map(len, texts), dtype=int, count=len(texts))[number]
         rank, same_length, neutral = (np.full(len(index), np.nan) for _ in range(3))
-        for place, groove in enumerate(grooves):
-            rows = np.flatnonzero(index == place)
+        for groove, rows in zip(grooves, of_grooves, strict=True):
             if len(rows):
                 ranks = self.rank_table(groove)
                 rank[rows], same_length[rows] = ranks.ranks(groove, logits[rows, 0], lengths[rows])
@@ -220,12 +221,17 @@ class Predictor:
         return full
 
     def _sharpen(
-        self, logits: np.ndarray, texts: list[str], grooves: list[str], index: np.ndarray, number: np.ndarray
+        self,
+        logits: np.ndarray,
+        texts: list[str],
+        grooves: list[str],
+        index: np.ndarray,
+        number: np.ndarray,
+        of_grooves: list[NDArray[np.intp]],
     ) -> None:
         """Score again, in single precision, the rows whose class the error of half precision could change."""
         near = np.zeros(len(index), dtype=bool)
-        for place, groove in enumerate(grooves):
-            rows = np.flatnonzero(index == place)
+        for groove, rows in zip(grooves, of_grooves, strict=True):
             if len(rows):
                 near[rows] = self.rank_table(groove).near_class_limit(
                     groove, logits[rows, 0], self.engine.backend.error
@@ -280,3 +286,9 @@ class Predictor:
     def random_peptides(self) -> Background:
         """Random human peptides, as tokens, by length; those of one row are the beginnings of one window."""
         return self._ranks.random_peptides
+
+
+def _rows_of_each(index: np.ndarray, count: int) -> list[NDArray[np.intp]]:
+    """Give the rows of each number from 0 to below `count`, in their order; sorted once, where there may be many."""
+    order = np.argsort(index.astype(np.min_scalar_type(count)), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(index, minlength=count))[:-1]) if count else []
