@@ -108,6 +108,8 @@ def text_digest(stream: io.TextIOWrapper) -> str:
 def open_unpacked(source: str | Path) -> BinaryIO:
     """Open a file as bytes, unpacked and seekable; `source` and errors as for :func:`read_text`, but not checked."""
     shown = str(source)
+    if not shown:
+        raise InputError("the name of a file to read is empty", hint="a variable of a script may be unset")
     try:
         if shown == STDIN:
             if sys.stdin is None:

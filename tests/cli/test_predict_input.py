@@ -159,6 +159,7 @@ def test_many_bad_alleles_do_not_flood(run):
 
 ERRORS = [
     (("none.fasta", "--hla", "A0201"), "none.fasta: no such file"),
+    (("", "--hla", "A0201"), "the name of a file to read is empty"),
     (("list.txt",), "no HLA alleles are given (for example --hla A*02:01"),
     (("list.txt", "--hla", "A*99:99"), "--hla: "),
     (("list.txt", "--hla", "DRB1*01:01"), "--hla: "),
