@@ -1,11 +1,7 @@
 """The Snakemake workflows run as they are shipped, and after a failure repeat only what is missing."""
 
-import os
 import shlex
 import shutil
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,11 +14,6 @@ pytest.importorskip("snakemake")
 
 FOLDER = Path(__file__).parents[2] / "workflows" / "snakemake"
 ROOT = FOLDER.parents[1]
-PROGRAM = """#!/bin/sh
-echo "$@" >> {calls}
-case "$*" in *--shard\\ 2/*) if [ -e {kill} ]; then rm {kill}; kill -9 $$; fi;; esac
-PYTHONPATH={root} OMP_NUM_THREADS=1 exec {python} -m pmhc_distil.cli "$@"
-"""
 SCHEDULER = {
     "qsub": """#!/bin/sh
 echo $$ >> {home}/submitted
@@ -40,52 +31,6 @@ echo "exit_status  $(cat {home}/status.$2)"
 }
 
 
-def write_script(path, text):
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-
-class Place:
-    """A folder with a workflow's test data, and a program on the path that remembers its calls."""
-
-    def __init__(self, folder, workflow):
-        self.folder, self.bin = folder / "work", folder / "bin"
-        shutil.copytree(FOLDER / workflow, self.folder)
-        self.bin.mkdir()
-        self.calls_file, self.kill = folder / "calls", folder / "kill"
-        names = {"calls": self.calls_file, "kill": self.kill, "root": ROOT, "python": sys.executable}
-        write_script(self.bin / "pmhc-distil", PROGRAM.format(**names))
-        path = os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), os.environ["PATH"]])
-        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
-
-    def run(self, *command, fails=False):
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=self.folder, env=self.environment, capture_output=True, text=True
-        )
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def snakemake(self, snakefile, *more, fails=False):
-        return self.run("snakemake", "-s", str(FOLDER / snakefile), *more, fails=fails)
-
-    def calls(self):
-        """Give the calls since the last time: the command and, for a shard, which."""
-        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
-        self.calls_file.unlink(missing_ok=True)
-        words = [line.split() for line in lines]
-        return sorted((call[0], call[call.index("--shard") + 1] if "--shard" in call else call[1]) for call in words)
-
-
-def change(path):
-    """Give a small file another content, which Snakemake asks for beside a later time."""
-    path.write_text(path.read_text() + "\n")
-
-
-@pytest.fixture
-def place(tmp_path):
-    return lambda workflow: Place(tmp_path, workflow)
-
-
 def check_results(here):
     """Compare with what one run writes."""
     for name, arguments in (("listed", ("peptides.txt", "--hla", "A*02:01,B*07:02")), ("paired", ("pairs.csv",))):
@@ -101,11 +46,8 @@ def test_a_killed_job_alone_is_repeated(place):
     here.snakemake("predict/workflow/Snakefile", "--cores", "1", "--keep-going", fails=True)
     predicted = [("predict", "1/1"), ("predict", "1/2"), ("predict", "2/2")]
     assert here.calls() == [("gather", "results/shards/paired/1-of-1.csv"), *predicted]
-    local = ("--profile", str(FOLDER / "profiles/local"), "--cores", "1", "--config", "report=True")
-    here.snakemake("predict/workflow/Snakefile", *local)
-    reports = [("report", "data/pairs.csv"), ("report", "data/peptides.txt")]
-    assert here.calls() == [("gather", "results/shards/listed/1-of-2.csv"), ("predict", "2/2"), *reports]
-    assert all("<html" in (here.folder / f"results/{name}.html").read_text() for name in ("listed", "paired"))
+    here.snakemake("predict/workflow/Snakefile", "--profile", str(FOLDER / "profiles/local"), "--cores", "1")
+    assert here.calls() == [("gather", "results/shards/listed/1-of-2.csv"), ("predict", "2/2")]
     check_results(here)
     assert not (here.folder / "results/shards/listed/1-of-2.csv").exists()
     timed = pd.read_csv(here.folder / "benchmarks/predict/listed/1-of-2.tsv", sep="\t")
@@ -116,7 +58,7 @@ def test_jobs_through_a_scheduler(place, tmp_path):
     """Prevents a workflow that only works where all jobs are children of one process, or waits for one that is dead."""
     here = place("predict/.test")
     for name, text in SCHEDULER.items():
-        write_script(here.bin / name, text.format(home=tmp_path))
+        here.add_program(name, text.format(home=tmp_path))
     profile = yaml.safe_load((FOLDER / "profiles/cluster/config.yaml").read_text())
     assert shlex.split(profile["cluster-generic-submit-cmd"])[0] == "qsub"
     (tmp_path / "profile").mkdir()
@@ -192,14 +134,16 @@ def test_what_the_options_name(place):
     (here.folder / "config/samples.csv").write_text("sample,alleles,file\nlisted,A0201,data/peptides.txt\n")
     options = "options=['--model=model', '--precision', 'single', '--top=3', '--lengths=9']"
     shutil.copy(ROOT / "data/examples/protein.fasta", here.folder / "data/peptides.txt")
-    given = ("--cores", "1", "--config", "command=scan", "shard_megabytes=2", options)
+    given = ("--cores", "1", "--config", "command=scan", "shard_megabytes=2", "report=True", options)
     here.snakemake("predict/workflow/Snakefile", *given)
-    assert here.calls() == [("gather", "results/shards/listed/1-of-1.csv"), ("scan", "1/1")]
+    made = [("gather", "results/shards/listed/1-of-1.csv"), ("report", "data/peptides.txt"), ("scan", "1/1")]
+    assert here.calls() == made
     assert pd.read_csv(here.folder / "results/listed.csv")["peptide"].str.len().tolist() == [9, 9, 9]
+    assert "<html" in (here.folder / "results/listed.html").read_text()
     plan = here.snakemake("predict/workflow/Snakefile", "--dry-run", *given)
     assert "Nothing to be done" in plan
-    change(here.folder / "model/config.json")
-    plan = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--printshellcmds", *given, "report=True")
+    here.change("model/config.json")
+    plan = here.snakemake("predict/workflow/Snakefile", "--dry-run", "--printshellcmds", *given)
     assert "pmhc-distil scan data/peptides.txt" in plan and "model/config.json" in plan
     assert "--hla A0201 --lengths 8-11 --model model --precision single --lengths 9 --title listed" in plan
 
@@ -237,20 +181,3 @@ def test_wrapper(place):
     assert rows["peptide"].tolist() == peptides and set(rows["allele"]) <= {"HLA-A*02:01", "HLA-B*07:02"}
     meta = yaml.safe_load((FOLDER / "wrapper/meta.yaml").read_text())
     assert {"name", "description", "url", "authors", "input", "output", "params"} == set(meta)
-
-
-def test_training(place):
-    """Prevents a chain from ligands to metrics that breaks between two commands, and a second run that repeats it."""
-    here = place("train/.test")
-    here.snakemake("train/workflow/Snakefile", "--cores", "1")
-    assert [call for call, _ in here.calls()] == ["data", "data", "distill", "evaluate", "finetune", "pretrain"]
-    metrics = pd.read_csv(here.folder / "results/metrics.csv")
-    assert set(metrics["model"]) == {"teacher", "student"}
-    assert metrics.loc[metrics["by"] == "all", "auroc"].between(0, 1).all()
-    here.snakemake("train/workflow/Snakefile", "--cores", "1")
-    assert here.calls() == []
-    change(here.folder / "data/affinities.csv")
-    assert "rule prepare:" in here.snakemake("train/workflow/Snakefile", "--dry-run")
-    (here.folder / "recipes/data.yaml").write_text("sources: ligands.csv\n")
-    told = here.snakemake("train/workflow/Snakefile", "--dry-run", fails=True)
-    assert "recipes/data.yaml, 'sources': a list of files is expected" in told and "Traceback" not in told
