@@ -169,7 +169,7 @@ class Pipeline:
 
 
 def pipeline(task: str, model: str | Path, **options: Any) -> Pipeline:
-    """Make a :class:`Pipeline`, as ``transformers.pipeline`` does; arguments and errors are the same."""
+    """Make a :class:`Pipeline`; arguments and errors are those of the class."""
     return Pipeline(task, model, **options)
 
 
