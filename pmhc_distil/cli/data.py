@@ -38,8 +38,8 @@ def prepare(folder: Path, proteins: Path, recipes: tuple[Path, ...], output: Pat
     from pmhc_distil.sequences.files import check_folder, check_not_input
     from pmhc_distil.sequences.label_noise import label_noise_from_recipe
     from pmhc_distil.sequences.negatives import hard_negatives_from_recipe
-    from pmhc_distil.sequences.prepare import FILES, write_prepared
     from pmhc_distil.sequences.prepare import prepare as prepare_tables
+    from pmhc_distil.sequences.prepared import FILES, write_prepared
     from pmhc_distil.sequences.proteins import Proteome, read_proteins
     from pmhc_distil.sequences.sources import sources_from_recipe
 

@@ -252,7 +252,8 @@ def _run(task: str, command: str, settings: dict[str, Any], start: Any, cache: P
     """Train, and print the metrics of the final model."""
     import torch
 
-    from pmhc_distil.distillation.run import RunRequest, run
+    from pmhc_distil.distillation.record import RunRequest
+    from pmhc_distil.distillation.run import run
     from pmhc_distil.tasks import TASKS
 
     if threads := settings.pop("threads"):

@@ -84,18 +84,7 @@ def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
 def hidden_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of hidden states, in units of the teacher's variance (Jiao et al. 2020).
 
-    Parameters
-    ----------
-    student, teacher : Tensor, shape (..., width)
-
-    Returns
-    -------
-    Tensor, shape ()
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Parameters, result and errors are as for :func:`cosine_loss`; it has no upper limit.
     """
     _same_width(student, teacher)
     teacher = teacher.float()

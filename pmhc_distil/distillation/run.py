@@ -8,58 +8,36 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from safetensors.torch import load_model
 from tqdm import tqdm
 from transformers import PreTrainedModel, set_seed
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
-from pmhc_distil.distillation.cache import check_cache, teacher_rows, weights_hash
-from pmhc_distil.distillation.card import CARD_FILE, write_card
+from pmhc_distil.distillation.cache import check_cache, teacher_rows
+from pmhc_distil.distillation.card import write_card
 from pmhc_distil.distillation.checkpoints import (
     METRICS_FILE,
-    RECIPE_FILE,
     TEST_FILE,
     check_clearable,
-    clear,
     final_state,
     last_checkpoint,
 )
 from pmhc_distil.distillation.ensemble import Teacher
 from pmhc_distil.distillation.epochs import EpochTable, epoch_rows, measured, write_epochs
 from pmhc_distil.distillation.facts import training_facts
+from pmhc_distil.distillation.record import RunRequest, begin_run, recorded
 from pmhc_distil.distillation.settings import effective, training_arguments, without_emulation
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.distillation.task import Reading, Task, TaskData
 from pmhc_distil.distillation.trainer import DistillationArguments, DistilTrainer, check_losses, check_metric
 from pmhc_distil.errors import InputError
-from pmhc_distil.sequences.files import check_folder, create_folder, write_text
-from pmhc_distil.sequences.prepare import REPORT_FILE
-from pmhc_distil.sequences.text_files import open_text, text_digest
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """Everything that a run depends on."""
-
-    task: Task
-    command: str
-    """``pretrain``, ``finetune`` or ``distill``."""
-    train: Path
-    validation: Path
-    output: Path
-    settings: dict[str, Any]
-    """Fields of :class:`DistillationArguments`, ``max_seq_length`` and ``doc_stride``."""
-    test: Path | None = None
-    """Measured once, at the end."""
-    cache: Path | None = None
-    resume: bool = False
+from pmhc_distil.sequences.files import check_folder
+from pmhc_distil.sequences.prepared import REPORT_FILE
 
 
 def run(request: RunRequest, start: Start) -> dict[str, float]:
@@ -105,13 +83,13 @@ def run(request: RunRequest, start: Start) -> dict[str, float]:
         # The fused kernel takes several times as long backwards on a processor.
         for each in filter(None, (model, teacher)):
             each.set_attn_implementation("eager")
-    record = _recorded(request, start, tables, model, teacher, arguments)
+    record = recorded(request, start, tables, model, teacher, arguments)
     record["settings"] = {**effective(arguments), **settings, **_read_as(task, reading)}
     facts, ours, told = training_facts(request.train, start.sources)
     notes += told
     data_recipe = _data_recipe(request.train) if ours else {}
     with arguments.main_process_first(local=False, desc="recipe"):
-        _begin(request, record)
+        begin_run(request, record)
     if cache is not None and getattr(model.config, "groove_dropout", None):
         notes.append("the teacher's cached answers are to whole grooves, so none of their residues are hidden")
     if arguments.process_index == 0:
@@ -192,36 +170,6 @@ def _check_taught(
         raise InputError("every allele has a label or an affinity", source=str(request.train), hint=hint)
 
 
-def _recorded(
-    request: RunRequest,
-    start: Start,
-    tables: dict[str, TaskData],
-    model: PreTrainedModel,
-    teacher: Teacher | None,
-    arguments: DistillationArguments,
-) -> dict[str, Any]:
-    """Give what the run depends on, but for its settings."""
-    return {
-        "command": request.command,
-        "task": request.task.name,
-        **{name: _described(getattr(request, name), table) for name, table in tables.items()},
-        # What the metrics read may be more than a model sees.
-        "validation_digest": _digest(request.validation, tables["validation"]),
-        **({} if request.test is None else {"test_digest": _digest(request.test, tables["test"])}),
-        "teachers": list(start.teachers) if start.teachers else None,
-        "teachers_of_new_alleles": list(start.further) if start.further else None,
-        "teacher_weights": None if teacher is None else weights_hash(teacher),
-        "begun_from": start.begun_from,
-        "begun_weights": None if start.begun_from is None else weights_hash(model),
-        "layers": start.layers,
-        "sizes": start.sizes,
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-        "device": str(arguments.device),
-        "threads": torch.get_num_threads(),
-        "processes": arguments.world_size,
-    }
-
-
 def _cached_rows(cache: Path, task: Task, teacher: Teacher, train: TaskData, arguments: DistillationArguments) -> Any:
     """Give the teacher's answers to the training table; hidden states are not cached."""
     with arguments.main_process_first(local=False, desc="teacher"):  # the others read what it has written
@@ -283,26 +231,6 @@ def _best(trainer: DistilTrainer) -> Path | None:
     return Path(best) / SAFE_WEIGHTS_NAME if trainer.args.load_best_model_at_end and best else None
 
 
-def _described(path: Path, data: TaskData) -> dict[str, Any]:
-    """Give the name of a table, how many examples it has, how many of them only a teacher answers, and their hash."""
-    examples = getattr(data, "texts", len(data))  # of which some are cut into pieces
-    unlabelled = getattr(data, "unlabelled", 0)
-    return {
-        "file": path.name,
-        "examples": examples,
-        **({"unlabelled": unlabelled} if unlabelled else {}),
-        "fingerprint": data.fingerprint(),
-    }
-
-
-def _digest(path: Path, data: TaskData) -> str:
-    """Give a hash by which a test is known, however it is read; of what cannot be read twice, that of the examples."""
-    if not path.is_file():
-        return data.fingerprint()
-    with open_text(path) as stream:
-        return text_digest(stream)
-
-
 def _read_as(task: Task, reading: Reading) -> dict[str, Any]:
     """Give what a run depends on of how texts are read; a task on peptides has no choice."""
     if not task.ask:
@@ -316,42 +244,6 @@ def _test(trainer: DistilTrainer, data: TaskData, output: Path) -> dict[str, flo
     if trainer.is_world_process_zero():
         write_epochs([found], output / TEST_FILE)
     return found
-
-
-def _begin(request: RunRequest, record: dict[str, Any]) -> None:
-    """Write down what the run depends on, and refuse to resume a run that depended on something else."""
-    path = request.output / RECIPE_FILE
-    begun = request.resume and last_checkpoint(request.output)
-    if not begun:
-        check_clearable(request.output)
-    # One that ended is not replaced by another only because its checkpoints are gone.
-    if begun or (request.resume and (request.output / CARD_FILE).exists()):
-        # What earlier versions did not write down.
-        later = ("begun_from", "begun_weights", "test_digest", "validation_digest", "layers", "sizes")
-        before = {"processes": 1, **{key: record[key] for key in later if key in record}} | _record_of(path)
-        changed = [key for key in record if key not in ("device", "threads") and before.get(key) != record[key]]
-        if changed:
-            raise InputError(
-                f"the run to resume had other {', '.join(changed)}",
-                source=str(request.output),
-                hint="leave out --resume, or choose another folder",
-            )
-    if not begun:
-        clear(request.output)
-    create_folder(request.output)
-    write_text(path, yaml.safe_dump(record, sort_keys=False))
-
-
-def _record_of(path: Path) -> dict[str, Any]:
-    """Read what the run that is to be continued depended on."""
-    try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        record = None
-    if not isinstance(record, dict):
-        hint = "remove the folder, or choose another"
-        raise InputError("does not tell what the run to resume depended on", source=str(path), hint=hint)
-    return record
 
 
 def _data_recipe(train: Path) -> dict[str, Any]:

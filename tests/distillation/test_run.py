@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from pmhc_distil.distillation import settings as settings_module
 from pmhc_distil.distillation.epochs import epoch_rows
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.run import RunRequest, run, save_model
+from pmhc_distil.distillation.record import RunRequest
+from pmhc_distil.distillation.run import run, save_model
 from pmhc_distil.distillation.start import Start
 from pmhc_distil.errors import InputError
 from pmhc_distil.models.hf.loading import load_model

@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from pmhc_distil.distillation.run import RunRequest, run
+from pmhc_distil.distillation.record import RunRequest
+from pmhc_distil.distillation.run import run
 from pmhc_distil.distillation.start import from_model, from_teacher
 from pmhc_distil.inference.pipeline import Pipeline
 from pmhc_distil.tasks import TASKS

@@ -10,7 +10,8 @@ import pytest
 from pmhc_distil.errors import InputError
 from pmhc_distil.sequences.csv_tables import write_csv
 from pmhc_distil.sequences.overlap import HASHES_FILE
-from pmhc_distil.sequences.prepare import FILES, prepare, write_prepared
+from pmhc_distil.sequences.prepare import prepare
+from pmhc_distil.sequences.prepared import FILES, write_prepared
 from pmhc_distil.sequences.proteins import Proteome
 from pmhc_distil.sequences.sources import TABLE_COLUMNS, Source, sources_from_recipe
 
@@ -303,7 +304,7 @@ def test_an_interrupted_set_is_not_mixed_with_an_earlier_one(prepared, tmp_path,
             raise KeyboardInterrupt
         write_csv(table, path)
 
-    monkeypatch.setattr("pmhc_distil.sequences.prepare.write_csv", interrupted)
+    monkeypatch.setattr("pmhc_distil.sequences.prepared.write_csv", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_prepared(prepared, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv.gz"]

@@ -9,7 +9,8 @@ import torch
 
 from pmhc_distil.distillation.ensemble import Ensemble
 from pmhc_distil.distillation.halve import halve
-from pmhc_distil.distillation.run import RunRequest, run
+from pmhc_distil.distillation.record import RunRequest
+from pmhc_distil.distillation.run import run
 from pmhc_distil.distillation.start import from_model, from_scratch, from_teacher
 from pmhc_distil.distillation.task import Reading, model_inputs
 from pmhc_distil.errors import InputError

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pmhc_distil.distillation.run import RunRequest, run
+from pmhc_distil.distillation.record import RunRequest
+from pmhc_distil.distillation.run import run
 from pmhc_distil.distillation.start import from_scratch, from_teacher
 from pmhc_distil.distillation.task import Reading
 from pmhc_distil.errors import InputError
